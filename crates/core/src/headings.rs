@@ -1,0 +1,198 @@
+//! Which column is which: the heading line against the formats and the customer's `columns`.
+//!
+//! What probably happened when they differ is guessed in `hints`.
+
+use crate::device::{Column, Format};
+use crate::hints;
+use crate::limits::{HASH_CHARS, QUOTED_HEADING_CHARS, QUOTED_HEADINGS, VALUE_CHARS};
+use crate::problem::FileProblem;
+use crate::row::Fields;
+use crate::sheet::SheetOptions;
+
+/// What a result file adds behind the original's columns; ignored in a file that is dropped.
+pub const RESULT_HEADINGS: [&str; 4] = ["State", "Error", "Error Details", "Request ID"];
+
+/// Where the columns stand that mean something to us.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) places: Vec<Place>,
+    /// Columns of the sender's own: those that a result file repeats.
+    pub(crate) own: usize,
+    /// Columns up to the last one with a heading: the sender's own and, in a result file, ours.
+    pub(crate) named: usize,
+}
+
+/// One column that means something to us.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) column: Column,
+    pub(crate) index: usize,
+    /// What the file calls it.
+    pub(crate) heading: String,
+    pub(crate) required: bool,
+    /// In characters.
+    pub(crate) limit: usize,
+}
+
+/// Headings understood.
+#[derive(Debug)]
+pub(crate) struct Headings {
+    pub(crate) format: Format,
+    pub(crate) layout: Layout,
+    /// As written, for the result file.
+    pub(crate) own: Vec<String>,
+}
+
+/// Whether a file's first line holds at least two of our headings, whatever its capitals and delimiter: how an
+/// attempt at a device list is told from any other text that was saved under a name without `.csv`.
+pub fn looks_like_ours(beginning: &[u8]) -> bool {
+    // UTF-16 reads like ASCII once its NULs and its mark are left out; anything else isn't ours.
+    let ascii: String =
+        beginning.iter().filter(|byte| **byte != 0 && byte.is_ascii()).copied().map(char::from).collect();
+    let first_line = ascii.trim_start().lines().next().unwrap_or_default();
+    let ours = |cell: &str| {
+        let cell = cell.trim_matches(|character: char| character == '"' || character.is_whitespace());
+        Format::SelfService.columns().iter().any(|column| column.heading().eq_ignore_ascii_case(cell))
+    };
+    first_line.split([',', ';', '\t', '|']).filter(|cell| ours(cell)).count() >= 2
+}
+
+impl SheetOptions {
+    /// The heading that stands for a column in this customer's files.
+    pub(crate) fn heading(&self, column: Column) -> &str {
+        self.columns.get(&column).map_or(column.heading(), |heading| heading.trim())
+    }
+
+    /// All headings that mean something in this customer's files.
+    pub(crate) fn known_headings(&self) -> Vec<&str> {
+        Column::ALL.into_iter().map(|column| self.heading(column)).collect()
+    }
+
+    fn allows(&self, format: Format) -> bool {
+        self.formats.is_empty() || self.formats.contains(&format)
+    }
+
+    fn allowed(&self) -> impl Iterator<Item = Format> {
+        Format::ALL.into_iter().filter(|format| self.allows(*format))
+    }
+
+    /// The headings that would be accepted, one list for each format.
+    pub(crate) fn expected(&self) -> Vec<Vec<String>> {
+        let headings =
+            |format: Format| format.columns().iter().map(|column| self.heading(*column).to_owned()).collect();
+        self.allowed().map(headings).collect()
+    }
+}
+
+/// Reads the heading line.
+pub(crate) fn read(cells: &Fields, line: u64, options: &SheetOptions) -> Result<Headings, FileProblem> {
+    let mut names: Vec<&str> = cells.iter().map(str::trim).collect();
+    while names.last().is_some_and(|name| name.is_empty()) {
+        names.pop();
+    }
+    let width = names.len();
+    if names.ends_with(&RESULT_HEADINGS) {
+        names.truncate(width - RESULT_HEADINGS.len());
+    }
+    let found = if options.columns.is_empty() { ours(&names, options) } else { mapped(&names, options) };
+    let (format, places) = found.map_err(|differ| match differ {
+        Differ::NotAllowed { found, allowed } => FileProblem::FormatNotAllowed { found, allowed },
+        Differ::Unknown => differ_problem(&names, line, options),
+    })?;
+    let layout = Layout { places, own: names.len(), named: width };
+    let own = cells.iter().take(names.len()).map(str::to_owned).collect();
+    Ok(Headings { format, layout, own })
+}
+
+enum Differ {
+    NotAllowed { found: Format, allowed: Format },
+    Unknown,
+}
+
+impl Differ {
+    fn not_allowed(found: Format, options: &SheetOptions) -> Self {
+        options.allowed().next().map_or(Self::Unknown, |allowed| Self::NotAllowed { found, allowed })
+    }
+}
+
+/// The formats as they are: exactly these headings in exactly this order.
+fn ours(names: &[&str], options: &SheetOptions) -> Result<(Format, Vec<Place>), Differ> {
+    let same = |format: &Format| format.columns().iter().map(|column| column.heading()).eq(names.iter().copied());
+    let format = Format::ALL.into_iter().find(same).ok_or(Differ::Unknown)?;
+    if !options.allows(format) {
+        return Err(Differ::not_allowed(format, options));
+    }
+    let places = format.columns().iter().enumerate().map(|(index, column)| place(*column, index, options));
+    Ok((format, places.collect()))
+}
+
+/// A customer's own headings, in any order and among any others. A column that `columns` doesn't map keeps our
+/// heading.
+fn mapped(names: &[&str], options: &SheetOptions) -> Result<(Format, Vec<Place>), Differ> {
+    let mut places = Vec::new();
+    for column in Column::ALL {
+        let heading = options.heading(column);
+        let mut found = (0..).zip(names).filter(|(_, name)| **name == heading).map(|(index, _)| index);
+        match (found.next(), found.next()) {
+            (Some(index), None) => places.push(place(column, index, options)),
+            (None, _) => {}
+            (Some(_), Some(_)) => return Err(Differ::Unknown),
+        }
+    }
+    let all_of = |format: Format| {
+        format.columns().iter().all(|column| places.iter().any(|place: &Place| place.column == *column))
+    };
+    if all_of(Format::SelfService) && options.allows(Format::SelfService) {
+        return Ok((Format::SelfService, places));
+    }
+    if !all_of(Format::Partner) {
+        return Err(Differ::Unknown);
+    }
+    if !options.allows(Format::Partner) {
+        return Err(Differ::not_allowed(Format::Partner, options));
+    }
+    // A hash that this customer's format doesn't have is a column like any other of theirs.
+    places.retain(|place| place.column != Column::HardwareHash);
+    Ok((Format::Partner, places))
+}
+
+fn place(column: Column, index: usize, options: &SheetOptions) -> Place {
+    Place {
+        column,
+        index,
+        heading: options.heading(column).to_owned(),
+        required: !matches!(column, Column::OrderId | Column::PurchaseId),
+        limit: if column == Column::HardwareHash { HASH_CHARS } else { VALUE_CHARS },
+    }
+}
+
+fn differ_problem(names: &[&str], line: u64, options: &SheetOptions) -> FileProblem {
+    let expected = options.expected();
+    let hint = hints::hint(names, &expected, !options.columns.is_empty());
+    FileProblem::HeadingsDiffer { line, found: quoted(names), expected, hint }
+}
+
+/// Headings as a problem quotes them.
+pub(crate) fn quoted<Name: AsRef<str>>(names: &[Name]) -> Vec<String> {
+    let cut = |name: &Name| name.as_ref().chars().take(QUOTED_HEADING_CHARS).collect();
+    names.iter().take(QUOTED_HEADINGS).map(cut).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_told_by_two_headings() {
+        for text in
+            ["Manufacturer\tModel\tSerial Number\r\n", "\u{feff}\"serial number\"; MODEL", "Model|Manufacturer\n"]
+        {
+            assert!(looks_like_ours(text.as_bytes()), "{text}");
+            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert!(looks_like_ours(&units), "{text}");
+        }
+        for text in ["", "Model", "Dear Model,\nManufacturer,Model\n", "Manufacturers, Models and Serial Numbers"] {
+            assert!(!looks_like_ours(text.as_bytes()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What devicedrop decides.
+//!
+//! Everything here is a function of its arguments: no files, no sockets, no clock, no threads, no randomness.
+//! Whoever touches the world (the `devicedrop` package) asks here what to do, and does it.
+
+pub mod device;
+pub mod dialect;
+pub mod excerpt;
+pub mod headings;
+pub mod ids;
+pub mod limits;
+pub mod locale;
+pub mod message;
+pub mod name;
+pub mod oa3;
+pub mod plan;
+pub mod problem;
+pub mod record;
+pub mod registrar;
+pub mod result_sheet;
+pub mod retry;
+pub mod row;
+pub mod settle;
+pub mod share;
+pub mod sheet;
+pub mod shown;
+pub mod state;
+pub mod survey;
+pub mod time;
+
+mod decode;
+mod hints;
+mod kind;
+mod lines;
+mod preamble;
+mod quotes;
+mod records;

@@ -1,0 +1,41 @@
+//! Every limit on what a file may hold, with its reason. What a customer may set (`max_rows`, `max_file_size`) is
+//! configuration and not here.
+
+/// Bytes of UTF-8 in one record, quotes and delimiters not counted. The longest real row, a self-service one with a
+/// hash at its limit, has under 20,000; a lost quote makes a record of the rest of the file.
+pub const RECORD_BYTES: usize = 1 << 20;
+
+/// Fields in one record. ERP exports have a few hundred columns at most.
+pub const RECORD_FIELDS: usize = 1024;
+
+/// Lines over which one quoted value may go before its quote counts as never closed. A hardware hash wrapped at 64
+/// characters has 256 lines at its limit, real ones a quarter of that; a lost quote that closes thousands of lines
+/// later would hide all the rows between in one cell.
+pub const QUOTED_LINES: u64 = 257;
+
+/// Bytes of the first line that are looked at to find the delimiter: room for as many headings as a record may have
+/// fields, 64 characters each.
+pub const SNIFFED_BYTES: usize = 64 << 10;
+
+/// Characters in a manufacturer, model, serial number, order ID or purchase ID.
+pub const VALUE_CHARS: usize = 1024;
+
+/// Characters in a hardware hash; real ones have up to 4,096.
+pub const HASH_CHARS: usize = 16_384;
+
+/// Headings that a problem quotes. More would bury the message.
+pub const QUOTED_HEADINGS: usize = 20;
+
+/// Characters that a problem quotes of one heading.
+pub const QUOTED_HEADING_CHARS: usize = 64;
+
+/// Bytes of decoded text held at once, where the file isn't UTF-8.
+pub(crate) const DECODED_BYTES: usize = 16 << 10;
+
+/// Bytes of a file's beginning that tell what kind of file it is.
+pub(crate) const KIND_BYTES: usize = 512;
+
+/// A count of things in memory as problems and the ledger have it.
+pub(crate) fn count(things: usize) -> u64 {
+    u64::try_from(things).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,360 @@
+//! The words for a file that is rejected as a whole.
+
+use super::{Language, encoding, headings, number, quoted_list, words};
+use crate::device::{Column, Format};
+use crate::locale::Locale;
+use crate::problem::{FileProblem, OtherKind};
+
+/// Says why a file is rejected and what to do, in the sender's language.
+pub fn file_problem(problem: &FileProblem, locale: Locale) -> String {
+    let language = Language::from(locale);
+    let why = match problem {
+        FileProblem::Empty => empty(language),
+        FileProblem::NoDataRow => no_data_row(language),
+        FileProblem::OtherKind(kind) => other_kind(*kind, language),
+        FileProblem::NulByte { line } => encoding::nul_byte(*line, language),
+        FileProblem::InvalidUtf8 { line, byte } => encoding::invalid_utf8(*line, *byte, language),
+        FileProblem::Utf8Cut { line } => encoding::utf8_cut(*line, language),
+        FileProblem::InvalidUtf16 { line } => encoding::invalid_utf16(*line, language),
+        FileProblem::Utf32 => encoding::utf32(language),
+        FileProblem::MixedEncodings { utf8_line, other_line, byte } => {
+            encoding::mixed(*utf8_line, *other_line, *byte, language)
+        }
+        FileProblem::UndefinedByte { line, byte } => encoding::undefined_byte(*line, *byte, language),
+        FileProblem::QuoteNeverClosed { line } => quote_never_closed(*line, language),
+        FileProblem::RecordTooLong { line, limit } => record_too_long(*line, *limit, language),
+        FileProblem::TooManyFields { line, limit } => too_many_fields(*line, *limit, language),
+        FileProblem::HeadingsDiffer { line, found, expected, hint } => {
+            headings::differ(*line, found, expected, hint, language)
+        }
+        FileProblem::FormatNotAllowed { found, allowed } => format_not_allowed(*found, *allowed, language),
+        FileProblem::TooLarge { bytes, limit } => too_large(*bytes, *limit, language),
+        FileProblem::TooManyRows { limit } => too_many_rows(*limit, language),
+        FileProblem::Poison => poison(language),
+    };
+    words!(language, "{why} Nothing of this file was registered.", "{why} Niets uit dit bestand is geregistreerd.")
+}
+
+fn empty(language: Language) -> String {
+    words!(
+        language,
+        "The file is empty. Expected are a line of headings and below it one row for each device. Drop the file \
+         again when its content is complete.",
+        "Het bestand is leeg. Verwacht worden een regel met kolomkoppen en daaronder één rij per apparaat. Lever het \
+         bestand opnieuw aan als de inhoud volledig is.",
+    )
+}
+
+fn no_data_row(language: Language) -> String {
+    words!(
+        language,
+        "The file has no row with a device: nothing stands below the headings. Expected is one row for each device. \
+         Add the devices and drop the file again.",
+        "Het bestand bevat geen rij met een apparaat: onder de kolomkoppen staat niets. Verwacht wordt één rij per \
+         apparaat. Voeg de apparaten toe en lever het bestand opnieuw aan.",
+    )
+}
+
+fn other_kind(kind: OtherKind, language: Language) -> String {
+    let name = match (kind, language) {
+        (OtherKind::Workbook, Language::English) => "an Excel workbook",
+        (OtherKind::Workbook, Language::Dutch) => "een Excel-werkmap",
+        (OtherKind::OldWorkbook, Language::English) => "an old Excel workbook or another Office document",
+        (OtherKind::OldWorkbook, Language::Dutch) => "een oude Excel-werkmap of een ander Office-document",
+        (OtherKind::Zip, Language::English) => "a ZIP archive",
+        (OtherKind::Zip, Language::Dutch) => "een ZIP-archief",
+        (OtherKind::Gzip, Language::English) => "a gzip archive",
+        (OtherKind::Gzip, Language::Dutch) => "een gzip-archief",
+        (OtherKind::Pdf, Language::English) => "a PDF document",
+        (OtherKind::Pdf, Language::Dutch) => "een PDF-document",
+        (OtherKind::Html, Language::English) => "a web page (HTML)",
+        (OtherKind::Html, Language::Dutch) => "een webpagina (HTML)",
+        (OtherKind::Json, _) => "JSON",
+    };
+    let advice = match kind {
+        OtherKind::Workbook | OtherKind::OldWorkbook | OtherKind::Html => save_as_csv(language),
+        OtherKind::Zip | OtherKind::Gzip => words!(
+            language,
+            "Unpack it and drop the CSV file that is in it.",
+            "Pak het uit en lever het CSV-bestand aan dat erin zit.",
+        ),
+        OtherKind::Pdf | OtherKind::Json => words!(
+            language,
+            "Export the devices as a CSV file and drop that.",
+            "Exporteer de apparaten als CSV-bestand en lever dat aan.",
+        ),
+    };
+    words!(
+        language,
+        "By its content the file is {name}, although its name ends in .csv. Expected is a text file (CSV). {advice}",
+        "Naar zijn inhoud is het bestand {name}, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand \
+         (CSV). {advice}",
+    )
+}
+
+/// How to make a CSV of a workbook, and what Excel does to serial numbers on the way.
+pub(super) fn save_as_csv(language: Language) -> String {
+    words!(
+        language,
+        "Open it in Excel, choose \"Save As\" and the file type whose name begins with \"CSV UTF-8\", and drop the \
+         new file. Check first that no serial number lost its leading zeros.",
+        "Open het in Excel, kies \"Opslaan als\" en het bestandstype waarvan de naam met \"CSV UTF-8\" begint, en \
+         lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is.",
+    )
+}
+
+fn format_not_allowed(found: Format, allowed: Format, language: Language) -> String {
+    let headings = |format: Format| {
+        let headings: Vec<String> =
+            format.columns().iter().map(|column: &Column| column.heading().to_owned()).collect();
+        quoted_list(&headings)
+    };
+    let (found, allowed) = (headings(found), headings(allowed));
+    words!(
+        language,
+        "The headings are {found}, and this folder doesn't accept that format. Expected, exactly: {allowed}. Change \
+         the columns and drop the file again.",
+        "De kolomkoppen zijn {found}, en deze map aanvaardt die indeling niet. Verwacht, precies zo: {allowed}. Pas \
+         de kolommen aan en lever het bestand opnieuw aan.",
+    )
+}
+
+fn quote_never_closed(line: u64, language: Language) -> String {
+    words!(
+        language,
+        "A quote (\") that opens on line {line} is never closed, so where the rows end can't be told. Close it, or \
+         remove it, and drop the file again.",
+        "Een aanhalingsteken (\") dat op regel {line} opent, wordt nergens gesloten, zodat niet te zien is waar de \
+         rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan.",
+    )
+}
+
+fn record_too_long(line: u64, limit: u64, language: Language) -> String {
+    let limit = number(limit, language);
+    words!(
+        language,
+        "The row that begins on line {line} is longer than {limit} bytes, as no real row is. Probably a quote (\") \
+         opens there and is never closed. Correct the row and drop the file again.",
+        "De rij die op regel {line} begint, is langer dan {limit} bytes; zo lang is geen echte rij. Waarschijnlijk \
+         opent daar een aanhalingsteken (\") dat nergens wordt gesloten. Verbeter de rij en lever het bestand \
+         opnieuw aan.",
+    )
+}
+
+fn too_many_fields(line: u64, limit: u64, language: Language) -> String {
+    let limit = number(limit, language);
+    words!(
+        language,
+        "The row that begins on line {line} has more than {limit} fields. Expected is one field for each heading. \
+         Correct the row and drop the file again.",
+        "De rij die op regel {line} begint, heeft meer dan {limit} velden. Verwacht wordt één veld per kolomkop. \
+         Verbeter de rij en lever het bestand opnieuw aan.",
+    )
+}
+
+fn too_large(bytes: u64, limit: u64, language: Language) -> String {
+    let (bytes, limit) = (number(bytes, language), number(limit, language));
+    words!(
+        language,
+        "The file has {bytes} bytes; at most {limit} are accepted. Split it into several files, each with the \
+         headings, and drop those.",
+        "Het bestand telt {bytes} bytes; hoogstens {limit} worden aanvaard. Splits het in meerdere bestanden, elk \
+         met de kolomkoppen, en lever die aan.",
+    )
+}
+
+fn too_many_rows(limit: u64, language: Language) -> String {
+    let limit = number(limit, language);
+    words!(
+        language,
+        "The file has more than {limit} rows, which is the most that is accepted. Split it into several files, each \
+         with the headings, and drop those.",
+        "Het bestand heeft meer dan {limit} rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, \
+         elk met de kolomkoppen, en lever die aan.",
+    )
+}
+
+fn poison(language: Language) -> String {
+    words!(
+        language,
+        "Reading this file stopped the service before, so it isn't read again. Contact whoever runs the service.",
+        "Het lezen van dit bestand heeft de dienst eerder doen stoppen; daarom wordt het niet opnieuw gelezen. Neem \
+         contact op met de beheerder van de dienst.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::tests::both;
+    use crate::problem::HeadingHint;
+
+    fn texts(headings: &[&str]) -> Vec<String> {
+        headings.iter().map(|heading| (*heading).to_owned()).collect()
+    }
+
+    fn headings_differ(found: &[&str], hint: HeadingHint) -> FileProblem {
+        let expected = Format::ALL.iter().map(|f| f.columns().iter().map(|c| c.heading().to_owned()).collect());
+        FileProblem::HeadingsDiffer { line: 1, found: texts(found), expected: expected.collect(), hint }
+    }
+
+    #[test]
+    fn contents_that_are_no_list_of_devices() {
+        let kinds = [
+            OtherKind::Workbook,
+            OtherKind::OldWorkbook,
+            OtherKind::Zip,
+            OtherKind::Gzip,
+            OtherKind::Pdf,
+            OtherKind::Html,
+            OtherKind::Json,
+        ];
+        let problems = [FileProblem::Empty, FileProblem::NoDataRow, FileProblem::Poison];
+        let samples: Vec<FileProblem> = problems.into_iter().chain(kinds.map(FileProblem::OtherKind)).collect();
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
+        The file is empty. Expected are a line of headings and below it one row for each device. Drop the file again when its content is complete. Nothing of this file was registered.
+          Het bestand is leeg. Verwacht worden een regel met kolomkoppen en daaronder één rij per apparaat. Lever het bestand opnieuw aan als de inhoud volledig is. Niets uit dit bestand is geregistreerd.
+        The file has no row with a device: nothing stands below the headings. Expected is one row for each device. Add the devices and drop the file again. Nothing of this file was registered.
+          Het bestand bevat geen rij met een apparaat: onder de kolomkoppen staat niets. Verwacht wordt één rij per apparaat. Voeg de apparaten toe en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        Reading this file stopped the service before, so it isn't read again. Contact whoever runs the service. Nothing of this file was registered.
+          Het lezen van dit bestand heeft de dienst eerder doen stoppen; daarom wordt het niet opnieuw gelezen. Neem contact op met de beheerder van de dienst. Niets uit dit bestand is geregistreerd.
+        By its content the file is an Excel workbook, although its name ends in .csv. Expected is a text file (CSV). Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een Excel-werkmap, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
+        By its content the file is an old Excel workbook or another Office document, although its name ends in .csv. Expected is a text file (CSV). Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een oude Excel-werkmap of een ander Office-document, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
+        By its content the file is a ZIP archive, although its name ends in .csv. Expected is a text file (CSV). Unpack it and drop the CSV file that is in it. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een ZIP-archief, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Pak het uit en lever het CSV-bestand aan dat erin zit. Niets uit dit bestand is geregistreerd.
+        By its content the file is a gzip archive, although its name ends in .csv. Expected is a text file (CSV). Unpack it and drop the CSV file that is in it. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een gzip-archief, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Pak het uit en lever het CSV-bestand aan dat erin zit. Niets uit dit bestand is geregistreerd.
+        By its content the file is a PDF document, although its name ends in .csv. Expected is a text file (CSV). Export the devices as a CSV file and drop that. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een PDF-document, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Exporteer de apparaten als CSV-bestand en lever dat aan. Niets uit dit bestand is geregistreerd.
+        By its content the file is a web page (HTML), although its name ends in .csv. Expected is a text file (CSV). Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een webpagina (HTML), hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
+        By its content the file is JSON, although its name ends in .csv. Expected is a text file (CSV). Export the devices as a CSV file and drop that. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand JSON, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Exporteer de apparaten als CSV-bestand en lever dat aan. Niets uit dit bestand is geregistreerd.
+        "##);
+    }
+
+    #[test]
+    fn encodings() {
+        let samples = [
+            FileProblem::NulByte { line: 12 },
+            FileProblem::InvalidUtf8 { line: 7, byte: 0x80 },
+            FileProblem::InvalidUtf16 { line: 3 },
+            FileProblem::Utf32,
+            FileProblem::MixedEncodings { utf8_line: 2, other_line: 90, byte: 0xfc },
+            FileProblem::UndefinedByte { line: 5, byte: 0x81 },
+        ];
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
+        Line 12 holds a NUL byte, which no text file has: the file is damaged, or it was still being copied. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Regel 12 bevat een NUL-byte, die in geen tekstbestand voorkomt: het bestand is beschadigd, of het werd nog gekopieerd. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file begins with the mark of UTF-8, but the byte 80 on line 7 can't stand there in UTF-8. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand begint met het merkteken van UTF-8, maar de byte 80 op regel 7 kan daar in UTF-8 niet staan. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file begins with the mark of UTF-16, but line 3 holds half a character. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand begint met het merkteken van UTF-16, maar regel 3 bevat een half teken. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file is written in UTF-32. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand is in UTF-32 geschreven. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file is written in two encodings: line 2 is UTF-8, and the byte FC on line 90 isn't. It was probably put together from two files. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand is in twee coderingen geschreven: regel 2 is UTF-8 en de byte FC op regel 90 niet. Waarschijnlijk is het uit twee bestanden samengevoegd. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The byte 81 on line 5 is a character neither in UTF-8 nor in Windows-1252. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          De byte 81 op regel 5 is geen teken in UTF-8 en ook niet in Windows-1252. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        "##);
+    }
+
+    #[test]
+    fn rows_and_limits() {
+        let samples = [
+            FileProblem::QuoteNeverClosed { line: 41 },
+            FileProblem::RecordTooLong { line: 41, limit: 1_048_576 },
+            FileProblem::TooManyFields { line: 2, limit: 1_024 },
+            FileProblem::FormatNotAllowed { found: Format::SelfService, allowed: Format::Partner },
+            FileProblem::TooLarge { bytes: 1_073_741_825, limit: 1_073_741_824 },
+            FileProblem::TooManyRows { limit: 5_000_000 },
+        ];
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
+        A quote (") that opens on line 41 is never closed, so where the rows end can't be told. Close it, or remove it, and drop the file again. Nothing of this file was registered.
+          Een aanhalingsteken (") dat op regel 41 opent, wordt nergens gesloten, zodat niet te zien is waar de rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The row that begins on line 41 is longer than 1,048,576 bytes, as no real row is. Probably a quote (") opens there and is never closed. Correct the row and drop the file again. Nothing of this file was registered.
+          De rij die op regel 41 begint, is langer dan 1.048.576 bytes; zo lang is geen echte rij. Waarschijnlijk opent daar een aanhalingsteken (") dat nergens wordt gesloten. Verbeter de rij en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The row that begins on line 2 has more than 1,024 fields. Expected is one field for each heading. Correct the row and drop the file again. Nothing of this file was registered.
+          De rij die op regel 2 begint, heeft meer dan 1.024 velden. Verwacht wordt één veld per kolomkop. Verbeter de rij en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The headings are "Manufacturer", "Model", "Serial Number", "Hardware Hash", and this folder doesn't accept that format. Expected, exactly: "Manufacturer", "Model", "Serial Number". Change the columns and drop the file again. Nothing of this file was registered.
+          De kolomkoppen zijn "Manufacturer", "Model", "Serial Number", "Hardware Hash", en deze map aanvaardt die indeling niet. Verwacht, precies zo: "Manufacturer", "Model", "Serial Number". Pas de kolommen aan en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file has 1,073,741,825 bytes; at most 1,073,741,824 are accepted. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
+          Het bestand telt 1.073.741.825 bytes; hoogstens 1.073.741.824 worden aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
+        The file has more than 5,000,000 rows, which is the most that is accepted. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
+          Het bestand heeft meer dan 5.000.000 rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
+        "##);
+    }
+
+    #[test]
+    fn headings_that_differ() {
+        let samples = [
+            headings_differ(&["SpiralOrbit", "ContosoABC", "000000000000"], HeadingHint::Missing),
+            headings_differ(&["manufacturer", "Model", "Serial number"], HeadingHint::Capitals),
+            headings_differ(&["Model", "Manufacturer", "Serial Number"], HeadingHint::Order),
+            headings_differ(&["Manufacturer", "Model", "Serial_Number"], HeadingHint::Renamed),
+            headings_differ(&["Device Serial Number", "Windows Product ID", "Hardware Hash"], HeadingHint::Intune),
+            headings_differ(&["Device Serial Number", "Manufacturer name"], HeadingHint::PartnerCenter),
+            headings_differ(&["Manufacturer", "Model", "Serial Number", "Ort"], HeadingHint::Extra(texts(&["Ort"]))),
+            headings_differ(&["Manufacturer"], HeadingHint::Incomplete(texts(&["Model", "Serial Number"]))),
+            headings_differ(&["Model", "Model"], HeadingHint::Twice("Model".into())),
+            headings_differ(&["#TYPE System.Object"], HeadingHint::TypeLine),
+            headings_differ(&["Manufacturer|Model|Serial Number"], HeadingHint::Delimiter('|')),
+            headings_differ(&["=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m"], HeadingHint::Unknown),
+        ];
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
+        The headings on line 1 differ from those expected. Found: "SpiralOrbit", "ContosoABC", "000000000000". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". This line looks like a device: put the line of headings above it. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "SpiralOrbit", "ContosoABC", "000000000000". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Deze regel lijkt een apparaat te zijn: zet de regel met kolomkoppen erboven. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "manufacturer", "Model", "Serial number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Only capital and small letters differ: write the headings exactly as expected. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "manufacturer", "Model", "Serial number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen hoofdletters en kleine letters verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Model", "Manufacturer", "Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". All headings are there, in another order: put the columns in the expected order. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Model", "Manufacturer", "Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alle kolomkoppen zijn er, in een andere volgorde: zet de kolommen in de verwachte volgorde. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial_Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Only blanks, hyphens or underscores differ: write the headings exactly as expected. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer", "Model", "Serial_Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen spaties, streepjes of onderstrepingstekens verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Device Serial Number", "Windows Product ID", "Hardware Hash". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Intune (Windows Autopilot). Make a file with the expected headings: the manufacturer and model must be in it too. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Device Serial Number", "Windows Product ID", "Hardware Hash". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Intune (Windows Autopilot). Maak een bestand met de verwachte kolomkoppen: ook de fabrikant en het model moeten erin staan. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Device Serial Number", "Manufacturer name". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Partner Center. Rename the columns and put them in the expected order. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Device Serial Number", "Manufacturer name". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Partner Center. Geef de kolommen de verwachte namen en zet ze in de verwachte volgorde. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial Number", "Ort". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Remove the column "Ort". Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer", "Model", "Serial Number", "Ort". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Verwijder de kolom "Ort". Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Add the missing columns "Model", "Serial Number". Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Voeg de ontbrekende kolommen "Model", "Serial Number" toe. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Model", "Model". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The heading "Model" stands there twice: remove one of the two columns. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Model", "Model". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De kolomkop "Model" staat er tweemaal: verwijder een van beide kolommen. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "#TYPE System.Object". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The line that begins with #TYPE comes from PowerShell: delete it, or export with -NoTypeInformation. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "#TYPE System.Object". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De regel die met #TYPE begint, komt van PowerShell: verwijder hem, of exporteer met -NoTypeInformation. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer|Model|Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The values seem to be separated by "|": separate them by comma, semicolon or tab. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer|Model|Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De waarden lijken gescheiden te zijn door "|": scheid ze door een komma, puntkomma of tab. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Copy the expected headings into the first line and leave that line as it is. Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Kopieer de verwachte kolomkoppen naar de eerste regel en laat die regel zoals hij is. Niets uit dit bestand is geregistreerd.
+        "##);
+    }
+
+    #[test]
+    fn headings_below_another_line_are_told_by_their_own_line() {
+        let FileProblem::HeadingsDiffer { found, expected, .. } = headings_differ(&["A", "B"], HeadingHint::Unknown)
+        else {
+            panic!("another problem");
+        };
+        let below = FileProblem::HeadingsDiffer { line: 2, found, expected, hint: HeadingHint::Unknown };
+        insta::assert_snapshot!(both(|locale| vec![file_problem(&below, locale)]), @r##"
+        The headings on line 2 differ from those expected. Found: "A", "B". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Copy the expected headings into line 2 and leave that line as it is. Nothing of this file was registered.
+          De kolomkoppen op regel 2 zijn niet die welke verwacht worden. Gevonden: "A", "B". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Kopieer de verwachte kolomkoppen naar regel 2 en laat die regel zoals hij is. Niets uit dit bestand is geregistreerd.
+        "##);
+    }
+
+    #[test]
+    fn one_column_is_one() {
+        let one = headings_differ(&["Manufacturer", "Model"], HeadingHint::Incomplete(texts(&["Serial Number"])));
+        insta::assert_snapshot!(both(|locale| vec![file_problem(&one, locale)]), @r##"
+        The headings on line 1 differ from those expected. Found: "Manufacturer", "Model". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Add the missing column "Serial Number". Nothing of this file was registered.
+          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer", "Model". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Voeg de ontbrekende kolom "Serial Number" toe. Niets uit dit bestand is geregistreerd.
+        "##);
+    }
+
+    #[test]
+    fn machines_get_english() {
+        assert_eq!(file_problem(&FileProblem::Empty, Locale::Code), file_problem(&FileProblem::Empty, Locale::En));
+    }
+}

@@ -1,0 +1,173 @@
+//! The words for what a sender is told of a file that isn't read at all, or not yet.
+//!
+//! Nobody is left without an answer: these stand in a result file with the state `registration_failed` and the error
+//! `file_not_valid`.
+
+use super::file::save_as_csv;
+use super::{Language, words};
+use crate::locale::Locale;
+use crate::name::NearMiss;
+use crate::shown::shown;
+
+/// Why a file waits, or is left where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// It looks like an attempt, but its name isn't a CSV's.
+    NotACsv(NearMiss),
+    /// It lies in a folder inside a folder of the drop folder.
+    TooDeep,
+    /// We have no permission to open it.
+    MayNotOpen,
+    /// It has a second name somewhere (a hard link), so that it could be anybody's file.
+    SecondLink,
+    /// The order file beside it can't be read as one.
+    BadOrderFile,
+    /// Its marker names the SHA-256 of another content.
+    OtherContent,
+    /// The customer's limit for a day is reached; it waits.
+    DayLimit,
+    /// A result file was changed in place by its sender.
+    ResultChanged {
+        /// The name of that result file.
+        result: &'a str,
+    },
+}
+
+/// Says why a file isn't read and what to do, in the sender's language.
+pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
+    let language = Language::from(locale);
+    match notice {
+        Notice::NotACsv(kind) => not_a_csv(*kind, language),
+        Notice::TooDeep => words!(
+            language,
+            "This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder \
+             directly inside it, whose name is then the order ID. Move the file one folder up.",
+            "Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of \
+             in een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand één map omhoog.",
+        ),
+        Notice::MayNotOpen => words!(
+            language,
+            "This file may not be opened: the service has no permission to read it. It waits and is read as soon as \
+             it may be. Give the folder's group the right to read it, or drop a new copy.",
+            "Dit bestand mag niet worden geopend: de dienst heeft geen recht om het te lezen. Het wacht en wordt \
+             gelezen zodra dat mag. Geef de groep van de map leesrecht, of lever een nieuwe kopie aan.",
+        ),
+        Notice::SecondLink => words!(
+            language,
+            "This file has a second name elsewhere (a hard link), so whose it is can't be told. It waits and is read \
+             as soon as it has one name only. Drop a copy of it in its place.",
+            "Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. \
+             Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.",
+        ),
+        Notice::BadOrderFile => words!(
+            language,
+            "The order file beside it is not valid. Write it like {{\"order_id\": \"...\", \"purchase_id\": \
+             \"...\"}} and drop it again.",
+            "Het orderbestand ernaast is niet geldig. Schrijf het als {{\"order_id\": \"...\", \"purchase_id\": \
+             \"...\"}} en lever het opnieuw aan.",
+        ),
+        Notice::OtherContent => words!(
+            language,
+            "Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop the \
+             file and its marker again.",
+            "De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is \
+             verstuurd. Lever het bestand en de markering opnieuw aan.",
+        ),
+        Notice::DayLimit => words!(
+            language,
+            "The amount that is accepted in a day is used up. This file waits and is read when the limit allows it; \
+             nothing needs to be done. If it is urgent, contact whoever runs the service.",
+            "De hoeveelheid die per dag wordt aanvaard, is bereikt. Dit bestand wacht en wordt gelezen zodra de \
+             limiet dat toelaat; u hoeft niets te doen. Neem bij spoed contact op met de beheerder van de dienst.",
+        ),
+        Notice::ResultChanged { result } => {
+            let result = shown(result);
+            words!(
+                language,
+                "The result file \"{result}\" was changed. Result files aren't read, so nothing happened with the \
+                 change. To send corrections, save them under a name without \".result\", and drop that file.",
+                "Het resultaatbestand \"{result}\" is gewijzigd. Resultaatbestanden worden niet gelezen, dus met de \
+                 wijziging is niets gedaan. Sla verbeteringen op onder een naam zonder \".result\" en lever dat \
+                 bestand aan.",
+            )
+        }
+    }
+}
+
+fn not_a_csv(kind: NearMiss, language: Language) -> String {
+    let advice = match kind {
+        NearMiss::Excel => save_as_csv(language),
+        NearMiss::OpenDocument => words!(
+            language,
+            "Open it in LibreOffice, choose \"Save As\" and the file type \"Text CSV\" with the character set UTF-8, \
+             and drop the new file.",
+            "Open het in LibreOffice, kies \"Opslaan als\" en het bestandstype \"Tekst CSV\" met de tekenset UTF-8, \
+             en lever het nieuwe bestand aan.",
+        ),
+        NearMiss::Numbers => words!(
+            language,
+            "Open it in Numbers, choose \"Export To\", \"CSV\", with the encoding UTF-8, and drop the new file.",
+            "Open het in Numbers, kies \"Exporteer naar\", \"CSV\", met de codering UTF-8, en lever het nieuwe \
+             bestand aan.",
+        ),
+        NearMiss::CsvTxt | NearMiss::Txt | NearMiss::Tsv => words!(
+            language,
+            "Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on \"File name \
+             extensions\" under \"View\".)",
+            "Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder \"Beeld\" \
+             de optie \"Bestandsnaamextensies\" aan.)",
+        ),
+    };
+    words!(
+        language,
+        "This file isn't read: only files whose name ends in .csv are. {advice}",
+        "Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. {advice}",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::tests::both;
+
+    #[test]
+    fn why_a_file_waits_or_is_left() {
+        let samples = [
+            Notice::NotACsv(NearMiss::Excel),
+            Notice::NotACsv(NearMiss::OpenDocument),
+            Notice::NotACsv(NearMiss::Numbers),
+            Notice::NotACsv(NearMiss::CsvTxt),
+            Notice::TooDeep,
+            Notice::MayNotOpen,
+            Notice::SecondLink,
+            Notice::BadOrderFile,
+            Notice::OtherContent,
+            Notice::DayLimit,
+            Notice::ResultChanged { result: "devices.result.csv" },
+        ];
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|n| notice(n, locale)).collect()), @r##"
+        This file isn't read: only files whose name ends in .csv are. Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros.
+          Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is.
+        This file isn't read: only files whose name ends in .csv are. Open it in LibreOffice, choose "Save As" and the file type "Text CSV" with the character set UTF-8, and drop the new file.
+          Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Open het in LibreOffice, kies "Opslaan als" en het bestandstype "Tekst CSV" met de tekenset UTF-8, en lever het nieuwe bestand aan.
+        This file isn't read: only files whose name ends in .csv are. Open it in Numbers, choose "Export To", "CSV", with the encoding UTF-8, and drop the new file.
+          Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Open het in Numbers, kies "Exporteer naar", "CSV", met de codering UTF-8, en lever het nieuwe bestand aan.
+        This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".)
+          Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.)
+        This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder directly inside it, whose name is then the order ID. Move the file one folder up.
+          Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of in een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand één map omhoog.
+        This file may not be opened: the service has no permission to read it. It waits and is read as soon as it may be. Give the folder's group the right to read it, or drop a new copy.
+          Dit bestand mag niet worden geopend: de dienst heeft geen recht om het te lezen. Het wacht en wordt gelezen zodra dat mag. Geef de groep van de map leesrecht, of lever een nieuwe kopie aan.
+        This file has a second name elsewhere (a hard link), so whose it is can't be told. It waits and is read as soon as it has one name only. Drop a copy of it in its place.
+          Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.
+        The order file beside it is not valid. Write it like {"order_id": "...", "purchase_id": "..."} and drop it again.
+          Het orderbestand ernaast is niet geldig. Schrijf het als {"order_id": "...", "purchase_id": "..."} en lever het opnieuw aan.
+        Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop the file and its marker again.
+          De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is verstuurd. Lever het bestand en de markering opnieuw aan.
+        The amount that is accepted in a day is used up. This file waits and is read when the limit allows it; nothing needs to be done. If it is urgent, contact whoever runs the service.
+          De hoeveelheid die per dag wordt aanvaard, is bereikt. Dit bestand wacht en wordt gelezen zodra de limiet dat toelaat; u hoeft niets te doen. Neem bij spoed contact op met de beheerder van de dienst.
+        The result file "devices.result.csv" was changed. Result files aren't read, so nothing happened with the change. To send corrections, save them under a name without ".result", and drop that file.
+          Het resultaatbestand "devices.result.csv" is gewijzigd. Resultaatbestanden worden niet gelezen, dus met de wijziging is niets gedaan. Sla verbeteringen op onder een naam zonder ".result" en lever dat bestand aan.
+        "##);
+    }
+}

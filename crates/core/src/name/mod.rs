@@ -1,0 +1,188 @@
+//! What a name in a drop folder means to us, and the names of what we write beside it.
+//!
+//! Names are bytes: nothing makes a sender write UTF-8. Whether a name's file is there, and what it is, is not
+//! decided here.
+
+mod results;
+mod text;
+
+pub use results::{
+    marker_name, near_miss_result_name, older_result_name, order_file_name, receipt_name, result_name,
+    result_name_numbered,
+};
+pub use text::{path_bytes, path_text};
+
+use crate::device::Column;
+
+/// What a name in a drop folder, or in a folder below it, stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A list of devices to register.
+    Submission,
+    /// A list of devices to check only: `*.check.csv`.
+    Rehearsal,
+    /// Order and purchase ID for a CSV: `*.order.json`.
+    OrderFile,
+    /// The sign that a CSV is complete: `*.csv.done`.
+    Marker,
+    /// Written by us, or like it: a result file or receipt. Never taken.
+    OurOutput,
+    /// Probably meant for us, but not a CSV by its name.
+    NotACsv(NearMiss),
+    /// Nothing of ours.
+    Ignored(Ignored),
+}
+
+/// A name that isn't a CSV's, of what probably is a list of devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NearMiss {
+    /// `.xlsx`, `.xlsm`, `.xls`.
+    Excel,
+    /// `.ods`.
+    OpenDocument,
+    /// `.numbers`.
+    Numbers,
+    /// `.csv.txt`: what Windows makes of a name whose ending it hides.
+    CsvTxt,
+    /// `.txt`.
+    Txt,
+    /// `.tsv`.
+    Tsv,
+}
+
+impl NearMiss {
+    /// Whether the name alone says too little: then only a file counts whose first line [`holds_our_headings`].
+    pub fn depends_on_first_line(self) -> bool {
+        matches!(self, Self::Txt | Self::Tsv)
+    }
+}
+
+/// Why a file or a folder is left alone. Its words are for the people who run the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Ignored {
+    /// A name that hides its file or folder.
+    #[error("its name begins with a full stop")]
+    LeadingDot,
+    /// A name as programs give to their own temporary and lock files.
+    #[error("its name begins with ~")]
+    LeadingTilde,
+    /// A folder that was set aside.
+    #[error("the folder's name begins with _")]
+    LeadingUnderscore,
+    /// A name as transfers give to what isn't complete yet.
+    #[error("its name ends in {0}, as that of a file that isn't complete yet")]
+    Unfinished(&'static str),
+    /// A folder that the configuration sets aside.
+    #[error("the folder stands in ignore_folders")]
+    IgnoredFolder,
+    /// Any other name.
+    #[error("its name doesn't end in .csv")]
+    OtherName,
+}
+
+/// Endings of what is still being transferred or edited.
+const UNFINISHED: [&str; 6] = [".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp"];
+
+/// Endings of what probably was meant to be a CSV, the longer before the shorter.
+const NEAR_MISSES: [(&str, NearMiss); 8] = [
+    (".csv.txt", NearMiss::CsvTxt),
+    (".xlsx", NearMiss::Excel),
+    (".xlsm", NearMiss::Excel),
+    (".xls", NearMiss::Excel),
+    (".ods", NearMiss::OpenDocument),
+    (".numbers", NearMiss::Numbers),
+    (".txt", NearMiss::Txt),
+    (".tsv", NearMiss::Tsv),
+];
+
+/// Tells what a file's name stands for.
+pub fn classify(name: &[u8]) -> Kind {
+    match name.first() {
+        Some(b'.') => return Kind::Ignored(Ignored::LeadingDot),
+        Some(b'~') => return Kind::Ignored(Ignored::LeadingTilde),
+        _ => {}
+    }
+    if let Some(ending) = UNFINISHED.into_iter().find(|ending| ends_in(name, ending)) {
+        return Kind::Ignored(Ignored::Unfinished(ending));
+    }
+    if is_our_output(name) {
+        return Kind::OurOutput;
+    }
+    if ends_in(name, ".order.json") {
+        return Kind::OrderFile;
+    }
+    if ends_in(name, ".csv.done") {
+        return Kind::Marker;
+    }
+    if ends_in(name, ".csv") {
+        return if ends_in(name, ".check.csv") { Kind::Rehearsal } else { Kind::Submission };
+    }
+    match NEAR_MISSES.into_iter().find(|(ending, _)| ends_in(name, ending)) {
+        Some((_, near_miss)) => Kind::NotACsv(near_miss),
+        None => Kind::Ignored(Ignored::OtherName),
+    }
+}
+
+/// Tells whether files in a folder of this name inside a drop folder are taken.
+///
+/// `ignore` is the configuration's `ignore_folders`; capital letters don't matter there, since to a sender on
+/// Windows `Archief` and `archief` are one folder.
+pub fn folder_is_taken(name: &[u8], ignore: &[String]) -> Result<(), Ignored> {
+    match name.first() {
+        Some(b'.') => return Err(Ignored::LeadingDot),
+        Some(b'_') => return Err(Ignored::LeadingUnderscore),
+        _ => {}
+    }
+    let folded = std::str::from_utf8(name).map(str::to_lowercase);
+    match folded {
+        Ok(folded) if ignore.iter().any(|ignored| ignored.to_lowercase() == folded) => Err(Ignored::IgnoredFolder),
+        _ => Ok(()),
+    }
+}
+
+/// Tells whether a file's first line holds two of our headings, whatever stands between them.
+///
+/// Good enough to tell a list of devices from somebody's notes, in any encoding that has ASCII in it.
+pub fn holds_our_headings(first_line: &[u8]) -> bool {
+    // Without the NUL bytes, UTF-16 reads as ASCII does.
+    let line: Vec<u8> = first_line.iter().copied().filter(|byte| *byte != 0).collect();
+    let is_separator = |byte: &u8| matches!(byte, b',' | b';' | b'\t' | b'|');
+    // What isn't ASCII can only be a byte order mark, or no heading of ours.
+    let is_around = |byte: &u8| matches!(byte, b' ' | b'"' | b'\r' | b'\n') || !byte.is_ascii();
+    let cells = line.split(is_separator).map(|cell| {
+        let start = cell.iter().position(|byte| !is_around(byte)).unwrap_or(cell.len());
+        let end = cell.iter().rposition(|byte| !is_around(byte)).map_or(start, |last| last + 1);
+        cell.get(start..end).unwrap_or_default()
+    });
+    let ours = [Column::Manufacturer, Column::Model, Column::SerialNumber, Column::HardwareHash];
+    let mut found: Vec<Column> = cells
+        .filter_map(|cell| ours.into_iter().find(|ours| ours.heading().as_bytes().eq_ignore_ascii_case(cell)))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found.len() >= 2
+}
+
+/// `*.result.csv`, `*.result-N.csv`, `*.receipt.json`, in any case.
+fn is_our_output(name: &[u8]) -> bool {
+    if ends_in(name, ".receipt.json") || ends_in(name, ".result.csv") {
+        return true;
+    }
+    let Some(stem) = without_ending(name, ".csv") else { return false };
+    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && ends_in(stem.get(..stem.len() - digits).unwrap_or_default(), ".result-")
+}
+
+/// Whether `name` ends in `ending`, in any case.
+fn ends_in(name: &[u8], ending: &str) -> bool {
+    without_ending(name, ending).is_some()
+}
+
+/// `name` without `ending`, if it ends in it in any case.
+fn without_ending<'a>(name: &'a [u8], ending: &str) -> Option<&'a [u8]> {
+    let (stem, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    end.eq_ignore_ascii_case(ending.as_bytes()).then_some(stem)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! What can be wrong with a dropped file or with one of its rows: data, without words.
+//!
+//! The words, in English and Dutch, are in the module `message`.
+
+use crate::device::{Column, Format};
+
+/// Why a file is rejected as a whole.
+///
+/// Lines count from 1 as a text editor counts them, the first line of the file included. Values out of the file
+/// are hostile: whoever shows them escapes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileProblem {
+    /// Not a single byte, or nothing but a byte order mark.
+    Empty,
+    /// Headings (or only blank lines) and no data row below them.
+    NoDataRow,
+    /// An Excel workbook, a ZIP, a PDF, ...: the name says `.csv`, the bytes say otherwise.
+    OtherKind(OtherKind),
+    /// A NUL byte: not text, or text that lost its byte order mark, or a file that is still being filled.
+    NulByte {
+        /// Where.
+        line: u64,
+    },
+    /// Invalid UTF-8 behind a UTF-8 byte order mark.
+    InvalidUtf8 {
+        /// Where.
+        line: u64,
+        /// The first byte that can't stand there.
+        byte: u8,
+    },
+    /// The last character of a UTF-8 file is there in part only: the file was cut off.
+    Utf8Cut {
+        /// Where.
+        line: u64,
+    },
+    /// UTF-16 with half a character in it: an odd number of bytes or a lone surrogate.
+    InvalidUtf16 {
+        /// Where.
+        line: u64,
+    },
+    /// UTF-32, which nothing that people use writes on purpose.
+    Utf32,
+    /// Valid multi-byte UTF-8 and bytes that aren't UTF-8 in one file: glued together from two encodings.
+    MixedEncodings {
+        /// The first line with a multi-byte UTF-8 character.
+        utf8_line: u64,
+        /// The first line with a byte that isn't UTF-8.
+        other_line: u64,
+        /// That byte.
+        byte: u8,
+    },
+    /// A byte that Windows-1252 doesn't define (81, 8D, 8F, 90, 9D).
+    UndefinedByte {
+        /// Where.
+        line: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// A quote that is opened and never closed, or only after more lines than any real value has: it would swallow
+    /// the rows between.
+    QuoteNeverClosed {
+        /// The line on which it is opened.
+        line: u64,
+    },
+    /// One record is longer than any real one: a lost quote, or no CSV at all.
+    RecordTooLong {
+        /// The line on which it begins.
+        line: u64,
+        /// The limit, in bytes of UTF-8.
+        limit: u64,
+    },
+    /// One record has more fields than any real one.
+    TooManyFields {
+        /// The line on which it begins.
+        line: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The headings aren't ours.
+    HeadingsDiffer {
+        /// The line on which they stand.
+        line: u64,
+        /// What stands there, cell by cell, blanks around them removed; at most twenty, each cut to 64 characters.
+        found: Vec<String>,
+        /// The headings that would have been accepted, one list for each format allowed.
+        expected: Vec<Vec<String>>,
+        /// What probably happened.
+        hint: HeadingHint,
+    },
+    /// The headings are those of a format that this customer doesn't accept.
+    FormatNotAllowed {
+        /// The format found.
+        found: Format,
+        /// The format to use.
+        allowed: Format,
+    },
+    /// More bytes than `max_file_size`.
+    TooLarge {
+        /// The file's size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// More data rows than `max_rows`.
+    TooManyRows {
+        /// The limit.
+        limit: u64,
+    },
+    /// The file brought the daemon down before; it isn't tried again.
+    Poison,
+}
+
+impl FileProblem {
+    /// Whether a file that is still being written, or whose upload broke off, would explain it: then it is worth
+    /// waiting a little longer before its sender is told.
+    pub fn may_be_incomplete(&self) -> bool {
+        match self {
+            Self::Empty
+            | Self::NoDataRow
+            | Self::NulByte { .. }
+            | Self::Utf8Cut { .. }
+            | Self::InvalidUtf16 { .. }
+            | Self::QuoteNeverClosed { .. } => true,
+            Self::OtherKind(_)
+            | Self::InvalidUtf8 { .. }
+            | Self::Utf32
+            | Self::MixedEncodings { .. }
+            | Self::UndefinedByte { .. }
+            | Self::RecordTooLong { .. }
+            | Self::TooManyFields { .. }
+            | Self::HeadingsDiffer { .. }
+            | Self::FormatNotAllowed { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyRows { .. }
+            | Self::Poison => false,
+        }
+    }
+}
+
+/// What a file is that isn't text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherKind {
+    /// An Excel workbook (`.xlsx`): a ZIP with a workbook in it.
+    Workbook,
+    /// An Excel workbook of the old kind (`.xls`), or another OLE file.
+    OldWorkbook,
+    /// A ZIP of something else.
+    Zip,
+    /// gzip.
+    Gzip,
+    /// PDF.
+    Pdf,
+    /// An HTML page (also what some portals export as `.xls` or `.csv`).
+    Html,
+    /// JSON.
+    Json,
+}
+
+/// What probably happened to headings that differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeadingHint {
+    /// The first line looks like data: there are no headings at all.
+    Missing,
+    /// Right but for capital letters.
+    Capitals,
+    /// All there, in another order.
+    Order,
+    /// Right but for blanks, underscores or hyphens inside (`Serial_Number`, as ConfigMgr writes it).
+    Renamed,
+    /// Intune's own columns (`Device Serial Number,Windows Product ID,Hardware Hash`, ...).
+    Intune,
+    /// Partner Center's own columns (`..., Manufacturer name,Device model`).
+    PartnerCenter,
+    /// Ours, and more at their right end.
+    Extra(Vec<String>),
+    /// Some of ours are missing.
+    Incomplete(Vec<String>),
+    /// One heading stands twice.
+    Twice(String),
+    /// PowerShell's `#TYPE` line stands above them.
+    TypeLine,
+    /// All in one cell: the delimiter isn't comma, semicolon or tab.
+    Delimiter(char),
+    /// Nothing can be guessed.
+    Unknown,
+}
+
+/// Why one row is refused while the others go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowProblem {
+    /// More or fewer fields than headings.
+    FieldCount {
+        /// How many headings there are.
+        expected: u64,
+        /// How many fields the row has.
+        found: u64,
+    },
+    /// A required value is empty.
+    EmptyValue {
+        /// The column's name, as the file has it.
+        column: ColumnName,
+    },
+    /// A value is longer than any real one.
+    TooLong {
+        /// The column.
+        column: ColumnName,
+        /// Its length in characters.
+        found: u64,
+        /// The limit in characters.
+        limit: u64,
+    },
+    /// A control character in a value (U+0000 to 001F, 007F to 009F).
+    ControlCharacter {
+        /// The column.
+        column: ColumnName,
+        /// The character.
+        character: char,
+        /// Its place in the value, in characters, from 1.
+        position: u64,
+    },
+    /// A serial number in the form that Excel leaves of a long one (`1.23E+11`).
+    Scientific {
+        /// The column.
+        column: ColumnName,
+        /// What stands there.
+        found: String,
+    },
+    /// Text behind a closing quote (`"15" Book`): what the value is can't be told without altering it. A quote inside a
+    /// value that doesn't begin with one is fine (`15" Book`), and so is a doubled one in quotes (`"15"" Book"`).
+    Quotes {
+        /// The column's name, or its number where there is no heading for it.
+        column: ColumnName,
+    },
+}
+
+/// A column as a message names it: our name for it, and the file's own heading where `columns` maps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnName {
+    /// Which of ours it is.
+    pub column: Column,
+    /// The heading in the file.
+    pub heading: String,
+}
+
+impl RowProblem {
+    /// The column it is about, where it is about one.
+    pub fn column(&self) -> Option<&ColumnName> {
+        match self {
+            Self::FieldCount { .. } => None,
+            Self::EmptyValue { column }
+            | Self::TooLong { column, .. }
+            | Self::ControlCharacter { column, .. }
+            | Self::Scientific { column, .. }
+            | Self::Quotes { column } => Some(column),
+        }
+    }
+}

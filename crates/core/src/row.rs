@@ -1,0 +1,273 @@
+//! One data row: its cells as read, and what they say about a device if all is well with them.
+
+use crate::device::Column;
+use crate::headings::{Layout, Place};
+use crate::limits::count;
+use crate::problem::{ColumnName, RowProblem};
+use crate::sheet::Head;
+
+/// The cells of one record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// All cells, one behind the other.
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Fields {
+    pub(crate) fn fill(&mut self, text: &str, ends: &[usize]) {
+        self.text.clear();
+        self.text.push_str(text);
+        self.ends.clear();
+        self.ends.extend_from_slice(ends);
+    }
+
+    /// Bytes of memory in use.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
+    /// The cell with this index, from 0.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        let end = *self.ends.get(index)?;
+        self.text.get(self.end_of(index)..end)
+    }
+
+    /// How many cells there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All cells.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map_while(|index| self.get(index))
+    }
+
+    /// Where in the text the first `cells` cells end.
+    fn end_of(&self, cells: usize) -> usize {
+        cells
+            .checked_sub(1)
+            .and_then(|last| self.ends.get(last.min(self.len().saturating_sub(1))))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Whether the cells from `index` on are all empty.
+    pub(crate) fn empty_from(&self, index: usize) -> bool {
+        self.end_of(index) == self.text.len()
+    }
+
+    /// Whether the first `cells` cells are all empty.
+    fn empty_before(&self, cells: usize) -> bool {
+        self.end_of(cells) == 0
+    }
+
+    /// Whether this is a blank line to a person's eye: no cell but blanks.
+    pub(crate) fn is_blank_line(&self) -> bool {
+        self.text.is_empty() || (self.len() == 1 && self.text.trim().is_empty())
+    }
+
+    fn may_hold_control(&self) -> bool {
+        // U+0080 to 009F begin with C2 in UTF-8. Written to be vectorized.
+        let suspect = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == 0x7F) | u8::from(*byte == 0xC2);
+        self.text.as_bytes().iter().fold(0, |found, byte| found | suspect(byte)) != 0
+    }
+}
+
+/// One data row of a sheet.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// The line of the file on which it begins, the first line being 1.
+    pub line: u64,
+    /// Its cells as read, those that are ignored included.
+    pub fields: &'a Fields,
+    /// What it says, or why it is refused.
+    pub content: Result<Content<'a>, RowProblem>,
+    layout: &'a Layout,
+}
+
+/// What a row says. Values are byte for byte as in the file (as UTF-8), and within their limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// The manufacturer.
+    pub manufacturer: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// The serial number.
+    pub serial_number: &'a str,
+    /// The hardware hash, where the format has one.
+    pub hardware_hash: Option<&'a str>,
+    /// The row's own order ID, where there is a column for it and the cell isn't empty.
+    pub order_id: Option<&'a str>,
+    /// The row's own purchase ID, likewise.
+    pub purchase_id: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    /// Judges the cells of one record; nothing comes of one that only looks like a row: a blank line, or one without
+    /// anything in the columns that count.
+    pub(crate) fn judge(line: u64, fields: &'a Fields, layout: &'a Layout, stray: Option<usize>) -> Option<Self> {
+        let nothing = fields.empty_before(layout.own) && fields.empty_from(layout.named);
+        if nothing || fields.is_blank_line() {
+            return None;
+        }
+        Some(Self { line, fields, content: content(fields, layout, stray), layout })
+    }
+
+    /// The row's cells as a result file repeats them: exactly one for each of `head.headings`.
+    pub fn echo(&self, head: &Head) -> impl Iterator<Item = &'a str> + use<'a> {
+        let fields = self.fields;
+        (0..head.headings.len()).map(|index| fields.get(index).unwrap_or_default())
+    }
+
+    /// What stands in a column, also in a row that is refused: nothing if there is no such column, the row is too
+    /// short, the cell is empty, or the value is over its limit. It may hold control characters.
+    pub fn value(&self, column: Column) -> Option<&'a str> {
+        let place = self.layout.places.iter().find(|place| place.column == column)?;
+        let value = self.fields.get(place.index)?;
+        (!value.is_empty() && length_over(value, place.limit).is_none()).then_some(value)
+    }
+
+    /// Where in the row a column stands, from 0: nothing if the file has no such column.
+    pub fn index(&self, column: Column) -> Option<usize> {
+        self.layout.places.iter().find(|place| place.column == column).map(|place| place.index)
+    }
+
+    /// Whether it has fewer cells than headings, as a row that was cut off has.
+    pub(crate) fn is_short(&self) -> bool {
+        matches!(self.content, Err(RowProblem::FieldCount { expected, found }) if found < expected)
+    }
+}
+
+fn content<'a>(fields: &'a Fields, layout: &Layout, stray: Option<usize>) -> Result<Content<'a>, RowProblem> {
+    // Quotes come first: lost ones are also what makes rows too long or too short.
+    if let Some(place) = stray.and_then(|index| layout.places.iter().find(|place| place.index == index)) {
+        return Err(RowProblem::Quotes { column: place.name() });
+    }
+    check_field_count(fields, layout)?;
+    let may_hold_control = fields.may_hold_control();
+    let mut content = Content {
+        manufacturer: "",
+        model: "",
+        serial_number: "",
+        hardware_hash: None,
+        order_id: None,
+        purchase_id: None,
+    };
+    for place in &layout.places {
+        let value = fields.get(place.index).unwrap_or_default();
+        check(value, place, may_hold_control)?;
+        let unless_empty = (!value.is_empty()).then_some(value);
+        match place.column {
+            Column::Manufacturer => content.manufacturer = value,
+            Column::Model => content.model = value,
+            Column::SerialNumber => content.serial_number = value,
+            Column::HardwareHash => content.hardware_hash = unless_empty,
+            Column::OrderId => content.order_id = unless_empty,
+            Column::PurchaseId => content.purchase_id = unless_empty,
+        }
+    }
+    Ok(content)
+}
+
+/// The four columns of a result file may be missing in a row, since people add rows to result files; and empty cells
+/// behind the last heading don't count.
+fn check_field_count(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
+    if fields.len() >= layout.own && (fields.len() <= layout.named || fields.empty_from(layout.named)) {
+        return Ok(());
+    }
+    let mut found = fields.len();
+    while found > layout.named && fields.empty_from(found - 1) {
+        found -= 1;
+    }
+    Err(RowProblem::FieldCount { expected: count(layout.named), found: count(found) })
+}
+
+fn check(value: &str, place: &Place, may_hold_control: bool) -> Result<(), RowProblem> {
+    // A value of blanks alone is none: no device reports one, and a person can't tell it from an empty cell.
+    let blank = |character: char| character.is_whitespace() && !character.is_control();
+    if place.required && value.chars().all(blank) {
+        return Err(RowProblem::EmptyValue { column: place.name() });
+    }
+    if let Some(found) = length_over(value, place.limit) {
+        return Err(RowProblem::TooLong { column: place.name(), found, limit: count(place.limit) });
+    }
+    if may_hold_control
+        && let Some((index, character)) = value.chars().enumerate().find(|(_, character)| character.is_control())
+    {
+        return Err(RowProblem::ControlCharacter { column: place.name(), character, position: count(index + 1) });
+    }
+    if place.column == Column::SerialNumber && is_scientific(value) {
+        return Err(RowProblem::Scientific { column: place.name(), found: value.to_owned() });
+    }
+    Ok(())
+}
+
+/// The value's length in characters if that is over the limit.
+fn length_over(value: &str, limit: usize) -> Option<u64> {
+    // Most values are so short in bytes that nothing must be counted.
+    if value.len() <= limit {
+        return None;
+    }
+    let found = value.chars().count();
+    (found > limit).then(|| count(found))
+}
+
+/// Whether Excel or LibreOffice wrote a long number like this: one digit, perhaps more behind a decimal mark, and an
+/// exponent with its sign and two or three digits. `1E5` is none: they write it `1.00E+05`, and there are serial
+/// numbers like it.
+fn is_scientific(value: &str) -> bool {
+    // Asked of every serial number, so the cheap question comes first.
+    if !value.bytes().rev().take(4).any(|byte| byte == b'+') {
+        return false;
+    }
+    let Some((mantissa, exponent)) = value.split_once(['E', 'e']) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let exponent_fits = exponent.strip_prefix('+').is_some_and(|rest| digits(rest) && matches!(rest.len(), 2 | 3));
+    let (whole, fraction) = mantissa.split_once(['.', ',']).map_or((mantissa, None), |(a, b)| (a, Some(b)));
+    exponent_fits && whole.len() == 1 && digits(whole) && fraction.is_none_or(digits)
+}
+
+impl Place {
+    fn name(&self) -> ColumnName {
+        ColumnName { column: self.column, heading: self.heading.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_scientific;
+
+    #[test]
+    fn what_a_spreadsheet_leaves_of_a_serial_number_is_told_from_a_genuine_one() {
+        for damaged in ["1.23E+11", "1,23E+11", "1E+11", "4.567e+012", "1.23457E+11", "9,0E+300"] {
+            assert!(is_scientific(damaged), "{damaged}");
+        }
+        for genuine in [
+            "1E5",
+            "1.23E11",
+            "5E+1",
+            "12E+11",
+            "1.E+11",
+            ".5E+11",
+            "E+11",
+            "1E+",
+            "1E+1234",
+            "1E-11",
+            "1E+1A",
+            "-1.2E+11",
+            "000123",
+            "1.2.3E+11",
+            "",
+            " 1E+11",
+        ] {
+            assert!(!is_scientific(genuine), "{genuine}");
+        }
+    }
+}

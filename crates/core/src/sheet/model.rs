@@ -1,0 +1,175 @@
+//! A second parser, slow and obvious, that the fast one is held to: the whole text in memory, character by
+//! character, for the partner format without `columns`.
+
+use crate::device::{Column, Format};
+use crate::limits::count;
+use crate::problem::{ColumnName, FileProblem, RowProblem};
+use crate::sheet::Doubt;
+
+/// A row: its line, its cells, and what is wrong with it.
+pub(crate) type ModelRow = (u64, Vec<String>, Option<RowProblem>);
+
+/// What comes of a text: the rows given out, and how it ends.
+pub(crate) type Outcome = (Vec<ModelRow>, Result<Option<Doubt>, FileProblem>);
+
+struct Record {
+    line: u64,
+    cells: Vec<String>,
+    stray: Option<usize>,
+    ended: bool,
+}
+
+/// Reads a text whose delimiter is known and whose headings are right.
+pub(crate) fn read(text: &str, delimiter: char) -> Outcome {
+    let characters: Vec<char> = text.chars().collect();
+    let (records, end) = records(&characters, delimiter);
+    let mut data = records.into_iter().filter(|record| !blank(&record.cells));
+    let Some(headings) = data.next() else { return (Vec::new(), end.and(Err(FileProblem::NoDataRow))) };
+    let names: Vec<&str> = headings.cells.iter().map(|cell| cell.trim()).collect();
+    let mut last = names.len();
+    while names[last - 1].is_empty() {
+        last -= 1;
+    }
+    let result_file = last == 7;
+    let width = if result_file { 3 } else { last };
+    assert_eq!(&names[..width], ["Manufacturer", "Model", "Serial Number"]);
+
+    let mut rows = Vec::new();
+    let mut cut_short = false;
+    for record in data {
+        let nothing =
+            record.cells.iter().enumerate().all(|(index, cell)| cell.is_empty() || (width..last).contains(&index));
+        if nothing {
+            continue;
+        }
+        let problem = problem(&record, width, last);
+        cut_short =
+            !record.ended && record.cells.len() < width && matches!(problem, Some(RowProblem::FieldCount { .. }));
+        rows.push((record.line, record.cells, problem));
+    }
+    let end = end.and_then(|()| {
+        if rows.is_empty() {
+            return Err(FileProblem::NoDataRow);
+        }
+        Ok(match text.ends_with(['\r', '\n']) {
+            true => None,
+            false if cut_short => Some(Doubt::ShortLastLine),
+            false => Some(Doubt::NoLineEnd),
+        })
+    });
+    (rows, end)
+}
+
+fn blank(cells: &[String]) -> bool {
+    cells.iter().all(String::is_empty) || (cells.len() == 1 && cells[0].trim().is_empty())
+}
+
+fn line_at(characters: &[char], position: usize) -> u64 {
+    let before: String = characters[..position].iter().collect();
+    count(before.replace("\r\n", "\n").replace('\r', "\n").split('\n').count())
+}
+
+fn records(characters: &[char], delimiter: char) -> (Vec<Record>, Result<(), FileProblem>) {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while at < characters.len() {
+        if matches!(characters[at], '\r' | '\n') {
+            at += 1;
+            continue;
+        }
+        let mut record = Record { line: line_at(characters, at), cells: Vec::new(), stray: None, ended: false };
+        loop {
+            let cell = match cell(characters, at, delimiter) {
+                Ok(cell) => cell,
+                Err(problem) => return (records, Err(problem)),
+            };
+            if cell.stray {
+                record.stray = record.stray.or(Some(record.cells.len()));
+            }
+            record.cells.push(cell.text);
+            at = cell.end;
+            if characters.get(at) != Some(&delimiter) {
+                break;
+            }
+            at += 1;
+        }
+        record.ended = at < characters.len();
+        records.push(record);
+    }
+    (records, Ok(()))
+}
+
+struct Cell {
+    text: String,
+    stray: bool,
+    end: usize,
+}
+
+fn cell(characters: &[char], start: usize, delimiter: char) -> Result<Cell, FileProblem> {
+    let mut text = String::new();
+    let mut at = start;
+    let quoted = characters.get(at) == Some(&'"');
+    if quoted {
+        at += 1;
+        loop {
+            match (characters.get(at), characters.get(at + 1)) {
+                (None, _) => return Err(FileProblem::QuoteNeverClosed { line: line_at(characters, start) }),
+                (Some('"'), Some('"')) => {
+                    text.push('"');
+                    at += 2;
+                }
+                (Some('"'), _) => break,
+                (Some(character), _) => {
+                    text.push(*character);
+                    at += 1;
+                }
+            }
+        }
+        at += 1;
+    }
+    let behind: String = characters[at..]
+        .iter()
+        .take_while(|character| !matches!(character, '\r' | '\n') && **character != delimiter)
+        .collect();
+    let stray = quoted && !behind.is_empty();
+    text.push_str(&behind);
+    Ok(Cell { text, stray, end: at + behind.chars().count() })
+}
+
+fn problem(record: &Record, width: usize, named: usize) -> Option<RowProblem> {
+    let columns = Format::Partner.columns();
+    let name = |column: Column| ColumnName { column, heading: column.heading().to_owned() };
+    if let Some(column) = record.stray.and_then(|index| columns.get(index)) {
+        return Some(RowProblem::Quotes { column: name(*column) });
+    }
+    let mut cells = record.cells.len();
+    while cells > named && record.cells[cells - 1].is_empty() {
+        cells -= 1;
+    }
+    if cells < width || cells > named {
+        return Some(RowProblem::FieldCount { expected: count(named), found: count(cells) });
+    }
+    columns.iter().zip(&record.cells).find_map(|(column, value)| {
+        let column = name(*column);
+        if value.chars().all(|character| matches!(character, ' ' | '\u{a0}')) {
+            return Some(RowProblem::EmptyValue { column });
+        }
+        let control = value.chars().position(|character| matches!(character, '\0'..='\x1F' | '\x7F'..='\u{9F}'));
+        if let Some(position) = control {
+            let character = value.chars().nth(position).unwrap();
+            return Some(RowProblem::ControlCharacter { column, character, position: count(position + 1) });
+        }
+        (column.column == Column::SerialNumber && scientific(value))
+            .then(|| RowProblem::Scientific { column, found: value.clone() })
+    })
+}
+
+/// `1E+11`, `1.2E+11`, by its shape: every digit a 9.
+fn scientific(value: &str) -> bool {
+    let shape: String =
+        value.chars().map(|character| if character.is_ascii_digit() { '9' } else { character }).collect();
+    let shape = shape.replace('e', "E").replace(',', ".");
+    let mantissa = shape.strip_suffix("E+99").or(shape.strip_suffix("E+999"));
+    let fraction = mantissa.and_then(|mantissa| mantissa.strip_prefix("9."));
+    mantissa == Some("9") || fraction.is_some_and(|digits| digits.replace('9', "").is_empty() && !digits.is_empty())
+}

@@ -1,0 +1,496 @@
+//! Sheets as people make them, hostile ones, any cutting into chunks, and the fast parser against the slow one.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::{QUOTED_LINES, RECORD_BYTES, RECORD_FIELDS, count};
+use crate::problem::{HeadingHint, RowProblem};
+use crate::sheet::model;
+
+fn options() -> SheetOptions {
+    SheetOptions { formats: Format::ALL.to_vec(), columns: BTreeMap::new(), max_rows: 1000, empty_files: false }
+}
+
+fn with_columns(columns: &[(Column, &str)]) -> SheetOptions {
+    let columns = columns.iter().map(|(column, heading)| (*column, (*heading).to_owned())).collect();
+    SheetOptions { columns, ..options() }
+}
+
+/// Reads bytes in chunks of some length; each row as a line of text for the tests to compare.
+fn read_as(
+    encoding: Encoding,
+    options: SheetOptions,
+    bytes: &[u8],
+    chunk: usize,
+) -> (Vec<String>, Result<Sheet, FileProblem>) {
+    let mut rows = Vec::new();
+    let mut sink = |head: &Head, row: Row<'_>| {
+        let what = match &row.content {
+            Ok(content) => {
+                let more = [content.hardware_hash, content.order_id, content.purchase_id];
+                let more: Vec<&str> = more.into_iter().flatten().flat_map(|value| ["+", value]).collect();
+                let more = more.concat();
+                format!("{}|{}|{}{more}", content.manufacturer, content.model, content.serial_number)
+            }
+            Err(problem) => format!("{problem:?}"),
+        };
+        let echo: Vec<&str> = row.echo(head).collect();
+        assert_eq!(echo.len(), head.headings.len());
+        rows.push(format!("{}: {what} <{}>", row.line, echo.join("|")));
+    };
+    let mut reader = SheetReader::new(encoding, options);
+    let fed = bytes.chunks(chunk).try_for_each(|chunk| reader.feed(chunk, &mut sink));
+    let end = fed.and_then(|()| reader.finish(&mut sink));
+    (rows, end)
+}
+
+fn read_with(options: SheetOptions, text: &str) -> (Vec<String>, Result<Sheet, FileProblem>) {
+    read_as(Encoding::Utf8, options, text.as_bytes(), 1 << 16)
+}
+
+/// The rows of a file that is accepted.
+fn rows(text: &str) -> Vec<String> {
+    let (rows, end) = read_with(options(), text);
+    end.unwrap();
+    rows
+}
+
+/// The sheet of a file that is accepted.
+fn sheet(text: &str) -> Sheet {
+    read_with(options(), text).1.unwrap()
+}
+
+fn problem(text: &str) -> FileProblem {
+    read_with(options(), text).1.unwrap_err()
+}
+
+/// What is wrong with the only row of a partner file.
+fn row_problem(row: &str) -> RowProblem {
+    let mut found = None;
+    let mut reader = SheetReader::new(Encoding::Utf8, options());
+    let text = format!("{PARTNER}{row}\n");
+    reader.feed(text.as_bytes(), &mut |_, row| found = Some(row.content.unwrap_err())).unwrap();
+    found.unwrap()
+}
+
+fn name(column: Column) -> crate::problem::ColumnName {
+    crate::problem::ColumnName { column, heading: column.heading().to_owned() }
+}
+
+const PARTNER: &str = "Manufacturer,Model,Serial Number\n";
+
+#[test]
+fn both_formats_are_read() {
+    assert_eq!(
+        rows("Manufacturer,Model,Serial Number\nDell,L 5540,0012\n"),
+        ["2: Dell|L 5540|0012 <Dell|L 5540|0012>"]
+    );
+    let text = "Manufacturer,Model,Serial Number,Hardware Hash\r\nDell,L,1,T0E=\r\n";
+    assert_eq!(rows(text), ["2: Dell|L|1+T0E= <Dell|L|1|T0E=>"]);
+    assert_eq!(sheet(text).head.format, Format::SelfService);
+    assert_eq!(sheet(text).head.dialect.line_ending, LineEnding::CrLf);
+}
+
+#[test]
+fn what_people_put_around_a_table_is_accepted() {
+    // The sample on the page has blanks before its headings and its row, and blank lines behind.
+    let text = "\n Manufacturer;\tModel; \u{a0}Serial Number ;;\r\r\"Dell; \"\"Inc\"\"\";L;1;;\r;;;;\rDell;M;2\r \r";
+    let (read, end) = read_with(options(), text);
+    assert_eq!(read, ["4: Dell; \"Inc\"|L|1 <Dell; \"Inc\"|L|1>", "6: Dell|M|2 <Dell|M|2>"]);
+    let Sheet { head, rows: data, invalid, doubt } = end.unwrap();
+    assert_eq!(head.headings, [" Manufacturer", "\tModel", " \u{a0}Serial Number "]);
+    assert_eq!((head.line, data, invalid, doubt), (2, 2, 0, None));
+    let Dialect { delimiter, line_ending, bom, sep_line } = head.dialect;
+    assert_eq!((delimiter, line_ending, bom, sep_line), (Delimiter::Semicolon, LineEnding::Cr, false, false));
+
+    let text = "sep=\t\r\nManufacturer\tModel\tSerial Number\nDell\tL\t1\n";
+    assert_eq!(rows(text), ["3: Dell|L|1 <Dell|L|1>"]);
+    assert!(sheet(text).head.dialect.sep_line);
+    assert_eq!(sheet(text).head.dialect.line_ending, LineEnding::Lf);
+}
+
+#[test]
+fn a_corrected_result_file_is_read_without_our_columns() {
+    let text = "Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID\n\
+                Dell,L,1,Ready for user,,,\nDell,L,2,Registration failed,Device not found,\"a, b\",r-1\nDell,L,3\n\
+                Dell,L,4,x,x,x,x,x\n,,,Registration failed,,,\n";
+    let (rows, end) = read_with(options(), text);
+    assert_eq!(
+        rows,
+        [
+            "2: Dell|L|1 <Dell|L|1>",
+            "3: Dell|L|2 <Dell|L|2>",
+            "4: Dell|L|3 <Dell|L|3>",
+            "5: FieldCount { expected: 7, found: 8 } <Dell|L|4>"
+        ]
+    );
+    assert_eq!(end.unwrap().head.headings, ["Manufacturer", "Model", "Serial Number"]);
+    let part = problem("Manufacturer,Model,Serial Number,State,Error\nDell,L,1,,\n");
+    let FileProblem::HeadingsDiffer { hint, .. } = part else { panic!("{part:?}") };
+    assert_eq!(hint, HeadingHint::Extra(vec!["State".to_owned(), "Error".to_owned()]));
+}
+
+#[test]
+fn a_customers_own_headings_stand_in_any_order() {
+    let mapped = || {
+        with_columns(&[
+            (Column::Manufacturer, " Hersteller"),
+            (Column::Model, "Modell"),
+            (Column::SerialNumber, "Seriennummer"),
+            (Column::OrderId, "Bestellung"),
+        ])
+    };
+    let text = "Pos,Seriennummer,Hersteller,Bestellung,Modell,,Note,Purchase ID,\n\
+                1,S1,Dell,B7,L,,hi,,\n2,S2,Dell,,L,,,P8\n3,S3,Dell,B7,L,x,\n";
+    let (rows, end) = read_with(mapped(), text);
+    assert_eq!(
+        rows,
+        [
+            "2: Dell|L|S1+B7 <1|S1|Dell|B7|L||hi|>",
+            "3: Dell|L|S2+P8 <2|S2|Dell||L|||P8>",
+            "4: FieldCount { expected: 8, found: 7 } <3|S3|Dell|B7|L|x||>"
+        ]
+    );
+    let Sheet { head, rows, invalid, .. } = end.unwrap();
+    assert_eq!((head.headings.len(), rows, invalid), (8, 3, 1));
+
+    let text = "Hersteller,Modell,Seriennummer,Hardware Hash,State,Error,Error Details,Request ID\nDell,L,1,T0,,,,\n";
+    let (rows, end) = read_with(mapped(), text);
+    assert_eq!(rows, ["2: Dell|L|1+T0 <Dell|L|1|T0>"]);
+    assert_eq!(end.unwrap().head.format, Format::SelfService);
+    let partner_only = SheetOptions { formats: vec![Format::Partner], ..mapped() };
+    assert_eq!(read_with(partner_only, text).0, ["2: Dell|L|1 <Dell|L|1|T0>"]);
+
+    let FileProblem::HeadingsDiffer { expected, hint, .. } =
+        read_with(mapped(), "Hersteller,Modell\nDell,L\n").1.unwrap_err()
+    else {
+        panic!("accepted")
+    };
+    assert_eq!(expected[0], ["Hersteller", "Modell", "Seriennummer"]);
+    assert_eq!(hint, HeadingHint::Incomplete(vec!["Seriennummer".to_owned()]));
+}
+
+#[test]
+fn headings_that_differ_are_told_with_what_was_found() {
+    let text = format!("\n{}\n1,2\n", vec!["x".repeat(70); 25].join(";"));
+    let FileProblem::HeadingsDiffer { line, found, expected, hint } = problem(&text) else { panic!("accepted") };
+    assert_eq!((line, found.len(), found[0].len(), hint), (2, 20, 64, HeadingHint::Unknown));
+    assert_eq!(
+        expected,
+        [Format::Partner, Format::SelfService]
+            .map(|format| { format.columns().iter().map(|column| column.heading()).collect::<Vec<_>>() })
+    );
+    for (text, wanted) in [
+        (
+            "\u{feff}Manufacturer,Model,Serial Number\na,b,c\n",
+            HeadingHint::Incomplete(vec!["Manufacturer".to_owned()]),
+        ),
+        ("#TYPE X\nManufacturer,Model,Serial Number\na,b,c\n", HeadingHint::TypeLine),
+        ("sep=|\nManufacturer|Model|Serial Number\na|b|c\n", HeadingHint::Delimiter('|')),
+        ("Manufacturer|Model|Serial Number\na|b|c\n", HeadingHint::Delimiter('|')),
+        ("Dell,L,8CD1\nDell,L,8CD2\n", HeadingHint::Missing),
+    ] {
+        let FileProblem::HeadingsDiffer { hint, .. } = problem(text) else { panic!("accepted") };
+        assert_eq!(hint, wanted);
+    }
+}
+
+#[test]
+fn a_format_that_isnt_allowed_is_named() {
+    let only = |format| SheetOptions { formats: vec![format], ..options() };
+    let text = format!("{PARTNER}a,b,c\n");
+    assert_eq!(
+        read_with(only(Format::SelfService), &text).1.unwrap_err(),
+        FileProblem::FormatNotAllowed { found: Format::Partner, allowed: Format::SelfService }
+    );
+    read_with(only(Format::Partner), &text).1.unwrap();
+}
+
+#[test]
+fn rows_are_refused_one_by_one() {
+    let fields = |found| RowProblem::FieldCount { expected: 3, found };
+    for (row, wanted) in [
+        ("a,b", fields(2)),
+        ("a,b,c,d", fields(4)),
+        ("a,b,c,,d,,", fields(5)),
+        ("a,,c", RowProblem::EmptyValue { column: name(Column::Model) }),
+        ("a,b,\" \u{a0}\"", RowProblem::EmptyValue { column: name(Column::SerialNumber) }),
+        ("a,b,1.23E+11", RowProblem::Scientific { column: name(Column::SerialNumber), found: "1.23E+11".to_owned() }),
+        ("a,\"é\nb\",c", RowProblem::ControlCharacter { column: name(Column::Model), character: '\n', position: 2 }),
+        (
+            "\u{85},b,c",
+            RowProblem::ControlCharacter { column: name(Column::Manufacturer), character: '\u{85}', position: 1 },
+        ),
+        (
+            "a,b,c\x1B",
+            RowProblem::ControlCharacter { column: name(Column::SerialNumber), character: '\x1B', position: 2 },
+        ),
+        ("a,\"b\"x,c", RowProblem::Quotes { column: name(Column::Model) }),
+        ("a,\"15\" \"b\",c", RowProblem::Quotes { column: name(Column::Model) }),
+        ("a, \"b,x\",c", fields(4)),
+        ("a,b,\"c\" ", RowProblem::Quotes { column: name(Column::SerialNumber) }),
+    ] {
+        assert_eq!(row_problem(row), wanted, "{row}");
+    }
+    let long = |column, limit| RowProblem::TooLong { column: name(column), found: limit + 1, limit };
+    assert_eq!(row_problem(&format!("a,{},c", "é".repeat(1025))), long(Column::Model, 1024));
+    assert_eq!(rows(&format!("{PARTNER}a,{},c\n", "é".repeat(1024))).len(), 1);
+    let hash = "T".repeat(16_384);
+    assert_eq!(rows(&format!("Manufacturer,Model,Serial Number,Hardware Hash\na,b,c,{hash}\n")).len(), 1);
+    assert_eq!(rows(&format!("{PARTNER}Dell,\"15\"\"\",1E5\n")), ["2: Dell|15\"|1E5 <Dell|15\"|1E5>"]);
+}
+
+#[test]
+fn a_quote_inside_an_unquoted_value_is_a_character_like_any_other() {
+    for (row, wanted) in [
+        ("M,14\" Laptop,S1", "2: M|14\" Laptop|S1 <M|14\" Laptop|S1>"),
+        ("M,14\",S1", "2: M|14\"|S1 <M|14\"|S1>"),
+        ("M, \"L\",S\"\"1", "2: M| \"L\"|S\"\"1 <M| \"L\"|S\"\"1>"),
+        ("M,L,S1\"", "2: M|L|S1\" <M|L|S1\">"),
+    ] {
+        assert_eq!(rows(&format!("{PARTNER}{row}\n")), [wanted]);
+    }
+}
+
+#[test]
+fn what_is_within_the_limits_of_a_refused_row_is_kept() {
+    let text = format!("{PARTNER}Dell,{},\"1\n2\"\n,L\n", "x".repeat(1025));
+    let mut values = Vec::new();
+    let mut reader = SheetReader::new(Encoding::Utf8, options());
+    let mut sink = |_: &Head, row: Row<'_>| {
+        let value = |column| row.value(column).map(str::to_owned);
+        values.push(Format::SelfService.columns().iter().map(|column| value(*column)).collect::<Vec<_>>());
+    };
+    reader.feed(text.as_bytes(), &mut sink).unwrap();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(values, [vec![text("Dell"), None, text("1\n2"), None], vec![None, text("L"), None, None]]);
+}
+
+#[test]
+fn files_are_rejected_as_a_whole() {
+    for (text, wanted) in [
+        ("", FileProblem::Empty),
+        ("\n \r\n", FileProblem::NoDataRow),
+        ("Manufacturer,Model,Serial Number", FileProblem::NoDataRow),
+        ("sep=;\n", FileProblem::NoDataRow),
+        ("Manufacturer,Model,Serial Number\n,,\n\"\",\n", FileProblem::NoDataRow),
+        ("Manufacturer,Model,Serial Number\na,\"b\n\",\"c\na,b,c\n", FileProblem::QuoteNeverClosed { line: 3 }),
+        ("\"Manufacturer,Model,Serial Number\na,b,c\n", FileProblem::QuoteNeverClosed { line: 1 }),
+    ] {
+        assert_eq!(problem(text), wanted, "{text}");
+    }
+    let few = SheetOptions { max_rows: 1, ..options() };
+    assert_eq!(
+        read_with(few, &format!("{PARTNER}a,b,c\n\n,,\nd,e,f\n")).1,
+        Err(FileProblem::TooManyRows { limit: 1 })
+    );
+    let empty_fine = SheetOptions { empty_files: true, ..options() };
+    assert_eq!(read_with(empty_fine.clone(), PARTNER).1.unwrap().rows, 0);
+    assert_eq!(read_with(empty_fine, "\n").1, Err(FileProblem::NoDataRow));
+}
+
+#[test]
+fn a_lost_quote_that_closes_much_later_hides_no_rows() {
+    let text = |lines: u64| format!("{PARTNER}a,\"b{}\",c\n", "\n".repeat(usize::try_from(lines).unwrap()));
+    assert_eq!(problem(&text(QUOTED_LINES)), FileProblem::QuoteNeverClosed { line: 2 });
+    assert_eq!(rows(&text(QUOTED_LINES - 1)).len(), 1);
+    assert!(problem(&text(QUOTED_LINES)).may_be_incomplete());
+}
+
+#[test]
+fn an_end_that_may_not_be_the_end_is_doubted() {
+    let doubt = |text: &str| sheet(&format!("{PARTNER}{text}")).doubt;
+    assert_eq!(doubt("a,b,c\n"), None);
+    assert_eq!(doubt("a,b,c\r"), None);
+    assert_eq!(doubt("a,b,c"), Some(Doubt::NoLineEnd));
+    assert_eq!(doubt("a,b,c\na,b"), Some(Doubt::ShortLastLine));
+    assert_eq!(doubt("a,b\na,b,c"), Some(Doubt::NoLineEnd));
+    assert_eq!(doubt("a,b,c\na,b\n"), None);
+    assert_eq!(doubt("a,b,c\n "), Some(Doubt::NoLineEnd));
+}
+
+#[test]
+fn other_encodings_come_out_the_same() {
+    let text = "Manufacturer,Model,Serial Number\r\nMüller,€,1\r\n";
+    let wanted = ["2: Müller|€|1 <Müller|€|1>"];
+    let units = |mark: u16| [mark].into_iter().chain(text.encode_utf16()).collect::<Vec<_>>();
+    let little: Vec<u8> = units(0xFEFF).into_iter().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units(0xFEFF).into_iter().flat_map(u16::to_be_bytes).collect();
+    let marked = [b"\xEF\xBB\xBF".as_slice(), text.as_bytes()].concat();
+    let windows = b"Manufacturer,Model,Serial Number\r\nM\xFCller,\x80,1\r\n".to_vec();
+    for (encoding, bytes) in [
+        (Encoding::Utf8Bom, marked),
+        (Encoding::Utf16Le, little),
+        (Encoding::Utf16Be, big),
+        (Encoding::Windows1252, windows),
+    ] {
+        for chunk in [1, 2, 3, 7, 4096] {
+            let (rows, end) = read_as(encoding, options(), &bytes, chunk);
+            assert_eq!(rows, wanted);
+            assert!(end.unwrap().head.dialect.bom);
+        }
+    }
+    let broken = format!("{PARTNER}a,b,c\na,b,\u{e9}");
+    let cut = &broken.as_bytes()[..broken.len() - 1];
+    assert_eq!(read_as(Encoding::Utf8, options(), cut, 5).1, Err(FileProblem::Utf8Cut { line: 3 }));
+    let invalid = [PARTNER.as_bytes(), b"a,\xFF"].concat();
+    assert_eq!(
+        read_as(Encoding::Utf8, options(), &invalid, 5).1,
+        Err(FileProblem::InvalidUtf8 { line: 2, byte: 0xFF })
+    );
+    let half: Vec<u8> =
+        [0xFEFF].into_iter().chain(PARTNER.encode_utf16()).chain([0xD83D]).flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read_as(Encoding::Utf16Le, options(), &half, 3).1, Err(FileProblem::InvalidUtf16 { line: 2 }));
+}
+
+/// Feeds the same chunk over and over; what came of it, how much was read, and the most that was held meanwhile.
+fn flood(start: &str, chunk: &[u8], bytes: usize) -> (Result<Sheet, FileProblem>, usize) {
+    let mut reader = SheetReader::new(Encoding::Utf8, options());
+    let mut sink = |_: &Head, _: Row<'_>| {};
+    let mut fed = reader.feed(start.as_bytes(), &mut sink);
+    let mut read = 0;
+    while fed.is_ok() && read < bytes {
+        fed = reader.feed(chunk, &mut sink);
+        read += chunk.len();
+        assert!(held(&reader) < 3 * RECORD_BYTES, "memory grows");
+    }
+    (fed.and_then(|()| reader.finish(&mut sink)), read)
+}
+
+fn held(reader: &SheetReader) -> usize {
+    match &reader.parser.stage {
+        Stage::Preamble(preamble) => preamble.held(),
+        Stage::Table(table) => table.records.held() + table.fields.held(),
+    }
+}
+
+#[test]
+fn memory_stays_flat_whatever_comes() {
+    let chunk = |byte: u8| vec![byte; 1 << 16];
+    let much = 16 * RECORD_BYTES;
+    let long = |line| Err(FileProblem::RecordTooLong { line, limit: 1 << 20 });
+    let wide = |line| Err(FileProblem::TooManyFields { line, limit: 1024 });
+    for (start, byte, wanted, soon) in [
+        ("", b',', wide(1), true),
+        ("", b'\n', Err(FileProblem::NoDataRow), false),
+        ("", b'a', long(1), true),
+        ("", b'"', long(1), true),
+        (PARTNER, b',', wide(2), true),
+        (PARTNER, b'\n', Err(FileProblem::NoDataRow), false),
+        (PARTNER, b'a', long(2), true),
+        ("Manufacturer,Model,Serial Number\n\"", b'a', long(2), true),
+        ("Manufacturer,Model,Serial Number\n\"", b'\n', Err(FileProblem::QuoteNeverClosed { line: 2 }), true),
+        ("Manufacturer,Model,Serial Number\n\"", b'"', long(2), true),
+    ] {
+        let (end, read) = flood(start, &chunk(byte), much);
+        assert_eq!(end, wanted, "{start}{}", char::from(byte));
+        assert_eq!(read <= 2 * RECORD_BYTES + (1 << 16), soon, "{start}{}", char::from(byte));
+    }
+}
+
+#[test]
+fn a_record_at_its_limits_is_read() {
+    let mapped = || with_columns(&[(Column::Manufacturer, "Hersteller")]);
+    let headings = |fields| format!("Hersteller,Model,Serial Number{}\n", ",x".repeat(fields - 3));
+    let row = |fields| format!("a,b,c{}\n", ",x".repeat(fields - 3));
+    let wide = |fields| read_with(mapped(), &(headings(fields) + &row(fields))).1;
+    assert_eq!(wide(RECORD_FIELDS).unwrap().rows, 1);
+    assert_eq!(wide(RECORD_FIELDS + 1), Err(FileProblem::TooManyFields { line: 1, limit: 1024 }));
+    let long = |bytes: usize| {
+        let text = headings(4) + "a,b,c," + &"x".repeat(bytes - 3);
+        [1 << 16, 7, bytes].map(|chunk| read_as(Encoding::Utf8, mapped(), text.as_bytes(), chunk).1)
+    };
+    for end in long(RECORD_BYTES) {
+        assert_eq!(end.unwrap().rows, 1);
+    }
+    for end in long(RECORD_BYTES + 1) {
+        assert_eq!(end, Err(FileProblem::RecordTooLong { line: 2, limit: 1 << 20 }));
+    }
+}
+
+fn body() -> impl Strategy<Value = String> {
+    let parts = [
+        "a",
+        "b1",
+        " ",
+        "é",
+        "\"",
+        "\"",
+        "\"\"",
+        "\"x\"",
+        "\"x,\r\ny\"",
+        "~",
+        "~",
+        "~",
+        "~",
+        "\n",
+        "\n",
+        "\r\n",
+        "\r",
+        "Dell~L~S1\n",
+        "\"Dell\"~L~\"S2\"\r\n",
+        "a~b",
+        "~~",
+        "~~~~",
+        "\u{85}",
+        "\t",
+        "1,2E+11",
+        "x\"y",
+        ";",
+        ",",
+    ];
+    prop::collection::vec(prop::sample::select(parts.to_vec()), 0..14).prop_map(|parts| parts.concat())
+}
+
+/// A text with right headings and any rows, and its delimiter.
+fn text() -> impl Strategy<Value = (String, char)> {
+    let before = prop::sample::select(&["", "", "\n", "\r\n\r\n", "~~~\n", "  \r"][..]);
+    let headings = "Manufacturer~Model~Serial Number";
+    let headings = prop::sample::select(vec![
+        headings.to_owned(),
+        " Manufacturer ~\"Model\"~Serial Number".to_owned(),
+        format!("{headings}~~"),
+        format!("{headings}~State~Error~Error Details~Request ID"),
+    ]);
+    let end = prop::sample::select(&["\n", "\r\n", "\r", "\n\n"][..]);
+    let delimiter = prop::sample::select(&[',', ';', '\t'][..]);
+    (before, headings, end, body(), delimiter).prop_map(|(before, headings, end, body, delimiter)| {
+        ((before.to_owned() + &headings + end + &body).replace('~', &delimiter.to_string()), delimiter)
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_slow_parser_reads_the_same((text, delimiter) in text(), chunk in 1_usize..40) {
+        let mut rows: Vec<model::ModelRow> = Vec::new();
+        let mut sink = |_: &Head, row: Row<'_>| {
+            rows.push((row.line, row.fields.iter().map(str::to_owned).collect(), row.content.err()));
+        };
+        let mut reader = SheetReader::new(Encoding::Utf8, options());
+        let fed = text.as_bytes().chunks(chunk).try_for_each(|chunk| reader.feed(chunk, &mut sink));
+        let end = fed.and_then(|()| reader.finish(&mut sink));
+        let (model_rows, model_end) = model::read(&text, delimiter);
+        prop_assert_eq!(&rows, &model_rows, "{:?}", text);
+        if let Ok(sheet) = &end {
+            prop_assert_eq!(sheet.rows, count(rows.len()));
+            prop_assert_eq!(sheet.invalid, count(rows.iter().filter(|row| row.2.is_some()).count()));
+            prop_assert_eq!(char::from(sheet.head.dialect.delimiter.byte()), delimiter);
+        }
+        prop_assert_eq!(end.map(|sheet| sheet.doubt), model_end, "{:?}", text);
+    }
+
+    #[test]
+    fn chunks_make_no_difference(
+        start in prop::sample::select(&["", "sep=;\r\n", "Manufacturer;Model;Serial Number\r", "A,B\r\n"][..]),
+        bytes in prop_oneof![
+            body().prop_map(|body| body.replace('~', ";").into_bytes()),
+            prop::collection::vec(any::<u8>(), 0..40),
+        ],
+        encoding in prop::sample::select(&Encoding::ALL[..]),
+        chunk in 1_usize..9,
+    ) {
+        let bytes = [start.as_bytes(), bytes.as_slice()].concat();
+        let whole = read_as(encoding, options(), &bytes, bytes.len().max(1));
+        prop_assert_eq!(read_as(encoding, options(), &bytes, chunk), whole);
+    }
+}

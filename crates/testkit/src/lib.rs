@@ -1,0 +1,1 @@
+//! What devicedrop's tests stand on. Development only.

@@ -1,0 +1,8 @@
+//! devicedrop does: everything that touches the world. What is decided is decided in `devicedrop-core`.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests set their scene with files and times that the product must not use"
+    )
+)]

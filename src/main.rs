@@ -1,0 +1,3 @@
+//! The program `devicedrop`; its parts come one by one.
+
+fn main() {}

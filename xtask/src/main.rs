@@ -1,0 +1,3 @@
+//! devicedrop's chores.
+
+fn main() {}
