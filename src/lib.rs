@@ -6,3 +6,10 @@
         reason = "tests set their scene with files and times that the product must not use"
     )
 )]
+
+pub mod actor;
+pub mod beneath;
+pub mod clock;
+pub mod durable;
+pub mod reading;
+pub mod step;

@@ -1,0 +1,62 @@
+//! The named steps between which a crash leaves something half done.
+//!
+//! Passing one is a trace event and nothing else; the crash tests listen for these events and kill the process at
+//! the one they are about. The names are what `docs/decisions/` and the tests call them.
+
+/// The steps of a file's way from drop to result, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The archived copy is in place; the ledger doesn't know it yet.
+    Claimed,
+    /// A submission's first rows are on record, its last ones aren't.
+    MidAcceptance,
+    /// The submission and all its rows are on record.
+    Accepted,
+    /// The attempts are on record; the registrar wasn't asked yet.
+    Intended,
+    /// The registrar answered; the outcomes aren't on record yet.
+    Answered,
+    /// The outcomes are on record.
+    Recorded,
+    /// The result file is complete and synced under its temporary name.
+    ResultReady,
+    /// The result file is in place; the ledger doesn't know it yet.
+    ResultInPlace,
+    /// The result is on record.
+    ResultRecorded,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Claimed,
+        Self::MidAcceptance,
+        Self::Accepted,
+        Self::Intended,
+        Self::Answered,
+        Self::Recorded,
+        Self::ResultReady,
+        Self::ResultInPlace,
+        Self::ResultRecorded,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::MidAcceptance => "mid-acceptance",
+            Self::Accepted => "accepted",
+            Self::Intended => "intended",
+            Self::Answered => "answered",
+            Self::Recorded => "recorded",
+            Self::ResultReady => "result-ready",
+            Self::ResultInPlace => "result-in-place",
+            Self::ResultRecorded => "result-recorded",
+        }
+    }
+
+    /// Says that this step was passed.
+    pub fn passed(self) {
+        tracing::trace!(target: "devicedrop::step", step = self.name());
+    }
+}
