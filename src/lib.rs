@@ -11,5 +11,6 @@ pub mod actor;
 pub mod beneath;
 pub mod clock;
 pub mod durable;
+pub mod ledger;
 pub mod reading;
 pub mod step;

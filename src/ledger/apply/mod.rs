@@ -1,0 +1,9 @@
+//! What each command does, within the transaction that the writer's thread has begun.
+
+#![expect(clippy::needless_pass_by_value, reason = "commands come by value out of the queue, and end here")]
+
+mod accept;
+mod activity;
+mod attempts;
+mod decide;
+mod owed;

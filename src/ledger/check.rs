@@ -1,0 +1,193 @@
+//! Whether the record is as it was written: blocks recomputed from their entries, and the chain from its headers.
+//!
+//! What it can't tell: whether the end was cut off, or all of it rewritten. A checkpoint kept elsewhere can.
+
+use devicedrop_core::ids::EntryId;
+use devicedrop_core::record::{BlockHeader, Kind, Secret, Tree, Value, commitment, leaf, salt, write_content};
+use devicedrop_core::time::Timestamp;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::error::Untrusted;
+use super::thread::Chain;
+
+/// Entries at the end whose blocks are recomputed at each start: enough to notice a torn or edited end, and quick.
+const TAIL: i64 = 1_000;
+
+/// A block as it is stored.
+struct Block {
+    number: i64,
+    first: i64,
+    entries: i64,
+    at: i64,
+    secret: Secret,
+    root: [u8; 32],
+    hash: [u8; 32],
+}
+
+impl Block {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            first: row.get(1)?,
+            entries: row.get(2)?,
+            at: row.get(3)?,
+            secret: row.get(4)?,
+            root: row.get(5)?,
+            hash: row.get(6)?,
+        })
+    }
+
+    fn name(&self) -> u64 {
+        u64::try_from(self.number).unwrap_or(0)
+    }
+
+    fn last(&self) -> i64 {
+        self.first.saturating_add(self.entries).saturating_sub(1)
+    }
+}
+
+const BLOCK: &str = "SELECT number, first_entry, entries, at, secret, root, hash FROM block";
+
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn unreadable(error: rusqlite::Error) -> Untrusted {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            Untrusted::Damaged(error.to_string())
+        }
+        _ => Untrusted::Unreadable(error.to_string()),
+    }
+}
+
+fn block(db: &Connection, number: i64) -> Result<Option<Block>, Untrusted> {
+    db.prepare_cached(&format!("{BLOCK} WHERE number = ?"))
+        .and_then(|mut block| block.query_row([number], Block::read).optional())
+        .map_err(unreadable)
+}
+
+/// The end of the chain, its last block's hash recomputed, and the blocks of the last entries with it. None while the
+/// ledger has no block.
+pub(super) fn tail(db: &Connection) -> Result<Option<Chain>, Untrusted> {
+    let last: i64 =
+        db.query_row("SELECT coalesce(max(number), 0) FROM block", [], |row| row.get(0)).map_err(unreadable)?;
+    let Some(head) = block(db, last)? else {
+        return surplus(db, 1).map(|()| None);
+    };
+    surplus(db, head.last().saturating_add(1))?;
+    let mut number = last;
+    while let Some(block) = block(db, number)? {
+        check(db, &block)?;
+        if block.first <= head.last().saturating_sub(TAIL) {
+            break;
+        }
+        number -= 1;
+    }
+    Ok(Some(Chain { blocks: head.name(), last: head.hash }))
+}
+
+/// Recomputes one block from its entries and its place in the chain.
+pub(super) fn block_numbered(db: &Connection, number: u64) -> Result<(), Untrusted> {
+    let stored = block(db, i64::try_from(number).unwrap_or(i64::MAX))?.ok_or(Untrusted::Chain(number))?;
+    check(db, &stored)
+}
+
+fn check(db: &Connection, stored: &Block) -> Result<(), Untrusted> {
+    let number = stored.name();
+    let previous = block(db, stored.number - 1)?;
+    let follows = match &previous {
+        Some(previous) => stored.first == previous.last().saturating_add(1),
+        None => stored.number == 1 && stored.first == 1,
+    };
+    let first = EntryId::new(stored.first).filter(|_| follows).ok_or(Untrusted::Chain(number))?;
+    let (ledger, epoch) = epoch_of(db, stored)?;
+    let header = BlockHeader {
+        ledger,
+        epoch,
+        number,
+        first,
+        entries: u64::try_from(stored.entries).unwrap_or(0),
+        at: Timestamp::from_unix_ms(stored.at),
+        root: stored.root,
+        commitment: commitment(&stored.secret),
+        previous: previous.map_or([0; 32], |previous| previous.hash),
+    };
+    if header.hash() != stored.hash {
+        return Err(Untrusted::Hash(number));
+    }
+    let mut leaves = leaves(db, stored).map_err(unreadable)?;
+    leaves.sort_unstable();
+    let mut tree = Tree::new();
+    for (expected, (entry, leaf)) in (stored.first..).zip(leaves) {
+        if entry != expected {
+            return Err(Untrusted::Missing { block: number, entry: expected });
+        }
+        tree.push(leaf);
+    }
+    if tree.len() != header.entries {
+        let entry = stored.first.saturating_add(i64::try_from(tree.len()).unwrap_or(i64::MAX));
+        return Err(Untrusted::Missing { block: number, entry });
+    }
+    if tree.root() == stored.root {
+        Ok(())
+    } else {
+        Err(Untrusted::Entries { block: number, first: stored.first, last: stored.last() })
+    }
+}
+
+/// The ledger's UUID and the epoch that held when the block was written.
+fn epoch_of(db: &Connection, block: &Block) -> Result<([u8; 16], u64), Untrusted> {
+    db.prepare_cached("SELECT ledger_uuid, number FROM epoch WHERE id <= ? ORDER BY id DESC LIMIT 1")
+        .and_then(|mut epoch| {
+            epoch.query_row([block.last()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?))).optional()
+        })
+        .map_err(unreadable)?
+        .map(|(ledger, number)| (ledger, u64::try_from(number).unwrap_or(0)))
+        .ok_or(Untrusted::Missing { block: block.name(), entry: 1 })
+}
+
+/// The entries of a block: number and leaf, kind by kind.
+fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<(i64, [u8; 32])>> {
+    let mut leaves = Vec::new();
+    let mut content = Vec::new();
+    for kind in Kind::ALL {
+        let sql = format!("SELECT * FROM entry_{} WHERE id BETWEEN ? AND ?", kind.word());
+        let mut entries = db.prepare_cached(&sql)?;
+        let columns = entries.column_count();
+        let mut rows = entries.query([block.first, block.last()])?;
+        while let Some(row) = rows.next()? {
+            let values = (0..columns).map(|column| value(row.get_ref(column)?)).collect::<Result<Vec<_>, _>>()?;
+            let id: i64 = row.get(0)?;
+            let Some(entry) = EntryId::new(id) else { continue };
+            content.clear();
+            write_content(&mut content, *kind, &values);
+            leaves.push((id, leaf(&salt(&block.secret, entry), &content)));
+        }
+    }
+    Ok(leaves)
+}
+
+/// A stored value as it is hashed. A REAL can stand in no column; one all the same hashes as nothing does.
+fn value(stored: ValueRef<'_>) -> rusqlite::Result<Value<'_>> {
+    Ok(match stored {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(_) => Value::Blob(b"REAL"),
+        ValueRef::Text(text) => {
+            Value::Text(std::str::from_utf8(text).map_err(|error| rusqlite::Error::Utf8Error(0, error))?)
+        }
+        ValueRef::Blob(bytes) => Value::Blob(bytes),
+    })
+}
+
+/// No entry may stand behind the last block.
+fn surplus(db: &Connection, from: i64) -> Result<(), Untrusted> {
+    for kind in Kind::ALL {
+        let last: Option<i64> = db
+            .query_row(&format!("SELECT max(id) FROM {}", kind.word()), [], |row| row.get(0))
+            .map_err(unreadable)?;
+        if last.is_some_and(|last| last >= from) {
+            return Err(Untrusted::Surplus(from));
+        }
+    }
+    Ok(())
+}
