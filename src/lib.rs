@@ -13,4 +13,5 @@ pub mod clock;
 pub mod durable;
 pub mod ledger;
 pub mod reading;
+pub mod registrar;
 pub mod step;

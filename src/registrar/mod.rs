@@ -1,0 +1,68 @@
+//! Registrars: the services that register devices.
+//!
+//! The trait that all of them have, and the ones that come with devicedrop. The vocabulary of requests and answers
+//! is `devicedrop_core::registrar`; which row is asked for when, and what follows from an answer, is decided
+//! elsewhere. One test suite, `devicedrop_testkit::registrar_suite`, holds every registrar to what is written here.
+
+pub mod embedded;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble};
+
+/// What an asynchronous method of a [`Registrar`] gives: a boxed future, so that the trait can be a `dyn` one.
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A service that registers devices.
+///
+/// A registrar keeps no work of ours: every request is on record in the ledger before it comes here, and what isn't
+/// answered is asked for again. It neither retries nor waits by itself.
+pub trait Registrar: Send + Sync + std::fmt::Debug {
+    /// The word for this kind of registrar in the configuration and the ledger: `embedded`, `graph`, ...
+    fn kind(&self) -> &'static str;
+
+    /// Which service it is: base URL and tenant, or the registry's own identity. The same device at two targets is
+    /// two devices. Never changes while the registrar lives, and holds no secret.
+    fn target(&self) -> &str;
+
+    /// How much it takes at once.
+    ///
+    /// `batch` and `concurrency` are at least 1. The caller keeps to both; a registrar needn't defend itself
+    /// against a larger batch, but must answer it. May change between two calls.
+    fn capacity(&self) -> Capacity;
+
+    /// Asks to register the devices of `requests`.
+    ///
+    /// - As many answers as requests, in their order. Rows are taken in their order too: of two rows of one device
+    ///   the first has the device and the second gets what that leads to.
+    /// - `Registered`, `AlreadyRegistered` and `Refused` are final and durable: they hold after a power cut.
+    /// - If [`Capacity::idempotent`] says so, a request whose key had its effect before has no second one. It is
+    ///   `Registered` again, or `AlreadyRegistered` where the service doesn't know one request from another.
+    /// - `Deferred` says that *this* request surely had no effect. Where that isn't sure, it is `InDoubt`, never
+    ///   `Deferred`: an answer that can't be read is in doubt too.
+    /// - `Err` means that surely no row of the call had an effect. If one may have had, the answer is `Ok` with the
+    ///   rows in doubt.
+    /// - Who else has a device is never told, in no field of the answer.
+    /// - Dropping the future takes nothing back: the rows are in doubt.
+    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>>;
+
+    /// Asks what became of requests in doubt, without registering anything.
+    ///
+    /// - As many answers as requests, in their order.
+    /// - `Answered` only for an effect that surely is there and is durable.
+    /// - `Unknown` only if the request had no effect and surely will have none, or if sending it again is harmless.
+    /// - `CannotTell` for all where the service has no way to ask. That is an answer and no trouble.
+    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>>;
+
+    /// Returns uses of registered devices that became known after the cursor `after` (0 at the very first), at most
+    /// `limit` of them in the order in which they became known, and the cursor to go on from.
+    ///
+    /// - The cursor never falls below what it was, unless the service itself lost its memory; then it begins anew,
+    ///   and what is told again is harmless.
+    /// - A device may be told several times; the latest `last_seen` counts. Uses of devices that nobody registered
+    ///   aren't told.
+    /// - Fewer than `limit` uses mean that there are no more now. A service that doesn't know of uses returns
+    ///   nothing and `after`.
+    fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>>;
+}
