@@ -11,6 +11,7 @@ pub mod actor;
 pub mod beneath;
 pub mod clock;
 pub mod durable;
+pub mod inbox;
 pub mod ledger;
 pub mod reading;
 pub mod registrar;

@@ -1,0 +1,105 @@
+//! Nobody is left without an answer.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(61);
+
+#[test]
+fn a_second_hard_link_waits_and_is_refused_after_a_minute() {
+    let mut scene = Scene::new();
+    fs::write(scene.outer.join("mine"), "secret\n").unwrap();
+    fs::hard_link(scene.outer.join("mine"), scene.path("a.csv")).unwrap();
+    assert_eq!(scene.run(Duration::from_secs(59)), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::SecondLink)]);
+    assert_eq!(scene.run(MINUTE), ["refused a.csv: second_link"]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::SecondLink)]);
+    assert_eq!(scene.desk.feeds, 0);
+    fs::remove_file(scene.outer.join("mine")).unwrap();
+    assert_eq!(scene.settled(), ["new a.csv: secret"]);
+}
+
+#[test]
+fn a_hard_link_to_a_taken_file_changes_nothing() {
+    let mut scene = Scene::new();
+    scene.write("a.csv", "x\n");
+    scene.settled();
+    fs::hard_link(scene.path("a.csv"), scene.outer.join("backup")).unwrap();
+    assert_eq!(scene.run(MINUTE), [""; 0]);
+    fs::remove_file(scene.outer.join("backup")).unwrap();
+    assert_eq!(scene.settled(), ["touched a.csv"]);
+}
+
+#[test]
+fn what_looks_like_an_attempt_is_answered_once_until_it_changes() {
+    let mut scene = Scene::new();
+    fs::create_dir_all(scene.path("PO-1/inner/deeper")).unwrap();
+    fs::create_dir_all(scene.path("PO-1/archief")).unwrap();
+    scene.write("a.xlsx", "x\n");
+    scene.write("b.csv.txt", "x\n");
+    scene.write("c.txt", "Manufacturer\tModel\n");
+    scene.write("d.txt", "hello\n");
+    scene.write("e.pdf", "x\n");
+    for path in ["PO-1/inner/f.csv", "PO-1/inner/g.xlsx", "PO-1/inner/deeper/h.csv", "PO-1/archief/i.csv"] {
+        scene.write(path, "x\n");
+    }
+    assert_eq!(scene.run(Duration::from_secs(59)), [""; 0]);
+    let all = [
+        "refused PO-1/inner/f.csv: too_deep",
+        "refused a.xlsx: not_a_csv",
+        "refused b.csv.txt: not_a_csv",
+        "refused c.txt: not_a_csv",
+    ];
+    assert_eq!(sorted(scene.run(Duration::from_secs(1))), all);
+    assert_eq!(scene.run(MINUTE), [""; 0]);
+    scene.write("a.xlsx", "xy\n");
+    assert_eq!(scene.run(MINUTE), ["refused a.xlsx: not_a_csv"]);
+    scene.restart();
+    assert_eq!(sorted(scene.run(MINUTE)), all, "said again after a start");
+}
+
+#[test]
+fn a_file_that_we_may_not_open_is_refused_after_a_minute_and_taken_once_we_may() {
+    let mut scene = Scene::new();
+    scene.write("a.csv", "x\n");
+    fs::set_permissions(scene.path("a.csv"), fs::Permissions::from_mode(0o000)).unwrap();
+    as_nobody(&mut scene, |scene| {
+        assert!(File::open(scene.path("a.csv")).is_err());
+        assert_eq!(scene.run(MINUTE + SETTLE * 2), ["refused a.csv: unreadable"]);
+        assert_eq!(scene.why(), [("a.csv".into(), Why::Unreadable)]);
+    });
+    fs::set_permissions(scene.path("a.csv"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(scene.settled(), ["new a.csv: x"]);
+}
+
+#[test]
+fn whose_file_cannot_be_asked_about_the_longer_time_holds() {
+    if !rustix::process::geteuid().is_root() {
+        return; // a file of another user's takes root to make
+    }
+    let mut scene = Scene::new();
+    scene.write("a.csv", "x\n");
+    as_nobody(&mut scene, |scene| {
+        assert_eq!(scene.run(Duration::from_millis(9_999)), [""; 0]);
+        assert_eq!(scene.run(Duration::from_millis(1)), ["new a.csv: x"]);
+    });
+}
+
+/// Does something without root's rights, to which nothing is forbidden: on a thread that gives them up, alone.
+fn as_nobody(scene: &mut Scene, does: impl FnOnce(&mut Scene) + Send) {
+    if !rustix::process::geteuid().is_root() {
+        return does(scene);
+    }
+    for folder in [scene.outer.clone(), scene.outer.join("originals")] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    std::thread::scope(|scope| {
+        let work = || {
+            let nobody = rustix::process::Uid::from_raw(65_534);
+            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            does(scene);
+        };
+        scope.spawn(work).join().unwrap();
+    });
+}

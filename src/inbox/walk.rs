@@ -1,0 +1,165 @@
+//! The walk over a drop folder: which names are looked at, and as what.
+//!
+//! Streaming, and never deeper than it must: nothing here grows with the number of files.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{Dir, FileType};
+
+use super::desk::DeskError;
+use super::drop_path::DropPath;
+use super::pass::{GRACE, Pass, is_gone, regular};
+use super::why::{Refusal, Why};
+use crate::beneath::{look, look_at, open_file, open_folder};
+use devicedrop_core::name::{self, Kind};
+
+/// The part of a text file in which its headings are looked for.
+const BEGINNING: usize = 4 * 1024;
+
+/// How deep a folder lies.
+#[derive(Clone, Copy)]
+enum Level<'a> {
+    Drop,
+    /// A folder inside the drop folder.
+    Order(&'a [u8]),
+    /// A folder in such a folder, from which nothing is taken.
+    TooDeep(&'a [u8]),
+}
+
+impl Level<'_> {
+    fn path(self, name: &[u8]) -> DropPath {
+        match self {
+            Self::Drop => DropPath::file(name),
+            Self::Order(folder) | Self::TooDeep(folder) => DropPath::in_folder(folder, name),
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Looks at everything in the drop folder.
+    pub(super) fn walk(&mut self) -> Result<io::Result<()>, DeskError> {
+        // Watched before it is listed, so that nothing falls between.
+        self.watch.arm(&self.settings.customer, &self.settings.folder, self.root.id);
+        let root = self.root;
+        self.list(root.as_fd(), Level::Drop)
+    }
+
+    fn list(&mut self, folder: BorrowedFd<'_>, level: Level<'_>) -> Result<io::Result<()>, DeskError> {
+        let entries = match Dir::read_from(folder) {
+            Ok(entries) => entries,
+            Err(errno) => return Ok(Err(errno.into())),
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(errno) => return Ok(Err(errno.into())),
+            };
+            if self.desk.is_closing() {
+                return Ok(Err(io::ErrorKind::Interrupted.into()));
+            }
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => look(folder, name).map_or(FileType::Unknown, |looked| looked.kind),
+                told => told,
+            };
+            match kind {
+                FileType::Directory => self.enter(folder, level, name)?,
+                FileType::RegularFile => self.file(folder, level, name)?,
+                _ => {}
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Goes into a folder, if that is looked into.
+    fn enter(&mut self, parent: BorrowedFd<'_>, level: Level<'_>, name: &[u8]) -> Result<(), DeskError> {
+        if name::folder_is_taken(name, &self.settings.ignore_folders).is_err() {
+            return Ok(());
+        }
+        let path = level.path(name);
+        let inner = match level {
+            Level::Drop => Level::Order(path.bytes()),
+            Level::Order(_) => Level::TooDeep(path.bytes()),
+            Level::TooDeep(_) => return Ok(()),
+        };
+        let listed = match open_folder(parent, name) {
+            Ok(folder) => {
+                if let (Level::Order(_), 1.., Ok(looked)) = (inner, self.may_watch, look_at(&folder)) {
+                    self.may_watch -= 1;
+                    let path = self.settings.folder.join(OsStr::from_bytes(name));
+                    self.watch.arm(&self.settings.customer, &path, looked.folder_id());
+                }
+                self.list(folder.as_fd(), inner)?
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = listed
+            && !is_gone(&error)
+        {
+            self.note(&path, Why::Unreadable, self.clock.now());
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, folder: BorrowedFd<'_>, level: Level<'_>, name: &[u8]) -> Result<(), DeskError> {
+        let kind = name::classify(name);
+        let path = level.path(name);
+        match (level, kind) {
+            (Level::TooDeep(_), Kind::Submission) => self.answer(folder, &path, Some(Refusal::TooDeep)),
+            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::OrderFile | Kind::Marker | Kind::Rehearsal) => {
+                Ok(())
+            }
+            (_, Kind::Submission) => self.csv(folder, &path),
+            (_, Kind::OurOutput) => self.output(folder, &path),
+            (_, Kind::NotACsv(miss)) if miss.depends_on_first_line() => self.answer(folder, &path, None),
+            (_, Kind::NotACsv(_)) => self.answer(folder, &path, Some(Refusal::NotACsv)),
+        }
+    }
+
+    fn output(&mut self, folder: BorrowedFd<'_>, path: &DropPath) -> Result<(), DeskError> {
+        let Some(looked) = regular(folder, path) else { return Ok(()) };
+        if !self.memory.is_remembered(path, &looked.stamp) {
+            self.desk.output_seen(path, &looked.stamp)?;
+            self.memory.remember(path, &looked.stamp);
+        }
+        Ok(())
+    }
+
+    /// Waits with what isn't taken for the grace, then has it refused; without a refusal its beginning decides.
+    fn answer(&mut self, folder: BorrowedFd<'_>, path: &DropPath, refusal: Option<Refusal>) -> Result<(), DeskError> {
+        let Some(looked) = regular(folder, path) else { return Ok(()) };
+        if self.memory.is_remembered(path, &looked.stamp) {
+            return Ok(());
+        }
+        let now = self.clock.elapsed();
+        let Some(mut tracked) = self.memory.take(path, looked.stamp, now) else { return Ok(()) };
+        tracked.settling.seen(looked.stamp, now);
+        if let Some(remaining) = GRACE.checked_sub(tracked.settling.quiet(now)).filter(|left| !left.is_zero()) {
+            self.look_again(remaining);
+            self.memory.put_back(path, tracked);
+            return Ok(());
+        }
+        if let Some(refusal) = refusal.or_else(|| has_headings(folder, path).then_some(Refusal::NotACsv)) {
+            self.desk.refused(path, &refusal)?;
+        }
+        self.memory.remember(path, &looked.stamp);
+        Ok(())
+    }
+}
+
+/// Whether the first line of a text file holds headings of ours.
+fn has_headings(folder: BorrowedFd<'_>, path: &DropPath) -> bool {
+    let mut beginning = vec![0; BEGINNING];
+    let read =
+        open_file(folder, path.name()).and_then(|file| Ok((look_at(&file)?, file))).and_then(|(looked, mut file)| {
+            if looked.kind == FileType::RegularFile { file.read(&mut beginning) } else { Ok(0) }
+        });
+    let beginning = beginning.get(..read.unwrap_or(0)).unwrap_or_default();
+    name::holds_our_headings(beginning.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default())
+}

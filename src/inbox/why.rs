@@ -1,0 +1,153 @@
+//! The sentences of the inbox: why a file waits, why it is refused, why a folder is offline.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use devicedrop_core::settle::Unsettled;
+use devicedrop_core::time::Timestamp;
+
+use crate::beneath::PathError;
+
+use super::desk::Hold;
+use super::drop_path::DropPath;
+
+/// Why a file hasn't been taken yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// It hasn't settled.
+    Unsettled(Unsettled),
+    /// Its marker isn't there.
+    NoMarker,
+    /// Its marker is older than its last change.
+    OldMarker,
+    /// Its marker names another content.
+    OtherContent,
+    /// Its order file isn't there, or was used for an earlier submission.
+    NoOrderFile,
+    /// Its order file can't be read as one.
+    BadOrderFile,
+    /// It has a second hard link.
+    SecondLink,
+    /// We may not open it, or it can't be read.
+    Unreadable,
+    /// The desk doesn't let it in.
+    Held(Hold),
+    /// The archive can't take it.
+    Archive,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsettled(unsettled) => return unsettled.fmt(f),
+            Self::NoMarker => "waiting for its marker (a file of the same name with .done added)",
+            Self::OldMarker => "waiting for its marker: the one there is older than the file's last change",
+            Self::OtherContent => "waiting for its marker: the one there names another content's SHA-256",
+            Self::NoOrderFile => "waiting for its order file",
+            Self::BadOrderFile => "its order file is not valid",
+            Self::SecondLink => "it has a second hard link",
+            Self::Unreadable => "devicedrop may not read it",
+            Self::Held(Hold::DayLimit) => "its customer is over the day's limit",
+            Self::Held(Hold::Reserve) => "the disk is too full to take anything",
+            Self::Held(Hold::Closed) => "nothing is being taken now",
+            Self::Archive => "the archive of originals can't be written",
+        })
+    }
+}
+
+/// A file that hasn't been taken yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Where it lies.
+    pub path: DropPath,
+    /// Why it waits.
+    pub why: Why,
+    /// Since when: its last change seen, or the first time that this was the reason.
+    pub since: Timestamp,
+}
+
+/// Why a file gets an answer other than being taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It has a second hard link.
+    SecondLink,
+    /// We may not open it, or it can't be read.
+    Unreadable,
+    /// It lies one level too deep.
+    TooDeep,
+    /// It isn't a CSV by its name but looks like an attempt.
+    NotACsv,
+    /// Its order file can't be read as one.
+    BadOrderFile,
+    /// Its marker names the SHA-256 of another content.
+    OtherContent,
+}
+
+impl Refusal {
+    /// The word for it in the record.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SecondLink => "second_link",
+            Self::Unreadable => "unreadable",
+            Self::TooDeep => "too_deep",
+            Self::NotACsv => "not_a_csv",
+            Self::BadOrderFile => "bad_order_file",
+            Self::OtherContent => "other_content",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SecondLink => {
+                "The file has a second hard link, so another file could change it. Copy it into the drop folder \
+                 under a name of its own."
+            }
+            Self::Unreadable => "devicedrop may not read the file. Give its user read permission, or drop it again.",
+            Self::TooDeep => {
+                "The file lies too deep. Put it into the drop folder or into one folder directly inside it."
+            }
+            Self::NotACsv => "The file is not a CSV. Save it as a CSV (comma separated, UTF-8) and drop that.",
+            Self::BadOrderFile => {
+                "The order file beside it is not valid. Write it like {\"order_id\": \"...\", \"purchase_id\": \
+                 \"...\"} and drop it again."
+            }
+            Self::OtherContent => {
+                "Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop \
+                 the file and its marker again."
+            }
+        })
+    }
+}
+
+/// Why a drop folder can't be looked into. Nothing is concluded of its files from that.
+#[derive(Debug, thiserror::Error)]
+pub enum Offline {
+    /// There is no such folder.
+    #[error("there is no folder at {0}: create it, or mount its share")]
+    Missing(PathBuf),
+    /// A part of the path is a link or no folder.
+    #[error("{0} is a link or not a folder: give the folder's path without links, or put the folder back")]
+    NotAFolder(PathBuf),
+    /// An empty folder of another file system lies there.
+    #[error("the folder is empty and on another file system than before: its share isn't mounted, as it seems")]
+    EmptyMountPoint,
+    /// Another folder lies there than a moment ago.
+    #[error("another folder lies there than before: it is used if it is still there at the next look")]
+    Replaced,
+    /// Anything else.
+    #[error("the folder can't be opened or listed")]
+    Io(#[source] io::Error),
+}
+
+impl From<PathError> for Offline {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::Missing(path) => Self::Missing(path),
+            PathError::NotAFolder(path) => Self::NotAFolder(path),
+            PathError::Io(error) => Self::Io(error),
+        }
+    }
+}
