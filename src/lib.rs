@@ -13,6 +13,8 @@ pub mod clock;
 pub mod durable;
 pub mod inbox;
 pub mod ledger;
+pub mod lifecycle;
 pub mod reading;
 pub mod registrar;
+pub mod results;
 pub mod step;

@@ -1,0 +1,89 @@
+//! The names that a result can have, and whether what stands at one is ours to replace.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use devicedrop_core::device::Sha256;
+use devicedrop_core::name;
+use devicedrop_core::shown::shown_bytes;
+use rustix::fs::{AtFlags, FileType, fstat, statat};
+use rustix::io::Errno;
+
+use crate::beneath;
+use crate::durable::{FileId, Replace};
+
+use super::{Place, ResultError, hash_of};
+
+/// So many names are tried; whoever takes all of them away means it.
+pub(super) const TRIES: u32 = 99;
+
+/// What a result answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers<'a> {
+    /// The content that lies at the path now.
+    Newest,
+    /// A content that lay there before, by the short form of its submission's ID.
+    Older(&'a str),
+    /// A file that isn't a CSV by its name.
+    NotACsv,
+}
+
+/// Tells what we last wrote.
+pub trait Ours {
+    /// The hashes of what may stand under this name in the folder and be ours: what we last wrote there, and what we
+    /// were about to write when a crash came between.
+    fn last_written(&mut self, name: &[u8]) -> Vec<Sha256>;
+
+    /// Something with this hash is about to be written under this name. Returns once that is on record.
+    fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()>;
+}
+
+/// The name to try at the `number`th time, from 1.
+pub(super) fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
+    match (place.answers, number) {
+        (Answers::Newest, 1) => name::result_name(place.path),
+        (Answers::Older(short), 1) => name::older_result_name(place.path, short),
+        (Answers::NotACsv, 1) => name::near_miss_result_name(place.path),
+        (_, number) => name::result_name_numbered(place.path, number),
+    }
+}
+
+/// A candidate as it may be shown.
+pub(super) fn told(place: &Place<'_>, number: u32) -> String {
+    shown_bytes(&candidate(place, number)).to_string()
+}
+
+/// How the result may take this name; none when something stands there that we didn't write.
+pub(super) fn replaceable(
+    folder: BorrowedFd<'_>,
+    name: &[u8],
+    ours: &mut dyn Ours,
+) -> Result<Option<Replace>, ResultError> {
+    let look = |errno: Errno| ResultError::Look(errno.into());
+    let stat = match statat(folder, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(Some(Replace::Nothing)),
+        Err(errno) => return Err(look(errno)),
+        Ok(stat) => stat,
+    };
+    let last = ours.last_written(name);
+    if last.is_empty() {
+        return Ok(None);
+    }
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
+    let mut file = match beneath::open_file(folder, name) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Replace::Nothing)),
+        // What we can't read isn't what we wrote: our own files we can.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(error) => return Err(ResultError::Look(error)),
+    };
+    let opened = fstat(file.as_fd()).map_err(look)?;
+    if !last.contains(&hash_of(&mut file).map_err(ResultError::Look)?) {
+        return Ok(None);
+    }
+    Ok(Some(Replace::Only(FileId::from(&opened))))
+}
