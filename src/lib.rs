@@ -10,6 +10,8 @@
 pub mod actor;
 pub mod beneath;
 pub mod clock;
+pub mod config;
+pub mod control;
 pub mod durable;
 pub mod inbox;
 pub mod ledger;
