@@ -12,6 +12,7 @@ pub mod beneath;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod daemon;
 pub mod durable;
 pub mod inbox;
 pub mod ledger;

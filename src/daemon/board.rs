@@ -1,0 +1,244 @@
+//! The board: what the daemon's tasks last said of themselves. Held in memory, shown by `status` and `explain`.
+//!
+//! Nothing is decided from it but the end of a single run. What must survive a restart is in the ledger.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use devicedrop_core::ids::{AttemptId, CustomerKey};
+use devicedrop_core::time::Timestamp;
+
+use crate::control::protocol::Health;
+use crate::inbox::{DropPath, Refusal, Waiting};
+
+use super::notices::Cause;
+
+/// What the tasks last said.
+pub struct Board {
+    state: Mutex<State>,
+}
+
+/// All that stands on the board.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    /// When the configuration in force was loaded.
+    pub loaded_at: Timestamp,
+    /// Why a newer configuration isn't in force.
+    pub reload_refused: Vec<String>,
+    /// Whether it was found out who is a customer.
+    pub roster_known: bool,
+    /// Each customer's lane.
+    pub customers: BTreeMap<CustomerKey, Lane>,
+    /// Folders in the root that belong to no customer, and why.
+    pub strangers: BTreeMap<String, String>,
+    /// How the registrar is.
+    pub registrar: RegistrarHealth,
+    /// Calls under way.
+    pub calls: u64,
+    /// Attempts whose calls are under way in this process, and so aren't in doubt.
+    pub under_way: HashSet<AttemptId>,
+    /// Whether the registrar was asked about attempts in doubt since the start, in vain or not.
+    pub doubts_asked: bool,
+    /// Whether the dispatcher found nothing to do when it last looked.
+    pub dispatcher_idle: bool,
+    /// What time-driven changes wait for, if they do.
+    pub clock_held: Option<String>,
+    /// What the start found and mended, in sentences.
+    pub recovery: Vec<String>,
+}
+
+/// A customer's lane.
+#[derive(Debug, Clone, Default)]
+pub struct Lane {
+    /// Whether its folder was looked at since the start.
+    pub looked: bool,
+    /// Why its folder can't be looked into, and since when.
+    pub offline: Option<(String, Timestamp)>,
+    /// Whether the last look hangs.
+    pub hangs: bool,
+    /// Files that wait, and why; a flood is cut.
+    pub waiting: Vec<Waiting>,
+    /// How many wait in all.
+    pub waiting_total: u64,
+    /// Files that were refused.
+    pub refused: HashMap<DropPath, (Refusal, Timestamp)>,
+    /// Files that get an answer without being taken, and whether it is in place.
+    pub(super) notices: HashMap<DropPath, (Cause, bool)>,
+    /// Those of the two above that weren't there any more at the last look.
+    gone: HashSet<DropPath>,
+    /// Results that couldn't be written, and why.
+    pub unpaid: BTreeMap<String, String>,
+    /// Whether no result can be written now that is owed.
+    pub results_idle: bool,
+    /// When anything last happened.
+    pub last_activity: Option<Timestamp>,
+}
+
+/// How the registrar is.
+#[derive(Debug, Clone)]
+pub struct RegistrarHealth {
+    /// In one word.
+    pub health: Health,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Why, or what it last said.
+    pub why: Option<String>,
+}
+
+impl Board {
+    /// An empty board.
+    pub fn new(started_at: Timestamp) -> Self {
+        let registrar = RegistrarHealth { health: Health::Unknown, since: None, why: None };
+        Self {
+            state: Mutex::new(State {
+                started_at,
+                loaded_at: started_at,
+                reload_refused: Vec::new(),
+                roster_known: false,
+                customers: BTreeMap::new(),
+                strangers: BTreeMap::new(),
+                registrar,
+                calls: 0,
+                under_way: HashSet::new(),
+                doubts_asked: false,
+                dispatcher_idle: false,
+                clock_held: None,
+                recovery: Vec::new(),
+            }),
+        }
+    }
+
+    /// The board, to be read or written on; held for moments only.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of all of it.
+    pub fn read(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Changes what is said of a customer's lane.
+    pub fn lane(&self, customer: &CustomerKey, change: impl FnOnce(&mut Lane)) {
+        change(self.lock().customers.entry(customer.clone()).or_default());
+    }
+
+    /// Something happened to a customer.
+    pub fn happened(&self, customer: &CustomerKey, at: Timestamp) {
+        self.lane(customer, |lane| {
+            lane.last_activity = Some(at);
+            lane.results_idle = false;
+        });
+    }
+
+    /// A path of a customer was refused.
+    pub fn refused(&self, customer: &CustomerKey, path: &DropPath, refusal: Refusal, at: Timestamp) {
+        self.lane(customer, |lane| {
+            lane.refused.insert(path.clone(), (refusal, at));
+        });
+        self.to_be_answered(customer, path, Cause::Refused(refusal));
+    }
+
+    /// A path of a customer is to be answered without being taken; once for each cause.
+    pub(super) fn to_be_answered(&self, customer: &CustomerKey, path: &DropPath, cause: Cause) {
+        self.lane(customer, |lane| {
+            let told = lane.notices.entry(path.clone()).or_insert((cause, false));
+            if told.0 != cause {
+                *told = (cause, false);
+            }
+        });
+    }
+
+    /// The paths of a customer that still have to be answered.
+    pub(super) fn unanswered(&self, customer: &CustomerKey) -> Vec<(DropPath, Cause)> {
+        let state = self.lock();
+        let notices = state.customers.get(customer).into_iter().flat_map(|lane| &lane.notices);
+        notices.filter(|(_, (_, done))| !done).map(|(path, (cause, _))| (path.clone(), *cause)).collect()
+    }
+
+    /// The answer to a path is in place.
+    pub(super) fn answered(&self, customer: &CustomerKey, path: &DropPath) {
+        self.lane(customer, |lane| {
+            if let Some(told) = lane.notices.get_mut(path) {
+                told.1 = true;
+            }
+        });
+    }
+
+    /// A path was taken after all: nothing of what was said of it before holds.
+    pub(super) fn taken(&self, customer: &CustomerKey, path: &DropPath) {
+        self.lane(customer, |lane| {
+            lane.refused.remove(path);
+            lane.notices.remove(path);
+        });
+    }
+
+    /// The paths of a customer of which anything was said other than that they were taken.
+    pub(super) fn told(&self, customer: &CustomerKey) -> HashSet<DropPath> {
+        let state = self.lock();
+        let lane = state.customers.get(customer);
+        lane.into_iter().flat_map(|lane| lane.refused.keys().chain(lane.notices.keys())).cloned().collect()
+    }
+
+    /// These of the paths told of aren't there now. What is gone at two looks, and the folder online between them,
+    /// is forgotten: that a share went away shows only when the first of the looks is over.
+    pub(super) fn gone(&self, customer: &CustomerKey, gone: HashSet<DropPath>) {
+        self.lane(customer, |lane| {
+            if lane.offline.is_some() || !lane.looked {
+                lane.gone.clear();
+                return;
+            }
+            for path in gone.intersection(&lane.gone) {
+                lane.refused.remove(path);
+                lane.notices.remove(path);
+            }
+            lane.gone = gone;
+        });
+    }
+
+    /// The registrar's health, as last met. Returns whether that is a change.
+    pub fn registrar(&self, health: Health, why: Option<String>, at: Timestamp) -> bool {
+        let mut state = self.lock();
+        let changed = state.registrar.health != health;
+        if changed {
+            state.registrar.since = Some(at);
+        }
+        state.registrar.health = health;
+        state.registrar.why = why;
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_file_that_is_gone_is_forgotten_unless_its_share_is_gone() {
+        let (board, now) = (Board::new(Timestamp::from_unix_ms(0)), Timestamp::from_unix_ms(1));
+        let customer: CustomerKey = "contoso".parse().unwrap();
+        let path = DropPath::file(b"a.xlsx");
+        board.refused(&customer, &path, Refusal::NotACsv, now);
+        let look = |gone: &[&DropPath], offline: bool| {
+            board.gone(&customer, gone.iter().map(|path| (*path).clone()).collect());
+            board.lane(&customer, |lane| {
+                lane.looked = true;
+                lane.offline = offline.then(|| ("its share isn't mounted".to_owned(), now));
+            });
+            board.told(&customer).contains(&path)
+        };
+        assert!(look(&[], false));
+        // The share goes away and comes back.
+        assert!(look(&[&path], true));
+        assert!(look(&[&path], true));
+        assert!(look(&[], false));
+        // Somebody else saves it anew, which takes it away for a moment.
+        assert!(look(&[&path], false));
+        assert!(look(&[], false));
+        assert!(look(&[&path], false));
+        assert!(!look(&[&path], false));
+        assert!(board.unanswered(&customer).is_empty());
+    }
+}

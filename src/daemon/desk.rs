@@ -1,0 +1,331 @@
+//! One customer's side of the record: what the inbox asks of it and hands over to it.
+//!
+//! Here is what the inbox is answered, and what is known of the customer's files; [`acceptance`] judges contents and
+//! puts them on record. The bells are rung for whoever goes on from there. Blocks.
+
+mod acceptance;
+mod sheets;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message;
+use devicedrop_core::plan::FolderId;
+use devicedrop_core::problem::FileProblem;
+use devicedrop_core::settle::Stamp;
+use devicedrop_core::survey::Encoding;
+
+use crate::config::CustomerSettings;
+use crate::inbox::{
+    Arrival, Claimed, Desk, DeskError, DropPath, FileFacts, Hold, Known, Refusal, SideFile, TooLarge,
+};
+use crate::ledger::command::{KnownFile, NewDelivery, NewSubmission};
+use crate::step::Step;
+
+use super::judge::{Judge, Judged};
+use super::notices::{self, Cause};
+use super::shared::{CustomerBells, Shared};
+use super::space::{self, Today};
+
+use acceptance::Content;
+pub(super) use sheets::{as_accepted, sheet_options};
+
+/// Topics of the notes that a lane keeps in the ledger, beside the record.
+mod topic {
+    pub(super) const FOLDER: &str = "folder";
+    pub(super) const SPENT: &str = "spent";
+}
+
+/// One customer's desk.
+pub(super) struct CustomerDesk {
+    shared: Arc<Shared>,
+    settings: CustomerSettings,
+    bells: Arc<CustomerBells>,
+    judge: Judge,
+    judged: Option<Result<Judged, Encoding>>,
+    /// What is on record of each path; read once, then kept up with.
+    known: Option<HashMap<DropPath, Known>>,
+    /// The inodes of those, and of some that were there before: a file with another one wasn't moved.
+    inodes: HashSet<u64>,
+    today: Today,
+}
+
+impl CustomerDesk {
+    /// The desk of a customer.
+    pub(super) fn new(shared: Arc<Shared>, settings: CustomerSettings) -> Self {
+        let bells = shared.bells.of(&settings.key);
+        let judge = Judge::new(sheet_options(&shared, &settings));
+        Self {
+            shared,
+            settings,
+            bells,
+            judge,
+            judged: None,
+            known: None,
+            inodes: HashSet::new(),
+            today: Today::default(),
+        }
+    }
+
+    /// Goes by other settings from now on.
+    pub(super) fn reconfigure(&mut self, settings: CustomerSettings) {
+        self.settings = settings;
+    }
+
+    /// Writes the answers to files that aren't taken.
+    pub(super) fn answer_untaken(&self) {
+        notices::write_all(&self.shared, &self.settings);
+    }
+
+    fn known(&mut self) -> Result<&mut HashMap<DropPath, Known>, DeskError> {
+        if self.known.is_none() {
+            let files =
+                self.shared.readers.ask(|reader| reader.known_files(&self.settings.key)).map_err(DeskError::new)?;
+            let known = files.into_iter().map(|known| (path_of(&known.file.path), entry(&known)));
+            let known: HashMap<DropPath, Known> = known.collect();
+            self.inodes = known.values().map(|known| known.stamp.ino).collect();
+            self.known = Some(known);
+        }
+        Ok(self.known.get_or_insert_default())
+    }
+
+    fn remember(&mut self, path: &DropPath, known: Known) -> Result<(), DeskError> {
+        let ino = known.stamp.ino;
+        self.known()?.insert(path.clone(), known);
+        self.inodes.insert(ino);
+        Ok(())
+    }
+
+    fn known_file(&self, path: &DropPath, stamp: &Stamp) -> KnownFile {
+        KnownFile {
+            customer: self.settings.key.clone(),
+            path: path.text(),
+            dev: stamp.dev,
+            ino: stamp.ino,
+            size: stamp.size,
+            mtime_ns: stamp.mtime_ns,
+            ctime_ns: stamp.ctime_ns,
+            born_ns: stamp.born_ns,
+        }
+    }
+
+    fn delivery(&self, path: &DropPath, facts: &FileFacts) -> NewDelivery {
+        NewDelivery {
+            at: self.shared.clock.now(),
+            file: path.text(),
+            owner: Some(facts.owner.to_string()),
+            modified_at: Some(facts.modified_at),
+        }
+    }
+
+    fn spend(&self, spent: &[SideFile]) -> Result<(), DeskError> {
+        for side in spent {
+            let value = Some(marks(&side.stamp));
+            self.shared
+                .writer
+                .note(Some(self.settings.key.clone()), topic::SPENT.to_owned(), side.path.text(), value)
+                .wait()
+                .map_err(DeskError::new)?;
+        }
+        Ok(())
+    }
+}
+
+impl Desk for CustomerDesk {
+    fn known(&mut self, path: &DropPath) -> Result<Option<Known>, DeskError> {
+        Ok(self.known()?.get(path).cloned())
+    }
+
+    fn known_like(&mut self, stamp: &Stamp) -> Result<Vec<(DropPath, Known)>, DeskError> {
+        self.known()?;
+        // Nearly always so, and looking through all of them for each file would make a flood's end slower by the file.
+        if !self.inodes.contains(&stamp.ino) {
+            return Ok(Vec::new());
+        }
+        let like = |known: &Known| {
+            (known.stamp.ino, known.stamp.size, known.stamp.mtime_ns) == (stamp.ino, stamp.size, stamp.mtime_ns)
+        };
+        Ok(self
+            .known()?
+            .iter()
+            .filter(|(_, known)| like(known))
+            .map(|(path, known)| (path.clone(), known.clone()))
+            .collect())
+    }
+
+    fn folder(&mut self, path: &Path) -> Result<Option<FolderId>, DeskError> {
+        let folder = path.to_string_lossy().into_owned();
+        let note = self
+            .shared
+            .readers
+            .ask(|reader| reader.note(Some(&self.settings.key), topic::FOLDER, &folder))
+            .map_err(DeskError::new)?;
+        Ok(note.and_then(|text| {
+            let (dev, ino) = text.split_once(' ')?;
+            Some(FolderId { dev: dev.parse().ok()?, ino: ino.parse().ok()? })
+        }))
+    }
+
+    fn folder_is(&mut self, path: &Path, id: FolderId) -> Result<(), DeskError> {
+        let value = format!("{} {}", id.dev, id.ino);
+        let folder = path.to_string_lossy().into_owned();
+        self.shared
+            .writer
+            .note(Some(self.settings.key.clone()), topic::FOLDER.to_owned(), folder, Some(value))
+            .wait()
+            .map_err(DeskError::new)
+    }
+
+    fn is_spent(&mut self, side: &SideFile) -> Result<bool, DeskError> {
+        let note = self
+            .shared
+            .readers
+            .ask(|reader| reader.note(Some(&self.settings.key), topic::SPENT, &side.path.text()))
+            .map_err(DeskError::new)?;
+        Ok(note.is_some_and(|marks_then| marks_then == marks(&side.stamp)))
+    }
+
+    fn may_take(&mut self, path: &DropPath, bytes: u64) -> Result<Result<(), Hold>, DeskError> {
+        let answer =
+            space::may_take(&self.shared, &self.settings.key, &mut self.today, bytes).map_err(DeskError::new)?;
+        if answer == Err(Hold::DayLimit) {
+            self.shared.board.to_be_answered(&self.settings.key, path, Cause::DayLimit);
+        }
+        Ok(answer)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.shared.stop.is_cancelled()
+    }
+
+    fn begin(&mut self, _path: &DropPath) {
+        self.judge = Judge::new(sheet_options(&self.shared, &self.settings));
+        self.judged = None;
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.judge.feed(bytes);
+    }
+
+    fn may_be_incomplete(&mut self) -> bool {
+        let judge = std::mem::replace(&mut self.judge, Judge::new(sheet_options(&self.shared, &self.settings)));
+        let judged = self.judged.insert(judge.finish());
+        judged.as_ref().is_ok_and(Judged::may_be_incomplete)
+    }
+
+    fn deliver(&mut self, claimed: Claimed) -> Result<(), DeskError> {
+        Step::Claimed.passed();
+        let Claimed { path, arrival, sha256, bytes, facts, copy, pin, order_id, purchase_id, spent } = claimed;
+        let mut claimed = Content { path, sha256, bytes, facts, copy, order_id, purchase_id };
+        let entry = match &arrival {
+            Arrival::Moved { from, submission } => {
+                let (from, submission) = (from.clone(), *submission);
+                let delivery = self.delivery(&claimed.path, &claimed.facts);
+                let file = self.known_file(&claimed.path, &claimed.facts.stamp);
+                self.shared.writer.moved(submission, from.text(), delivery, file).wait().map_err(DeskError::new)?;
+                self.known()?.remove(&from);
+                tracing::info!(
+                    customer = %self.settings.key, file = %claimed.path.text(), from = %from.text(), "moved"
+                );
+                submission
+            }
+            Arrival::Again { .. } | Arrival::New => {
+                let before = self
+                    .shared
+                    .readers
+                    .ask(|reader| reader.submission_of(&self.settings.key, &claimed.path.text(), &claimed.sha256))
+                    .map_err(DeskError::new)?;
+                match before {
+                    Some(before) => self.back_again(&mut claimed, &before)?,
+                    None => self.judge_anew(&mut claimed)?,
+                }
+            }
+        };
+        drop(pin);
+        self.shared.board.taken(&self.settings.key, &claimed.path);
+        self.spend(&spent)?;
+        let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission: entry };
+        self.remember(&claimed.path, known)?;
+        self.bells.results.notify_one();
+        self.shared.board.happened(&self.settings.key, self.shared.clock.now());
+        Ok(())
+    }
+
+    fn too_large(&mut self, file: TooLarge) -> Result<(), DeskError> {
+        let problem = FileProblem::TooLarge { bytes: file.facts.stamp.size, limit: file.limit };
+        let why = message::file_problem(&problem, Locale::En);
+        let new = NewSubmission {
+            at: self.shared.clock.now(),
+            id: self.shared.clock.new_submission_id(),
+            customer: self.settings.key.clone(),
+            file: file.path.text(),
+            order_id: None,
+            purchase_id: None,
+            format: None,
+            encoding: None,
+            delimiter: None,
+            sha256: None,
+            bytes: file.facts.stamp.size,
+            rows: 0,
+        };
+        tracing::warn!(customer = %self.settings.key, file = %file.path.text(), submission = %new.id, why = %why, "rejected");
+        let delivery = self.delivery(&file.path, &file.facts);
+        let known = self.known_file(&file.path, &file.facts.stamp);
+        let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
+        self.today.add(file.facts.stamp.size, 0);
+        self.remember(&file.path, Known { stamp: file.facts.stamp, sha256: None, submission: entry })?;
+        self.bells.results.notify_one();
+        Ok(())
+    }
+
+    fn touched(&mut self, path: &DropPath, stamp: &Stamp) -> Result<(), DeskError> {
+        let file = self.known_file(path, stamp);
+        self.shared.writer.touch(file).wait().map_err(DeskError::new)?;
+        if let Some(known) = self.known()?.get_mut(path) {
+            known.stamp = *stamp;
+        }
+        self.inodes.insert(stamp.ino);
+        Ok(())
+    }
+
+    fn refused(&mut self, path: &DropPath, refusal: &Refusal) -> Result<(), DeskError> {
+        let now = self.shared.clock.now();
+        let new = self
+            .shared
+            .writer
+            .refuse(self.settings.key.clone(), path.text(), refusal.code().to_owned(), now)
+            .wait()
+            .map_err(DeskError::new)?;
+        if new {
+            tracing::warn!(customer = %self.settings.key, file = %path.text(), why = refusal.code(), "refused");
+        }
+        self.shared.board.refused(&self.settings.key, path, *refusal, now);
+        self.bells.results.notify_one();
+        Ok(())
+    }
+}
+
+fn entry(known: &crate::ledger::rows::Known) -> Known {
+    let file = &known.file;
+    let stamp = Stamp {
+        dev: file.dev,
+        ino: file.ino,
+        size: file.size,
+        mtime_ns: file.mtime_ns,
+        ctime_ns: file.ctime_ns,
+        born_ns: file.born_ns,
+    };
+    Known { stamp, sha256: known.sha256, submission: known.submission }
+}
+
+/// The path inside a drop folder that the record's text stands for.
+pub(super) fn path_of(text: &str) -> DropPath {
+    DropPath::from_bytes(&devicedrop_core::name::path_bytes(text))
+}
+
+/// What tells one state of a side file from another, as text for a note.
+fn marks(stamp: &Stamp) -> String {
+    format!("{} {} {} {}", stamp.ino, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
+}

@@ -1,0 +1,250 @@
+//! The dispatcher: takes rows that are due, puts the intent to register them on record, asks the registrar, puts the
+//! answers on record. Nothing is sent that isn't on record before.
+//!
+//! Places in a call are shared fairly among the customers who wait. Of two rows of one device the later one waits for
+//! the earlier one's end. What follows from an answer is decided in [`super::answers`].
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use devicedrop_core::ids::RegistrationId;
+use devicedrop_core::registrar::{Request, Trouble, Verdict};
+use devicedrop_core::share::shares;
+use tokio::task::JoinSet;
+
+use crate::ledger::command::{NewCall, Started};
+use crate::ledger::rows::Due;
+use crate::ledger::{LedgerError, ReadError};
+use crate::step::Step;
+
+use super::answers::{self, GiveUp, Try};
+use super::lanes::pause;
+use super::shared::{AskError, Shared};
+use super::space;
+use super::turns::{Choice, Key};
+use super::{doubts, gate};
+
+/// The dispatcher looks again after this time even if nobody rings.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Rows that became due in the very moment in which nothing was found are looked for after this time.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// After a read that failed, or without space, it looks again after this time.
+const AFTER_ERROR: Duration = Duration::from_secs(2);
+
+/// What the dispatcher has in hand.
+#[derive(Default)]
+struct Hand {
+    /// Rows whose calls are under way.
+    under_way: HashSet<RegistrationId>,
+    /// Who begins the next round.
+    start: usize,
+}
+
+/// A call that ended, for better or worse.
+pub(super) struct Ended {
+    rows: Vec<RegistrationId>,
+    outcome: Result<(), LedgerError>,
+}
+
+/// What a call leaves behind.
+#[derive(Debug, Default)]
+pub(super) struct After {
+    /// The registrar asked to be left alone for so long.
+    pub(super) leave_alone: Option<Duration>,
+    /// The registrar as a whole had trouble.
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// Runs until the daemon stops. Calls under way are then left to their own end, or to the next start.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut hand = Hand::default();
+    let mut calls: JoinSet<Ended> = JoinSet::new();
+    while !shared.stop.is_cancelled() {
+        let mut wait = LOOK_AGAIN;
+        if let Some(left) = shared.gate.closed_for(shared.clock.elapsed()) {
+            wait = left;
+        } else {
+            wait = fill(&shared, &mut hand, &mut calls).await.unwrap_or(wait);
+        }
+        shared.board.lock().calls = u64::try_from(calls.len()).unwrap_or(0);
+        shared.board.lock().dispatcher_idle = calls.is_empty();
+        shared.bells.changed.notify_waiters();
+        tokio::select! {
+            () = shared.bells.dispatcher.notified() => {}
+            () = pause(wait) => {}
+            Some(ended) = calls.join_next(), if !calls.is_empty() => match ended {
+                Ok(ended) => settle(&shared, &mut hand, ended),
+                Err(error) => std::panic::resume_unwind(Box::new(format!("a call failed: {error}"))),
+            },
+            () = shared.stop.cancelled() => {}
+        }
+    }
+    while calls.join_next().await.is_some() {}
+}
+
+/// Begins as many calls as there is room and work for. Returns when to look again, if that is known.
+async fn fill(shared: &Arc<Shared>, hand: &mut Hand, calls: &mut JoinSet<Ended>) -> Option<Duration> {
+    let capacity = shared.registrar.capacity();
+    while calls.len() < capacity.concurrency {
+        if let Some(left) = shared.gate.closed_for(shared.clock.elapsed()) {
+            return Some(left);
+        }
+        if !space::has_reserve(shared, 0) {
+            return Some(AFTER_ERROR);
+        }
+        let (batch, put_off) = match pick(shared, hand, capacity.batch).await {
+            Ok(picked) => picked,
+            Err(error) => {
+                tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "due rows can't be read");
+                return Some(AFTER_ERROR);
+            }
+        };
+        if batch.is_empty() && put_off {
+            // Those behind the ones that were put off may go.
+            continue;
+        }
+        if batch.is_empty() {
+            return next_due_in(shared).await;
+        }
+        hand.under_way.extend(batch.iter().map(|due| due.registration));
+        // Said before the call is on record: whoever finds nothing due must find the dispatcher at work.
+        shared.board.lock().dispatcher_idle = false;
+        calls.spawn(call(Arc::clone(shared), batch));
+    }
+    None
+}
+
+/// How long until the next row is due that is to be tried again.
+async fn next_due_in(shared: &Arc<Shared>) -> Option<Duration> {
+    let now = shared.clock.now();
+    let asked = Arc::clone(shared);
+    let earliest = tokio::task::spawn_blocking(move || asked.readers.ask(crate::ledger::Reader::earliest_due)).await;
+    let due = earliest.ok()?.ok()??;
+    // A row that is due by now became so after the choice was made, or its call is just being put on record.
+    Some(due.since(now).clamp(MOMENT, LOOK_AGAIN))
+}
+
+/// Picks rows for one call: fairly over the customers, one row for each device, nothing that is in hand. And whether
+/// others were put off.
+async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(Vec<Due>, bool), AskError> {
+    let now = shared.clock.now();
+    let skip: Vec<RegistrationId> = hand.under_way.iter().copied().collect();
+    let start = hand.start;
+    let asked = Arc::clone(shared);
+    let read = tokio::task::spawn_blocking(move || {
+        asked.readers.ask(|reader| {
+            let customers = reader.customers_due(now)?;
+            let mut waiting = Vec::with_capacity(customers.len());
+            for customer in &customers {
+                waiting.push(reader.next_due(customer, now, places, &skip)?);
+            }
+            let places_each = shares(&waiting.iter().map(Vec::len).collect::<Vec<_>>(), places, start);
+            Ok::<_, ReadError>(
+                waiting
+                    .into_iter()
+                    .zip(places_each)
+                    .flat_map(|(rows, share)| rows.into_iter().take(share))
+                    .collect::<Vec<_>>(),
+            )
+        })
+    });
+    let rows = match read.await {
+        Ok(rows) => rows?,
+        Err(error) => std::panic::resume_unwind(Box::new(format!("the choice of rows failed: {error}"))),
+    };
+    hand.start = hand.start.wrapping_add(1);
+    let Choice { go, later } = shared.turns.choose(rows, now);
+    let put_off = !later.is_empty();
+    if put_off && let Err(error) = shared.writer.postpone(later).await {
+        tracing::error!(error = %error, "rows that wait for another of their device can't be put off");
+        return Ok((go, false));
+    }
+    Ok((go, put_off))
+}
+
+/// One call, from the intent to the outcomes.
+async fn call(shared: Arc<Shared>, batch: Vec<Due>) -> Ended {
+    let keys: Vec<Key> = batch.iter().map(|due| (due.customer.clone(), due.device.clone())).collect();
+    let rows: Vec<RegistrationId> = batch.iter().map(|due| due.registration).collect();
+    let intent = NewCall {
+        at: shared.clock.now(),
+        registrar: shared.registrar.kind().to_owned(),
+        target: shared.registrar.target().to_owned(),
+        request_id: None,
+        correlation_id: None,
+    };
+    let outcome = match shared.writer.start_call(intent, rows.clone()).await {
+        Ok(started) => attempt(&shared, batch, started).await,
+        Err(error) => {
+            for (row, key) in rows.iter().zip(&keys) {
+                shared.turns.not_sent(key, *row);
+            }
+            Err(error)
+        }
+    };
+    Ended { rows, outcome }
+}
+
+async fn attempt(shared: &Arc<Shared>, batch: Vec<Due>, started: Started) -> Result<(), LedgerError> {
+    shared.board.lock().under_way.extend(started.attempts.iter().copied());
+    Step::Intended.passed();
+    let tries: Vec<Try> = batch.iter().zip(&started.attempts).map(|(due, attempt)| Try::of(due, *attempt)).collect();
+    let requests: Vec<Request> =
+        batch.into_iter().zip(&started.attempts).map(|(due, attempt)| due.request(*attempt)).collect();
+    let answered = shared.registrar.register(requests.clone()).await;
+    Step::Answered.passed();
+    let mut after = After::default();
+    let mut give_up = GiveUp::Allowed;
+    let mut lost = Vec::new();
+    let finished = match answered {
+        Ok(answers) => {
+            let mut finished = Vec::with_capacity(answers.len());
+            let mut answers = answers.into_iter();
+            for one in &tries {
+                match answers.next() {
+                    Some(answer) if !matches!(answer.verdict, Verdict::InDoubt { .. }) => {
+                        finished.push(answers::finished(shared, one, answer, &mut after));
+                    }
+                    // Its attempt stays open; what became of it is asked before anything else happens to its device.
+                    _ => lost.push(one),
+                }
+            }
+            finished
+        }
+        Err(trouble) => {
+            let finished = tries.iter().map(|one| answers::troubled(shared, one, &trouble)).collect();
+            if matches!(trouble, Trouble::Broken(_)) {
+                give_up = GiveUp::Never;
+            }
+            after.trouble = Some(trouble);
+            finished
+        }
+    };
+    // Before the record: no other call begins while the answers are written.
+    gate::heard(shared, after.trouble.as_ref(), after.leave_alone);
+    let recorded = answers::record(shared, finished, &tries, give_up).await;
+    for one in &lost {
+        shared.turns.lost(&one.key(), one.registration, one.attempt);
+    }
+    shared.board.lock().under_way.retain(|attempt| !started.attempts.contains(attempt));
+    recorded?;
+    Step::Recorded.passed();
+    if !lost.is_empty() {
+        doubts::ask_again(shared);
+    }
+    Ok(())
+}
+
+/// What follows from a call's end for the next ones.
+fn settle(shared: &Shared, hand: &mut Hand, ended: Ended) {
+    for row in &ended.rows {
+        hand.under_way.remove(row);
+    }
+    if let Err(error) = ended.outcome {
+        tracing::error!(error = %error, "a call could not be recorded");
+        shared.gate.close(shared.clock.elapsed().saturating_add(AFTER_ERROR), false);
+    }
+}

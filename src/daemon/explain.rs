@@ -1,0 +1,156 @@
+//! Why a file is where it is, in one sentence.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use devicedrop_core::name::{self, Kind};
+
+use crate::control::protocol::Explanation;
+use crate::inbox::Why;
+use crate::ledger::rows::Submission;
+
+use super::commands::No;
+use super::locate::{Located, locate};
+use super::scene::Scene;
+
+/// Explains a file. Blocks while the ledger is read.
+pub(super) fn explain(shared: &Scene<'_>, path: &Path) -> Result<Explanation, No> {
+    let at = locate(&shared.config, path)?;
+    let newest = shared.readers.ask(|reader| reader.newest_submission(&at.customer.key, &at.path.text()))?;
+    let (verdict, why) = verdict(shared, &at, newest.as_ref())?;
+    Ok(Explanation {
+        path: path.to_owned(),
+        customer: Some(at.customer.key),
+        verdict: verdict.to_owned(),
+        why,
+        submission_id: newest.map(|submission| submission.id),
+    })
+}
+
+fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Result<(&'static str, String), No> {
+    if let Some(ignored) = ignored(shared, at) {
+        return Ok(("ignored", ignored));
+    }
+    let board = &shared.board;
+    let lane = board.customers.get(&at.customer.key);
+    if let Some((refusal, _)) = lane.and_then(|lane| lane.refused.get(&at.path)) {
+        return Ok(("refused", refusal.to_string()));
+    }
+    if let Some(waiting) = lane.and_then(|lane| lane.waiting.iter().find(|waiting| waiting.path == at.path)) {
+        let ago = ago(shared.now.since(waiting.since));
+        let verdict = match waiting.why {
+            Why::Unsettled(_) => "settling",
+            _ => "waiting",
+        };
+        return Ok((verdict, format!("{} (since {ago} ago)", waiting.why)));
+    }
+    if at.customer.paused && newest.is_none() {
+        return Ok(("paused", format!("its customer {} is paused in the configuration", at.customer.key)));
+    }
+    if let Some(submission) = newest {
+        return judged(shared, submission);
+    }
+    if let Some((why, _)) = lane.and_then(|lane| lane.offline.as_ref()) {
+        return Ok(("offline", format!("its drop folder is offline: {why}")));
+    }
+    let there = std::fs::symlink_metadata(at.customer.folder.join(at.path.os_path()));
+    Ok(match there {
+        Err(error) => unseen(&error),
+        Ok(meta) if meta.file_type().is_symlink() => {
+            ("ignored", "it is a link; links are never followed: put the file itself there".to_owned())
+        }
+        Ok(meta) if !meta.is_file() => ("ignored", "it isn't a regular file".to_owned()),
+        Ok(_) => ("new", "it wasn't looked at yet; it will be within the time of `rescan`".to_owned()),
+    })
+}
+
+/// What is told of a file that can't be looked at.
+fn unseen(error: &io::Error) -> (&'static str, String) {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            return ("missing", "there is no such file, and nothing is on record of one".to_owned());
+        }
+        io::ErrorKind::PermissionDenied => {
+            "devicedrop may not look into its folder: give its user the right to list and to enter it (chmod u+rx or \
+             g+rx), then it is looked at by itself"
+                .to_owned()
+        }
+        _ => format!("it can't be looked at: {error}; once that is mended, it is looked at by itself"),
+    };
+    ("unknown", why)
+}
+
+/// Why a file is never taken, by its place and its name.
+fn ignored(shared: &Scene<'_>, at: &Located) -> Option<String> {
+    if at.depth > 1 {
+        return Some(format!(
+            "it lies too deep: only the drop folder and the folders directly inside it are looked into ({})",
+            at.customer.folder.display()
+        ));
+    }
+    if let Some(folder) = at.path.folder()
+        && let Err(why) = name::folder_is_taken(folder, &shared.config.drop.ignore_folders)
+    {
+        return Some(format!("its folder isn't looked into: {why}"));
+    }
+    match name::classify(at.path.name()) {
+        Kind::Submission => None,
+        Kind::Rehearsal => {
+            Some("it is a rehearsal, which this version doesn't answer yet: use `devicedrop check`".to_owned())
+        }
+        Kind::OrderFile => Some("it is an order file: it goes with the CSV of the same name".to_owned()),
+        Kind::Marker => Some("it is a marker: it goes with the CSV of the same name".to_owned()),
+        Kind::OurOutput => Some("it has a name that devicedrop's own output has, and is never taken".to_owned()),
+        Kind::NotACsv(_) => Some("it isn't a CSV by its name: save it as a CSV and drop that".to_owned()),
+        Kind::Ignored(why) => Some(why.to_string()),
+    }
+}
+
+/// What became of a submission.
+fn judged(shared: &Scene<'_>, submission: &Submission) -> Result<(&'static str, String), No> {
+    let id = submission.id;
+    if let Some(rejection) = &submission.rejection {
+        return Ok(("rejected", format!("as submission {id}: {rejection}")));
+    }
+    let Some(tally) = &submission.tally else {
+        return Ok(("accepting", format!("its rows are being put on record as submission {id}")));
+    };
+    let owed = shared.readers.ask(|reader| reader.owed(Some(&submission.customer)))?;
+    if let Some(reason) = owed.iter().find(|one| one.submission.id == id).and_then(|one| one.reason.clone()) {
+        return Ok(("result-owed", format!("accepted as submission {id}; its result can't be written: {reason}")));
+    }
+    Ok((
+        "accepted",
+        format!(
+            "as submission {id}: {} rows, {} ready, {} failed, {} pending",
+            tally.rows, tally.ready, tally.failed, tally.pending
+        ),
+    ))
+}
+
+/// A time span as people say it.
+fn ago(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7_199 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_isnt_there_is_missing() {
+        let told = |kind: io::ErrorKind| unseen(&io::Error::from(kind));
+        assert_eq!(told(io::ErrorKind::NotFound).0, "missing");
+        let (verdict, why) = told(io::ErrorKind::PermissionDenied);
+        assert_eq!(verdict, "unknown");
+        assert!(why.contains("may not look into its folder"), "{why}");
+        let (verdict, why) = told(io::ErrorKind::StaleNetworkFileHandle);
+        assert_eq!(verdict, "unknown");
+        assert!(!why.contains("no such file"), "{why}");
+    }
+}

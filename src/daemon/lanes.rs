@@ -1,0 +1,215 @@
+//! The customers' intake lanes: each looks into its drop folder whenever its bell rings or its time comes.
+//!
+//! A pass blocks, for ever perhaps when a share hangs; it does so in a thread of its own, and no other lane waits for
+//! it. How many pass at once is bounded, but one that hangs gives its place back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::settle::{QuietTimes, Unsettled};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Completeness, Config, CustomerSettings, CustomersFrom, OrderRule};
+use crate::inbox::{Completion, CustomerInbox, InboxSettings, OrderFiles, PassReport, Waiting, Why};
+
+use super::desk::CustomerDesk;
+use super::results;
+use super::roster;
+use super::shared::Shared;
+
+/// Lanes that look at their folders at the same time. Looking is mostly waiting for a disk or a network.
+const PASSES_MAX: usize = 16;
+
+/// A pass that takes longer than this no longer counts among those: it copies much, or its share hangs.
+const PASS_LONG: Duration = Duration::from_secs(2);
+
+/// A pass that takes longer than this is said to hang.
+const PASS_HANGS: Duration = Duration::from_mins(1);
+
+/// After an error of the desk, a pass is begun again after this time.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// Keeps a lane running for every customer, until the daemon stops.
+pub(super) async fn keep(shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(PASSES_MAX));
+    let more_results = Arc::new(Semaphore::new(results::MORE_AT_ONCE));
+    let mut lanes = JoinSet::new();
+    let mut running: BTreeMap<CustomerKey, CancellationToken> = BTreeMap::new();
+    loop {
+        let config = shared.config();
+        let asked = tokio::task::spawn_blocking({
+            let config = Arc::clone(&config);
+            move || roster::customers(&config)
+        })
+        .await;
+        let Ok(roster) = asked else { return };
+        shared.board.lock().strangers = roster.strangers;
+        if let Some(customers) = roster.customers {
+            let present: BTreeSet<_> = customers.iter().map(|customer| customer.key.clone()).collect();
+            // A folder that is gone keeps its lane: it says so, and its owed results stay owed.
+            if config.drop.customers == CustomersFrom::Configured {
+                running.retain(|key, token| {
+                    present.contains(key) || {
+                        token.cancel();
+                        false
+                    }
+                });
+            }
+            for customer in customers {
+                let key = customer.key.clone();
+                if running.contains_key(&key) {
+                    continue;
+                }
+                let token = shared.stop.child_token();
+                running.insert(key, token.clone());
+                shared.board.lane(&customer.key, |_| {});
+                lanes.spawn(lane(Arc::clone(&shared), Arc::clone(&places), customer.clone(), token.clone()));
+                lanes.spawn(results::lane(Arc::clone(&shared), Arc::clone(&more_results), customer, token));
+            }
+        }
+        // Only now: a single run that knew of no customer would be done at once.
+        shared.board.lock().roster_known = true;
+        tokio::select! {
+            () = shared.bells.roster.notified() => {}
+            () = pause(config.drop.rescan) => {}
+            () = shared.stop.cancelled() => break,
+            Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
+                if let Err(error) = ended {
+                    std::panic::resume_unwind(Box::new(format!("a customer's lane failed: {error}")));
+                }
+            }
+        }
+    }
+    while lanes.join_next().await.is_some() {}
+}
+
+/// One customer's lane.
+async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSettings, token: CancellationToken) {
+    let key = customer.key.clone();
+    let bells = shared.bells.of(&key);
+    let config = shared.config();
+    let mut inbox =
+        CustomerInbox::new(inbox_settings(&config, &customer), shared.archive.clone(), shared.watch.clone());
+    let mut desk = CustomerDesk::new(Arc::clone(&shared), customer);
+    while !token.is_cancelled() {
+        let config = shared.config();
+        if let Some(settings) = config.customer(&key) {
+            inbox.reconfigure(inbox_settings(&config, &settings));
+            desk.reconfigure(settings);
+        }
+        let place = Arc::clone(&places).acquire_owned().await;
+        let clock = Arc::clone(&shared.clock);
+        let mut pass = tokio::task::spawn_blocking(move || {
+            let report = inbox.pass(&mut desk, clock.as_ref());
+            desk.answer_untaken();
+            (inbox, desk, report)
+        });
+        let mut ended = tokio::time::timeout(PASS_LONG, &mut pass).await.ok();
+        drop(place);
+        if ended.is_none() {
+            ended = tokio::time::timeout(PASS_HANGS, &mut pass).await.ok();
+        }
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            shared.board.lane(&key, |lane| lane.hangs = true);
+            tokio::select! {
+                ended = &mut pass => ended,
+                () = token.cancelled() => return,
+            }
+        };
+        let (inbox_back, desk_back, report) = match ended {
+            Ok(all) => all,
+            Err(error) => std::panic::resume_unwind(Box::new(format!("the inbox of {key} failed: {error}"))),
+        };
+        (inbox, desk) = (inbox_back, desk_back);
+        let next = match report {
+            Ok(report) => said(&shared, &key, report),
+            Err(error) => {
+                let cause = error.into_inner();
+                tracing::error!(customer = %key, error = %cause, "what lies in the drop folder could not be recorded");
+                AFTER_ERROR
+            }
+        };
+        tokio::select! {
+            () = bells.intake.notified() => {}
+            () = pause(next) => {}
+            () = token.cancelled() => {}
+        }
+    }
+    shared.watch.forget(&key);
+}
+
+/// Puts what a pass found on the board; returns when to look again.
+fn said(shared: &Shared, key: &CustomerKey, report: PassReport) -> Duration {
+    let now = shared.clock.now();
+    let mut line = None;
+    shared.board.lane(key, |lane| {
+        let offline = report.offline.as_ref().map(ToString::to_string);
+        if offline.is_some() != lane.offline.is_some() {
+            line = Some(offline.clone());
+        }
+        lane.offline = match (offline, lane.offline.take()) {
+            (Some(why), Some((_, since))) => Some((why, since)),
+            (Some(why), None) => Some((why, now)),
+            (None, _) => None,
+        };
+        lane.looked = true;
+        lane.hangs = false;
+        lane.waiting = report.waiting;
+        lane.waiting_total = report.waiting_total;
+    });
+    match line {
+        Some(Some(why)) => tracing::warn!(customer = %key, why = %why, "drop folder offline"),
+        Some(None) => tracing::info!(customer = %key, "drop folder online again"),
+        None => {}
+    }
+    if let Some(trouble) = report.trouble {
+        tracing::error!(customer = %key, error = %trouble, "the archive of originals can't be written");
+    }
+    shared.bells.changed.notify_waiters();
+    report.next
+}
+
+/// Whether a file waits for something that only its sender or an operator can bring: a single run leaves it.
+pub(super) fn is_left_by_a_single_run(waiting: &Waiting) -> bool {
+    match waiting.why {
+        Why::Unsettled(unsettled) => unsettled == Unsettled::HeldOpen,
+        Why::Archive => false,
+        _ => true,
+    }
+}
+
+fn inbox_settings(config: &Config, customer: &CustomerSettings) -> InboxSettings {
+    InboxSettings {
+        customer: customer.key.clone(),
+        folder: customer.folder.clone(),
+        quiet: QuietTimes {
+            settle: config.drop.settle,
+            open: config.drop.settle_open,
+            unsure: config.drop.settle_unsure,
+        },
+        rescan: config.drop.rescan,
+        ignore_folders: config.drop.ignore_folders.clone(),
+        max_file_size: config.drop.max_file_size,
+        completion: match customer.complete {
+            Completeness::Settled => Completion::Settled,
+            Completeness::Marker => Completion::Marker,
+        },
+        order_files: match customer.order {
+            OrderRule::Optional => OrderFiles::Optional,
+            OrderRule::Required => OrderFiles::Required,
+        },
+        paused: customer.paused,
+    }
+}
+
+/// Waits, by tokio's clock. The daemon's only way to let time pass.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(super) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

@@ -1,0 +1,360 @@
+//! Pays one result: the archived copy and the ledger's rows through the results' writer into the drop folder.
+//!
+//! Blocks; called from threads that may. What goes on record of it is the caller's affair.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use devicedrop_core::device::{Format, Sha256};
+use devicedrop_core::dialect::Dialect;
+use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionEntry};
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message::{self, Details};
+use devicedrop_core::problem::FileProblem;
+use devicedrop_core::result_sheet::Fate;
+use devicedrop_core::sheet::SheetOptions;
+use devicedrop_core::state::ErrorCode;
+use devicedrop_core::survey::Encoding;
+use devicedrop_core::time::Timestamp;
+use rustix::fs::{FileType, Mode, OFlags};
+
+use crate::beneath;
+use crate::config::CustomerSettings;
+use crate::durable::{self, DurableError};
+use crate::inbox::DropPath;
+use crate::ledger::command::NewResult;
+use crate::ledger::rows::{Row, Submission};
+use crate::results::{self, Answers, Content, Fates, Ours, Place, ResultError, RowFate};
+
+use super::desk::{as_accepted, path_of, sheet_options};
+use super::judge;
+use super::originals;
+use super::shared::{AskError, Shared};
+
+/// The topic of the notes that tell what we last wrote at a path.
+pub(super) const WRITTEN: &str = "written";
+
+/// The topic of the notes that tell what we are about to write at a path: after a crash it may stand there.
+const WRITING: &str = "writing";
+
+/// Rows that are read from the ledger at once.
+const ROWS: usize = 5_000;
+
+/// A result that stands in its place.
+#[derive(Debug, Clone)]
+pub(super) struct Payment {
+    /// Its path inside the drop folder.
+    pub(super) file: String,
+    /// The SHA-256 of its bytes.
+    pub(super) sha256: Sha256,
+    /// Whether no row was pending any more when it was written.
+    pub(super) last: bool,
+}
+
+impl Payment {
+    /// The record's entry for it.
+    pub(super) fn entry(&self, at: Timestamp, submission: SubmissionEntry) -> NewResult {
+        NewResult { at, submission, file: self.file.clone(), sha256: self.sha256, last: self.last }
+    }
+}
+
+/// A result wasn't paid.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PayError {
+    /// The folder in which the original lay can't be opened.
+    #[error("the folder {folder} can't be opened: put it back, or make it writable for devicedrop")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The archived copy isn't there.
+    #[error("the archived copy of the original can't be opened")]
+    Copy(#[source] io::Error),
+    /// The ledger didn't answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The result couldn't be written.
+    #[error(transparent)]
+    Result(#[from] ResultError),
+}
+
+impl PayError {
+    /// Whether the folder is gone, rather than full or forbidden.
+    pub(super) fn folder_is_gone(&self) -> bool {
+        matches!(self, Self::Folder { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The whole of it in one line.
+    pub(super) fn told(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line
+    }
+}
+
+/// Writes the result of a submission as things stand now: the submission is read again, for its file may have been
+/// moved, or replaced by another content, since the caller learned of it.
+pub(super) fn pay(
+    shared: &Shared,
+    customer: &CustomerSettings,
+    submission: &Submission,
+) -> Result<Payment, PayError> {
+    let now = shared.readers.ask(|reader| reader.submission(submission.entry))?;
+    let submission = now.as_ref().unwrap_or(submission);
+    let path = path_of(submission.tally.as_ref().map_or(&submission.file, |tally| &tally.path));
+    let folder = open_folder(customer, &path)?;
+    let short = submission.id.short();
+    let superseded = submission.tally.as_ref().is_some_and(|tally| tally.superseded);
+    let place = Place {
+        folder: folder.as_fd(),
+        path: path.bytes(),
+        answers: if superseded { Answers::Older(&short) } else { Answers::Newest },
+        mode: shared.config().results.mode,
+    };
+    let mut ours = Written::new(shared, &customer.key, &path);
+    let (placed, last) = match &submission.rejection {
+        Some(rejection) => (write_rejected(shared, customer, submission, rejection, &place, &mut ours)?, true),
+        None => write_rows(shared, customer, submission, &place, &mut ours)?,
+    };
+    Ok(Payment { file: path.beside(&placed.name).text(), sha256: placed.sha256, last })
+}
+
+/// Removes our files aside that a crash left in a drop folder and the folders in it, and says how many those were. Only
+/// for the one lane that writes there, while it writes nothing.
+pub(super) fn sweep(folder: &Path) -> io::Result<u64> {
+    let root = beneath::open_path(folder).map_err(io::Error::from)?;
+    let mut removed = durable::remove_orphans(root.as_fd())?;
+    let listed = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    for entry in rustix::fs::Dir::new(listed)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        let may_be_folder = matches!(entry.file_type(), FileType::Directory | FileType::Unknown);
+        if !may_be_folder || name == b"." || name == b".." {
+            continue;
+        }
+        // One that isn't to be opened has nothing of ours in it either.
+        if let Ok(inner) = beneath::open_folder(root.as_fd(), name) {
+            removed += durable::remove_orphans(inner.as_fd())?;
+        }
+    }
+    Ok(removed)
+}
+
+fn open_folder(customer: &CustomerSettings, path: &DropPath) -> Result<OwnedFd, PayError> {
+    let failed = |cause: io::Error| PayError::Folder { folder: customer.folder.display().to_string(), cause };
+    let root = beneath::open_path(&customer.folder).map_err(|error| failed(error.into()))?;
+    match path.folder() {
+        None => Ok(root),
+        Some(name) => beneath::open_folder(root.as_fd(), name).map_err(failed),
+    }
+}
+
+fn open_copy(shared: &Shared, submission: &Submission) -> Result<File, PayError> {
+    let Some(sha256) = submission.sha256 else {
+        return Err(PayError::Copy(io::ErrorKind::NotFound.into()));
+    };
+    shared.archive.copy_of(&sha256).map_err(PayError::Copy)
+}
+
+fn write_rows(
+    shared: &Shared,
+    customer: &CustomerSettings,
+    submission: &Submission,
+    place: &Place<'_>,
+    ours: &mut dyn Ours,
+) -> Result<(results::Placed, bool), PayError> {
+    match open_copy(shared, submission) {
+        Ok(mut copy) => {
+            let encoding = submission.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
+            let options = as_accepted(shared, submission)?;
+            let written = write_sheet(shared, customer, submission, place, ours, (&mut copy, encoding, &options));
+            // A reading that differs from the one of its acceptance: the rows on record are what counts.
+            if !matches!(written, Err(PayError::Result(ResultError::Write(DurableError::Fill(_))))) {
+                return written;
+            }
+        }
+        Err(PayError::Copy(error)) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let format = submission.format.unwrap_or(Format::Partner);
+    let mut rebuilt = originals::rebuilt(shared, submission.id, format).map_err(PayError::Copy)?;
+    let options =
+        SheetOptions { formats: vec![format], columns: BTreeMap::new(), max_rows: u64::MAX, empty_files: true };
+    write_sheet(shared, customer, submission, place, ours, (&mut rebuilt, Encoding::Utf8, &options))
+}
+
+/// Writes the rows of a sheet with their fates; says whether none was pending.
+fn write_sheet(
+    shared: &Shared,
+    customer: &CustomerSettings,
+    submission: &Submission,
+    place: &Place<'_>,
+    ours: &mut dyn Ours,
+    (copy, encoding, options): (&mut File, Encoding, &SheetOptions),
+) -> Result<(results::Placed, bool), PayError> {
+    let config = shared.config();
+    let mut fates = LedgerFates {
+        shared,
+        locale: customer.locale,
+        support: config.support.as_deref(),
+        submission: submission.entry,
+        rows: Vec::new().into_iter().peekable(),
+        after: None,
+        pending: false,
+    };
+    let content = Content::Rows { copy, encoding, options, fates: &mut fates };
+    let placed = results::write(place, ours, customer.locale, content)?;
+    Ok((placed, !fates.pending))
+}
+
+fn write_rejected(
+    shared: &Shared,
+    customer: &CustomerSettings,
+    submission: &Submission,
+    rejection: &str,
+    place: &Place<'_>,
+    ours: &mut dyn Ours,
+) -> Result<results::Placed, PayError> {
+    let problem = judged_again(shared, customer, submission);
+    // What is on record holds; other words for it are only used when they say the same.
+    let same = problem.filter(|problem| message::file_problem(problem, Locale::En) == rejection);
+    let details =
+        same.map_or_else(|| rejection.to_owned(), |problem| message::file_problem(&problem, customer.locale));
+    let dialect = open_copy(shared, submission).ok().and_then(|copy| beginning_of(copy).ok());
+    let dialect = dialect.map_or(Dialect::STANDARD, |beginning| Dialect::sniffed(&beginning));
+    Ok(results::write(place, ours, customer.locale, Content::Refused { details, dialect })?)
+}
+
+/// So much of a file shows its dialect.
+const BEGINNING: u64 = 4_096;
+
+fn beginning_of(copy: File) -> io::Result<Vec<u8>> {
+    let mut beginning = Vec::new();
+    copy.take(BEGINNING).read_to_end(&mut beginning)?;
+    Ok(beginning)
+}
+
+/// Why a file was rejected, found out anew from its archived copy.
+fn judged_again(shared: &Shared, customer: &CustomerSettings, submission: &Submission) -> Option<FileProblem> {
+    if submission.sha256.is_none() {
+        let limit = shared.config().drop.max_file_size;
+        return Some(FileProblem::TooLarge { bytes: submission.bytes, limit });
+    }
+    let mut copy = open_copy(shared, submission).ok()?;
+    let encoding = match judge::survey_copy(&mut copy).ok()? {
+        Ok(encoding) => encoding,
+        Err(problem) => return Some(problem),
+    };
+    let options = sheet_options(shared, customer);
+    judge::judge_copy(&mut copy, encoding, &options).ok()?.verdict.err()
+}
+
+/// What we last wrote at the names of a folder, as noted in the ledger.
+pub(super) struct Written<'a> {
+    shared: &'a Shared,
+    customer: &'a CustomerKey,
+    path: &'a DropPath,
+}
+
+impl<'a> Written<'a> {
+    /// What we wrote beside this path.
+    pub(super) fn new(shared: &'a Shared, customer: &'a CustomerKey, path: &'a DropPath) -> Self {
+        Self { shared, customer, path }
+    }
+}
+
+impl Ours for Written<'_> {
+    fn last_written(&mut self, name: &[u8]) -> Vec<Sha256> {
+        let key = self.path.beside(name).text();
+        let noted = |topic| {
+            let note = self.shared.readers.ask(|reader| reader.note(Some(self.customer), topic, &key));
+            note.ok().flatten().and_then(|text| text.parse().ok())
+        };
+        [WRITTEN, WRITING].into_iter().filter_map(noted).collect()
+    }
+
+    fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()> {
+        let (customer, key) = (Some(self.customer.clone()), self.path.beside(name).text());
+        let noted = self.shared.writer.note(customer, WRITING.to_owned(), key, Some(sha256.to_string()));
+        noted.wait().map_err(io::Error::other)
+    }
+}
+
+/// The fates of a submission's rows, read from the ledger a few thousand at a time.
+struct LedgerFates<'a> {
+    shared: &'a Shared,
+    locale: Locale,
+    support: Option<&'a str>,
+    submission: SubmissionEntry,
+    rows: std::iter::Peekable<std::vec::IntoIter<Row>>,
+    after: Option<RegistrationId>,
+    pending: bool,
+}
+
+impl LedgerFates<'_> {
+    fn next(&mut self) -> io::Result<Option<Row>> {
+        if self.rows.peek().is_none() {
+            let (submission, after) = (self.submission, self.after);
+            let read =
+                self.shared.readers.ask(|reader| reader.rows(submission, after, ROWS)).map_err(io::Error::other)?;
+            self.after = read.last().map(|row| row.registration).or(self.after);
+            self.rows = read.into_iter().peekable();
+        }
+        Ok(self.rows.next())
+    }
+}
+
+impl Fates for LedgerFates<'_> {
+    fn fate(&mut self, asked: &RowFate<'_>) -> io::Result<Fate> {
+        let row = self.next()?.filter(|row| row.line == asked.line).ok_or_else(|| {
+            io::Error::other(format!("line {} of the archived copy isn't the one that is on record", asked.line))
+        })?;
+        self.pending |= row.state == devicedrop_core::state::State::Pending;
+        Ok(fate(&row, asked, self.locale, self.support))
+    }
+}
+
+/// What a result says of one row.
+fn fate(row: &Row, asked: &RowFate<'_>, locale: Locale, support: Option<&str>) -> Fate {
+    let request_id = row.request_id.as_deref().unwrap_or_default();
+    let details = match row.error {
+        None => row.detail.clone().unwrap_or_default(),
+        Some(ErrorCode::RowNotValid) => row_details(row, asked, locale),
+        Some(ErrorCode::DeviceAlreadyRegistered) => {
+            let holder = row.holder.as_ref().map(|holder| message::Holder {
+                file: &holder.file,
+                line: holder.line,
+                date: holder.at,
+            });
+            message::details(&Details::AlreadyRegistered { holder }, locale)
+        }
+        Some(error) => {
+            message::details(&Details::Error { error, request_id, support, words: row.detail.as_deref() }, locale)
+        }
+    };
+    let state = match (row.error, &row.holder) {
+        (Some(ErrorCode::DeviceAlreadyRegistered), Some(holder)) => holder.state,
+        _ => row.state,
+    };
+    Fate { state, error: row.error, details, request_id: request_id.to_owned() }
+}
+
+fn row_details(row: &Row, asked: &RowFate<'_>, locale: Locale) -> String {
+    let recorded = row.detail.clone().unwrap_or_default();
+    match asked.problem {
+        Some(problem) if message::row_problem(problem, row.line, Locale::En) == recorded => {
+            message::row_problem(problem, row.line, locale)
+        }
+        _ => recorded,
+    }
+}

@@ -1,0 +1,361 @@
+//! The customers' results lanes: each pays the result files that its customer is owed, when they are due.
+//!
+//! What is owed is in the ledger and stays owed until the file is in place, durably. A first result waits for a
+//! moment in case the final one is about to follow; a refresh never takes more than a twentieth of the time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use devicedrop_core::ids::{CustomerKey, SubmissionEntry};
+use devicedrop_core::time::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{CustomerSettings, ResultsWhen};
+use crate::ledger::command::{NewAction, OwedKind};
+use crate::ledger::rows::Owed;
+use crate::step::Step;
+
+use super::lanes::pause;
+use super::originals;
+use super::payment::{self, PayError, Payment};
+use super::shared::Shared;
+
+/// A first result waits so long for a final one: most files are done by then.
+const FIRST_GRACE: Duration = Duration::from_millis(300);
+
+/// After a result that couldn't be written, the next try comes after this, doubled up to [`TRY_LONGEST`].
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// The longest time between two tries.
+const TRY_LONGEST: Duration = Duration::from_mins(1);
+
+/// A result is written off when its folder was gone for so long.
+const WRITTEN_OFF_AFTER: Duration = Duration::from_hours(7 * 24);
+
+/// Writing refreshes takes at most this part of the time: one in so many.
+const REFRESH_SHARE: u32 = 20;
+
+/// Results that are written at the same time, beyond the one that every lane may write at any time. Writing is mostly
+/// waiting for the disk, which brings many files home at once as fast as one.
+pub(super) const MORE_AT_ONCE: usize = 12;
+
+/// Between two looks at what is owed lies at least this, so that one look serves many bells.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// What the lane remembers of a submission whose results it pays.
+#[derive(Default)]
+struct Memory {
+    /// Not before this time on the monotonic clock.
+    not_before: Option<Duration>,
+    /// When the debt was first met.
+    met: Option<Duration>,
+    /// Tries in vain, in a row.
+    vain: u32,
+}
+
+/// One customer's lane: runs until it is told to stop.
+pub(super) async fn lane(
+    shared: Arc<Shared>,
+    more: Arc<Semaphore>,
+    customer: CustomerSettings,
+    token: CancellationToken,
+) {
+    let bells = shared.bells.of(&customer.key);
+    let mut memory: HashMap<SubmissionEntry, Memory> = HashMap::new();
+    let mut settings = customer;
+    let mut swept = false;
+    while !token.is_cancelled() {
+        if let Some(newer) = shared.config().customer(&settings.key) {
+            settings = newer;
+        }
+        // Before anything is written there; a folder that is offline now is swept once it is back.
+        swept = swept || sweep(&settings).await;
+        let wait = pay_all(&shared, &more, &settings, &mut memory, &token).await;
+        tokio::select! {
+            () = pause(BREATH) => {}
+            () = token.cancelled() => {}
+        }
+        tokio::select! {
+            () = bells.results.notified() => {}
+            () = pause(wait.saturating_sub(BREATH)) => {}
+            () = token.cancelled() => {}
+        }
+    }
+}
+
+/// Pays what is due. Returns how long until something else is.
+async fn pay_all(
+    shared: &Arc<Shared>,
+    more: &Arc<Semaphore>,
+    settings: &CustomerSettings,
+    memory: &mut HashMap<SubmissionEntry, Memory>,
+    token: &CancellationToken,
+) -> Duration {
+    let idle = shared.config().drop.rescan.max(TRY_AGAIN);
+    let Some(owed) = owed(shared, &settings.key).await else { return TRY_AGAIN };
+    let still: HashSet<SubmissionEntry> = owed.iter().map(|one| one.submission.entry).collect();
+    memory.retain(|entry, _| still.contains(entry));
+    let mut paying = JoinSet::new();
+    let mut wait = idle;
+    let mut unpaid = false;
+    for one in owed {
+        if token.is_cancelled() {
+            break;
+        }
+        let entry = one.submission.entry;
+        let mut remembered = memory.remove(&entry).unwrap_or_default();
+        let elapsed = shared.clock.elapsed();
+        let due = due(shared, &one, &mut remembered, elapsed);
+        let left = due.map(|due| due.saturating_sub(elapsed));
+        if left != Some(Duration::ZERO) {
+            if let Some(left) = left {
+                wait = wait.min(left);
+                unpaid |= remembered.vain == 0;
+            }
+            memory.insert(entry, remembered);
+            continue;
+        }
+        let place = place(more, &mut paying, |paid| wait = wait.min(put_back(shared, memory, paid))).await;
+        paying.spawn(pay(Arc::clone(shared), settings.clone(), one, remembered, place));
+    }
+    while let Some(paid) = paying.join_next().await {
+        wait = wait.min(put_back(shared, memory, ended(paid)));
+    }
+    shared.board.lane(&settings.key, |lane| lane.results_idle = !unpaid);
+    shared.bells.changed.notify_waiters();
+    wait.max(BREATH)
+}
+
+/// A payment that came to its end, for better or worse.
+type Paid = (SubmissionEntry, Memory);
+
+/// Waits until one more result may be written.
+async fn place(
+    more: &Arc<Semaphore>,
+    paying: &mut JoinSet<Paid>,
+    mut each: impl FnMut(Paid),
+) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if paying.is_empty() {
+            return None;
+        }
+        if let Ok(place) = Arc::clone(more).try_acquire_owned() {
+            return Some(place);
+        }
+        if let Some(paid) = paying.join_next().await {
+            each(ended(paid));
+        }
+    }
+}
+
+fn ended(paid: Result<Paid, tokio::task::JoinError>) -> Paid {
+    match paid {
+        Ok(paid) => paid,
+        Err(error) => std::panic::resume_unwind(Box::new(format!("writing a result failed: {error}"))),
+    }
+}
+
+/// Remembers what came of a payment. Returns how long until this result may be looked at again: what came up in the
+/// meantime, or the next try.
+fn put_back(shared: &Shared, memory: &mut HashMap<SubmissionEntry, Memory>, (entry, remembered): Paid) -> Duration {
+    let left = remembered.not_before.map_or(Duration::ZERO, |due| due.saturating_sub(shared.clock.elapsed()));
+    memory.insert(entry, remembered);
+    left
+}
+
+/// Takes away what a crash left half written in a customer's drop folder. Returns whether that is done.
+async fn sweep(settings: &CustomerSettings) -> bool {
+    let folder = settings.folder.clone();
+    let swept = tokio::task::spawn_blocking(move || payment::sweep(&folder)).await;
+    match swept {
+        Ok(Ok(0)) => true,
+        Ok(Ok(removed)) => {
+            tracing::info!(customer = %settings.key, removed, "results that were cut off half written are gone");
+            true
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(customer = %settings.key, error = %error, "the drop folder can't be swept now");
+            false
+        }
+        Err(error) => std::panic::resume_unwind(Box::new(format!("sweeping a drop folder failed: {error}"))),
+    }
+}
+
+async fn owed(shared: &Arc<Shared>, customer: &CustomerKey) -> Option<Vec<Owed>> {
+    let (asked, customer) = (Arc::clone(shared), customer.clone());
+    let read = tokio::task::spawn_blocking(move || asked.readers.ask(|reader| reader.owed(Some(&customer)))).await;
+    match read {
+        Ok(Ok(owed)) => Some(owed),
+        Ok(Err(error)) => {
+            tracing::error!(error = %error, "what results are owed can't be read");
+            None
+        }
+        Err(error) => std::panic::resume_unwind(Box::new(format!("reading owed results failed: {error}"))),
+    }
+}
+
+/// When this result is due by the monotonic clock; none while it isn't to be written at all.
+fn due(shared: &Shared, owed: &Owed, memory: &mut Memory, elapsed: Duration) -> Option<Duration> {
+    let met = *memory.met.get_or_insert(elapsed);
+    let not_before = memory.not_before.unwrap_or_default();
+    let pending = owed.submission.tally.as_ref().map_or(0, |tally| tally.pending);
+    let last = owed.kind == OwedKind::Final || pending == 0;
+    if last {
+        return Some(if memory.vain > 0 { not_before } else { met });
+    }
+    if shared.config().results.when == ResultsWhen::Final {
+        return None;
+    }
+    Some(match owed.kind {
+        OwedKind::First | OwedKind::Final => met.saturating_add(FIRST_GRACE).max(not_before),
+        OwedKind::Refresh => met.saturating_add(shared.config().results.refresh).max(not_before),
+    })
+}
+
+/// Pays one result, and says on record that it did.
+async fn pay(
+    shared: Arc<Shared>,
+    settings: CustomerSettings,
+    owed: Owed,
+    mut memory: Memory,
+    place: Option<OwnedSemaphorePermit>,
+) -> Paid {
+    let entry = owed.submission.entry;
+    let began = shared.clock.elapsed();
+    let (asked, customer, submission) = (Arc::clone(&shared), settings.clone(), owed.submission.clone());
+    let paid = tokio::task::spawn_blocking(move || payment::pay(&asked, &customer, &submission)).await;
+    let paid = match paid {
+        Ok(paid) => paid,
+        Err(error) => std::panic::resume_unwind(Box::new(format!("writing a result failed: {error}"))),
+    };
+    // The record has places enough: it puts what comes together into one transaction.
+    drop(place);
+    let took = shared.clock.elapsed().saturating_sub(began);
+    let file = owed.submission.tally.as_ref().map_or(owed.submission.file.as_str(), |tally| tally.path.as_str());
+    match paid {
+        Ok(payment) => {
+            memory.vain = 0;
+            memory.met = None;
+            let rest = shared.config().results.refresh.max(took.saturating_mul(REFRESH_SHARE - 1));
+            memory.not_before = Some(shared.clock.elapsed().saturating_add(rest));
+            if let Err(error) = recorded(&shared, &owed, &payment).await {
+                tracing::error!(error = %error, "a result that is in place could not be recorded");
+                return (entry, memory);
+            }
+            Step::ResultRecorded.passed();
+            if payment.last {
+                give_up_copy(&shared, &owed).await;
+            }
+            shared.board.lane(&settings.key, |lane| {
+                lane.unpaid.remove(file);
+            });
+            tracing::info!(
+                customer = %settings.key, file = %file, submission = %owed.submission.id,
+                result = %payment.file, last = payment.last, rows = owed.submission.rows, "result written"
+            );
+        }
+        Err(error) => {
+            memory.vain = memory.vain.saturating_add(1);
+            let delay = TRY_AGAIN.saturating_mul(1 << memory.vain.saturating_sub(1).min(10)).min(TRY_LONGEST);
+            memory.not_before = Some(shared.clock.elapsed().saturating_add(delay));
+            unpaid(&shared, &settings, &owed, file, &error).await;
+        }
+    }
+    (entry, memory)
+}
+
+async fn recorded(shared: &Shared, owed: &Owed, payment: &Payment) -> Result<(), crate::ledger::LedgerError> {
+    let customer = Some(owed.submission.customer.clone());
+    let written = (payment.last || owed.kind == OwedKind::First)
+        .then(|| shared.writer.result_written(payment.entry(shared.clock.now(), owed.submission.entry)));
+    let noted = shared.writer.note(
+        customer,
+        payment::WRITTEN.to_owned(),
+        payment.file.clone(),
+        Some(payment.sha256.to_string()),
+    );
+    let paid = shared.writer.pay(owed.submission.entry, owed.version);
+    // All three are with the writer by now, and as a rule go into one transaction.
+    if let Some(written) = written {
+        written.await?;
+    }
+    noted.await?;
+    paid.await
+}
+
+/// A result couldn't be written: it stays owed, or is written off when its folder has been gone for a week.
+async fn unpaid(shared: &Shared, settings: &CustomerSettings, owed: &Owed, file: &str, error: &PayError) {
+    let why = error.told();
+    let now = shared.clock.now();
+    let news = owed.reason.as_deref() != Some(why.as_str());
+    if news {
+        tracing::warn!(customer = %settings.key, file = %file, submission = %owed.submission.id, why = %why, "result owed");
+    }
+    shared.board.lane(&settings.key, |lane| {
+        lane.unpaid.insert(file.to_owned(), why.clone());
+    });
+    let written_off = error.folder_is_gone() && written_off(owed.since, now);
+    let done = if written_off {
+        let action = NewAction {
+            at: now,
+            actor: "devicedrop".to_owned(),
+            action: "result_written_off".to_owned(),
+            subject: Some(format!("{} {file}", owed.submission.id)),
+            reason: Some(why),
+        };
+        match shared.writer.act(action).await {
+            Ok(()) => shared.writer.pay(owed.submission.entry, owed.version).await,
+            Err(error) => Err(error),
+        }
+    } else if news {
+        shared.writer.unpaid(owed.submission.entry, why).await
+    } else {
+        Ok(())
+    };
+    if let Err(error) = done {
+        tracing::error!(error = %error, "a result that is owed could not be noted as such");
+    }
+}
+
+fn written_off(since: Timestamp, now: Timestamp) -> bool {
+    now.since(since) >= WRITTEN_OFF_AFTER
+}
+
+/// Gives the original's copy up, if it isn't to be kept.
+async fn give_up_copy(shared: &Arc<Shared>, owed: &Owed) {
+    if shared.config().ledger.keep_originals {
+        return;
+    }
+    let (giving, submission) = (Arc::clone(shared), owed.submission.clone());
+    let done = tokio::task::spawn_blocking(move || originals::give_up(&giving, &submission)).await;
+    if let Err(error) = done {
+        std::panic::resume_unwind(Box::new(format!("removing an original's copy failed: {error}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_lane_writes_one_result_and_shares_the_further_places() {
+        let more = Arc::new(Semaphore::new(1));
+        let nothing = || (SubmissionEntry::new(1).unwrap(), Memory::default());
+        let mut paying = JoinSet::new();
+        assert!(place(&more, &mut paying, |_| {}).await.is_none(), "the first one needs no place");
+        let (done, is_done) = tokio::sync::oneshot::channel::<()>();
+        paying.spawn(async move {
+            drop(is_done.await);
+            nothing()
+        });
+        let taken = place(&more, &mut paying, |_| {}).await;
+        assert!(taken.is_some());
+        let mut back = 0;
+        done.send(()).unwrap();
+        assert!(place(&more, &mut paying, |_| back += 1).await.is_none(), "it waited for the one under way");
+        assert_eq!(back, 1);
+    }
+}

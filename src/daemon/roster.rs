@@ -1,0 +1,74 @@
+//! Who is a customer now: by the configuration, or by the folders in the root.
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::unix::ffi::OsStrExt;
+
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::shown::shown_bytes;
+
+use crate::config::{Config, CustomerSettings, CustomersFrom};
+
+/// Who is a customer, and what lies in the root besides.
+pub(super) struct Roster {
+    /// The customers; none when the root can't be listed and nobody can be told from it.
+    pub(super) customers: Option<Vec<CustomerSettings>>,
+    /// Folders in the root that are nobody's, as they may be shown, and why.
+    pub(super) strangers: BTreeMap<String, String>,
+}
+
+/// Finds out who is a customer. Blocks while the root is listed.
+pub(super) fn customers(config: &Config) -> Roster {
+    let mut strangers = BTreeMap::new();
+    let mut customers: BTreeMap<CustomerKey, CustomerSettings> = config.customers.clone();
+    let listed = list(config);
+    let mut folded: HashMap<String, CustomerKey> = customers.keys().map(|key| (key.folded(), key.clone())).collect();
+    for name in listed.iter().flatten() {
+        let told = shown_bytes(name.as_bytes()).to_string();
+        let key = match name.to_str().map(CustomerKey::parse) {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => {
+                strangers.insert(told, error.to_string());
+                continue;
+            }
+            None => {
+                strangers.insert(told, "its name is not UTF-8".to_owned());
+                continue;
+            }
+        };
+        if customers.contains_key(&key) {
+            continue;
+        }
+        if config.drop.customers == CustomersFrom::Configured {
+            strangers
+                .insert(told, format!("it belongs to no customer: devicedrop customer add '{key}' makes it one"));
+        } else if let Some(other) = folded.get(&key.folded()) {
+            strangers.insert(told, format!("it differs from the customer {other} in capital letters alone"));
+        } else {
+            folded.insert(key.folded(), key.clone());
+            customers.insert(key.clone(), config.customer_defaults(&key));
+        }
+    }
+    let known = config.drop.customers == CustomersFrom::Configured || listed.is_some();
+    Roster { customers: known.then(|| customers.into_values().collect()), strangers }
+}
+
+/// The names of the folders in the root, the oldest first, but for the hidden and set aside ones.
+fn list(config: &Config) -> Option<Vec<std::ffi::OsString>> {
+    let entries = std::fs::read_dir(&config.drop.root).ok()?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.ok()?;
+        // A link isn't a folder here: nobody becomes a customer by pointing at somebody else's files.
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let name = entry.file_name();
+        let hidden = matches!(name.as_bytes().first(), Some(b'.' | b'_'));
+        if is_folder && !hidden && name != "lost+found" {
+            // Of two that differ in capitals alone the older one is the customer: a folder that is made later must
+            // not put another one's out of service.
+            let made = entry.metadata().and_then(|about| about.created()).ok();
+            folders.push((made.is_none(), made, name));
+        }
+    }
+    folders.sort();
+    Some(folders.into_iter().map(|(_, _, name)| name).collect())
+}

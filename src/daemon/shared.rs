@@ -1,0 +1,206 @@
+//! What the daemon's tasks have in common: the record's handles, the clock, the bells, the board.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use devicedrop_core::ids::CustomerKey;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{Config, Lookup};
+use crate::inbox::{Archive, Watch};
+use crate::ledger::rows::Pause;
+use crate::ledger::{OpenError, ReadError, Reader, Writer};
+use crate::registrar::Registrar;
+use crate::registrar::embedded::Embedded;
+
+use super::board::Board;
+use super::gate::Gate;
+use super::turns::Turns;
+
+/// Handles that every task has a share in.
+pub struct Shared {
+    /// The configuration in force. Taken anew by whoever begins a step; never held over one.
+    config: RwLock<Arc<Config>>,
+    /// Where the configuration is looked for on a reload.
+    pub lookup: Lookup,
+    /// The ledger's writer.
+    pub writer: Writer,
+    /// The ledger's readers.
+    pub readers: Readers,
+    /// The archive of originals.
+    pub archive: Archive,
+    /// File events.
+    pub watch: Watch,
+    /// The registrar that new rows go to.
+    pub registrar: Arc<dyn Registrar>,
+    /// The same, where it is the embedded one and can be asked for its inventory.
+    pub embedded: Option<Arc<Embedded>>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What wakes the tasks.
+    pub bells: Arc<Bells>,
+    /// What people are told of the daemon's state.
+    pub board: Board,
+    /// Whether anything may be sent.
+    pub gate: Gate,
+    /// Whose turn it is.
+    pub turns: Turns,
+    /// When the daemon didn't run, as far as the record tells; set at the start.
+    pub pauses: OnceLock<Vec<Pause>>,
+    /// Cancelled when the daemon is to stop.
+    pub stop: CancellationToken,
+    /// Whether the daemon runs once only, and ends when there is nothing left to do now.
+    pub once: bool,
+}
+
+impl Shared {
+    /// Puts the handles together.
+    #[expect(clippy::too_many_arguments, reason = "it is the one place where all of them meet")]
+    pub fn new(
+        config: Arc<Config>,
+        lookup: Lookup,
+        writer: Writer,
+        readers: Readers,
+        archive: Archive,
+        watch: Watch,
+        registrar: Arc<dyn Registrar>,
+        embedded: Option<Arc<Embedded>>,
+        clock: Arc<dyn Clock>,
+        bells: Arc<Bells>,
+        stop: CancellationToken,
+        once: bool,
+    ) -> Self {
+        let board = Board::new(clock.now());
+        let config = RwLock::new(config);
+        let (gate, turns, pauses) = (Gate::default(), Turns::default(), OnceLock::new());
+        Self {
+            config,
+            lookup,
+            writer,
+            readers,
+            archive,
+            watch,
+            registrar,
+            embedded,
+            clock,
+            bells,
+            board,
+            gate,
+            turns,
+            pauses,
+            stop,
+            once,
+        }
+    }
+
+    /// A person did something that may concern anybody, and may have mended the registrar.
+    pub fn stir(&self) {
+        self.gate.mended();
+        self.bells.ring_all();
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force.
+    pub fn set_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+}
+
+/// Reading connections, lent one at a time.
+pub struct Readers {
+    /// Cancelled when the ledger turns out not to be as it was written.
+    pub untrusted: CancellationToken,
+    ledger: PathBuf,
+    idle: Mutex<Vec<Reader>>,
+}
+
+impl Readers {
+    /// More idle connections than this aren't kept. Opening one costs as much as some hundred questions.
+    const IDLE_MAX: usize = 32;
+
+    /// Readers of the ledger at this path.
+    pub fn new(ledger: PathBuf) -> Self {
+        Self { untrusted: CancellationToken::new(), ledger, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Asks a question. Blocks as long as SQLite takes.
+    pub fn ask<T>(&self, question: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, AskError> {
+        let lent = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match lent {
+            Some(reader) => reader,
+            None => Reader::open(&self.ledger)?,
+        };
+        let answer = question(&reader).inspect_err(|error| {
+            if error.is_untrusted() {
+                self.untrusted.cancel();
+            }
+        })?;
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < Self::IDLE_MAX {
+            idle.push(reader);
+        }
+        Ok(answer)
+    }
+}
+
+/// A question to the ledger wasn't answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No reading connection could be had.
+    #[error("the ledger can't be opened for reading")]
+    Open(#[from] OpenError),
+    /// The read failed.
+    #[error("the ledger can't be read")]
+    Read(#[from] ReadError),
+}
+
+/// The bells: each wakes one task, and ringing one that rings already is the same as ringing it once.
+#[derive(Default)]
+pub struct Bells {
+    /// There may be rows to register.
+    pub dispatcher: Notify,
+    /// There are attempts whose answer was lost.
+    pub doubts: Notify,
+    /// A customer may have come or gone.
+    pub roster: Notify,
+    /// Something on the board changed.
+    pub changed: Notify,
+    /// The lifecycle should look now.
+    pub lifecycle: Notify,
+    customers: Mutex<HashMap<CustomerKey, Arc<CustomerBells>>>,
+}
+
+/// The bells of one customer.
+#[derive(Default)]
+pub struct CustomerBells {
+    /// Its drop folder may have changed.
+    pub intake: Notify,
+    /// It may be owed a result.
+    pub results: Notify,
+}
+
+impl Bells {
+    /// A customer's bells.
+    pub fn of(&self, customer: &CustomerKey) -> Arc<CustomerBells> {
+        let mut customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(customers.entry(customer.clone()).or_default())
+    }
+
+    /// Rings all bells of all customers: after a reload, a delay, a command that may concern anybody.
+    pub fn ring_all(&self) {
+        for bells in self.customers.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            bells.intake.notify_one();
+            bells.results.notify_one();
+        }
+        self.dispatcher.notify_one();
+        self.roster.notify_one();
+        self.lifecycle.notify_one();
+    }
+}

@@ -1,0 +1,87 @@
+//! Signals from outside, and word to the service manager.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::actor::Actor;
+
+use super::lanes::pause;
+use super::reload;
+use super::shared::Shared;
+
+/// The signals that the daemon serves. From the moment of their making on, none of them ends the process by itself.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+/// Takes the signals over. None if the system doesn't let us.
+pub(super) fn take() -> Option<Signals> {
+    let terminate = signal(SignalKind::terminate()).ok()?;
+    let interrupt = signal(SignalKind::interrupt()).ok()?;
+    let hang_up = signal(SignalKind::hangup()).ok()?;
+    Some(Signals { terminate, interrupt, hang_up })
+}
+
+/// Serves signals until the daemon stops: SIGTERM and SIGINT stop it, SIGHUP reads the configuration anew.
+pub(super) async fn run(shared: Arc<Shared>, signals: Option<Signals>) {
+    let Some(Signals { mut terminate, mut interrupt, mut hang_up }) = signals else {
+        tracing::error!("signals can't be received; stop devicedrop by killing it, which is safe");
+        shared.stop.cancelled().await;
+        return;
+    };
+    let beat = watchdog_beat();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => stop(&shared, "SIGTERM"),
+            _ = interrupt.recv() => stop(&shared, "SIGINT"),
+            _ = hang_up.recv() => reload_now(&shared).await,
+            () = pause(beat.unwrap_or(std::time::Duration::MAX)), if beat.is_some() => {
+                if shared.writer.failure().is_none() {
+                    tell(&[sd_notify::NotifyState::Watchdog]);
+                }
+            }
+            () = shared.stop.cancelled() => return,
+        }
+    }
+}
+
+fn stop(shared: &Shared, signal: &str) {
+    tracing::info!(signal, "stopping");
+    shared.stop.cancel();
+}
+
+async fn reload_now(shared: &Arc<Shared>) {
+    if let Ok(began) = sd_notify::NotifyState::monotonic_usec_now() {
+        tell(&[sd_notify::NotifyState::Reloading, began]);
+    }
+    let (reloading, actor) = (Arc::clone(shared), Actor::program());
+    let done = tokio::task::spawn_blocking(move || reload::reload(&reloading, &actor, true)).await;
+    if let Err(error) = done {
+        std::panic::resume_unwind(Box::new(format!("reloading failed: {error}")));
+    }
+    notify_ready();
+}
+
+/// Half of the time after which the service manager takes us for dead, if it watches.
+fn watchdog_beat() -> Option<std::time::Duration> {
+    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+}
+
+/// Tells the service manager, if there is one, that the daemon works.
+pub(super) fn notify_ready() {
+    tell(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Tells the service manager, if there is one, that the daemon is about to end.
+pub(super) fn notify_stopping() {
+    tell(&[sd_notify::NotifyState::Stopping]);
+}
+
+fn tell(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(error = %error, "the service manager can't be told");
+    }
+}

@@ -1,0 +1,207 @@
+//! How a daemon, or a command that takes its place, comes to its handles.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use devicedrop_core::device::Device;
+use devicedrop_core::oa3;
+use devicedrop_core::registrar::HashMismatch;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::Actor;
+use crate::clock::Clock;
+use crate::config::{Config, InventoryRule, Lookup};
+use crate::inbox::{Archive, Watch};
+use crate::ledger::command::NewAction;
+use crate::ledger::{Ledger, LedgerError, OpenError};
+use crate::registrar::Registrar;
+use crate::registrar::embedded::{Embedded, Inventory, RegistryError, Settings};
+
+use super::commands::No;
+use super::originals;
+use super::recovery;
+use super::reload::sha256_of;
+use super::shared::{Bells, Readers, Shared};
+
+/// A registrar, and the embedded one behind it if there is one.
+pub type GivenRegistrar = (Arc<dyn Registrar>, Option<Arc<Embedded>>);
+
+/// What a daemon is made of.
+pub struct Parts {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Where the configuration is looked for on a reload.
+    pub lookup: Lookup,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The registrar, and the embedded one behind it if its inventory is to be had; none: the one that the
+    /// configuration names.
+    pub registrar: Option<GivenRegistrar>,
+    /// Cancelled when the daemon is to stop.
+    pub stop: CancellationToken,
+    /// Whether it ends when there is nothing left to do now.
+    pub once: bool,
+    /// Who starts it, for the record.
+    pub actor: Actor,
+    /// Whether file events are listened to. Nothing but speed depends on them.
+    pub file_events: bool,
+}
+
+/// A daemon can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder can't be made or used.
+    #[error("the folder {folder} can't be used: make it, or give it to the user that runs devicedrop")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The ledger can't be opened.
+    #[error(transparent)]
+    Ledger(#[from] OpenError),
+    /// The embedded registrar can't be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The control socket can't be made.
+    #[error("the control socket can't be made")]
+    Socket(#[source] io::Error),
+    /// The start can't be put on record.
+    #[error("the start can't be put on record")]
+    Record(#[source] LedgerError),
+    /// What the last run left half done can't be ended.
+    #[error("what the last run left half done can't be ended: {0}")]
+    Recovery(String),
+}
+
+impl StartError {
+    /// Whether the ledger is there and can't be trusted: a person must act.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self, Self::Ledger(error) if error.is_untrusted())
+    }
+}
+
+/// The registrar that the configuration names, and the embedded one for its inventory.
+pub fn registrar_of(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Embedded>, StartError> {
+    let settings = &config.registrar.embedded;
+    if let Some(folder) = settings.path.parent() {
+        private_folder(folder)?;
+    }
+    let now = Arc::clone(clock);
+    let registry = Embedded::open(Settings {
+        path: settings.path.clone(),
+        inventory: match settings.inventory {
+            InventoryRule::Required => Inventory::Required,
+            InventoryRule::Open => Inventory::Open,
+        },
+        hash_check,
+        now: Arc::new(move || now.now()),
+    })?;
+    Ok(Arc::new(registry))
+}
+
+/// Judges a hardware hash and compares it with its row.
+fn hash_check(hash: &str, device: &Device) -> Result<Option<HashMismatch>, String> {
+    match oa3::check(hash) {
+        Ok(valid) => Ok(oa3::cross_check(&valid, device)),
+        Err(problem) => Err(problem.to_string()),
+    }
+}
+
+/// Opens everything, and ends what the last run left half done.
+pub(super) async fn open(parts: Parts) -> Result<(Ledger, Arc<Shared>), StartError> {
+    let opened = tokio::task::spawn_blocking(move || {
+        shared_folder(&parts.config.drop.root)?;
+        for customer in parts.config.customers.values() {
+            // A folder elsewhere may be a mount that isn't there now; one in the root is ours to make.
+            if customer.folder.starts_with(&parts.config.drop.root) {
+                shared_folder(&customer.folder)?;
+            }
+        }
+        let actor = parts.actor.clone();
+        let (ledger, shared) = shared_of(parts, true)?;
+        record_start(&shared, &actor)?;
+        shared.archive.sweep().map_err(|cause| folder_error(&shared.config().ledger.originals, cause))?;
+        recovery::end_acceptances(&shared).map_err(|no| StartError::Recovery(told(&no)))?;
+        recovery::take_up(&shared).map_err(|no| StartError::Recovery(told(&no)))?;
+        Ok((ledger, shared))
+    });
+    match opened.await {
+        Ok(opened) => opened,
+        Err(error) => std::panic::resume_unwind(Box::new(format!("the start failed: {error}"))),
+    }
+}
+
+fn told(no: &No) -> String {
+    [std::slice::from_ref(&no.message), &no.because].concat().join(": ")
+}
+
+/// Takes the ledger's lock and puts the handles together, without any task. Makes a ledger only if `create` says so.
+pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), StartError> {
+    let Parts { config, lookup, clock, registrar, stop, once, actor, file_events } = parts;
+    private_folder(config.state_folder())?;
+    private_folder(&config.ledger.originals)?;
+    let ledger = Ledger::open(&config.ledger.path, create, clock.now(), actor.as_str())?;
+    let (registrar, embedded) = if let Some(given) = registrar {
+        given
+    } else {
+        let embedded = registrar_of(&config, &clock)?;
+        let registrar: Arc<dyn Registrar> = Arc::<Embedded>::clone(&embedded);
+        (registrar, Some(embedded))
+    };
+    let archive =
+        Archive::open(&config.ledger.originals).map_err(|cause| folder_error(&config.ledger.originals, cause))?;
+    let bells = Arc::new(Bells::default());
+    let watch = if file_events {
+        let rung = Arc::clone(&bells);
+        Watch::new(Arc::new(move |customer| rung.of(customer).intake.notify_one()))
+    } else {
+        Watch::off()
+    };
+    let readers = Readers::new(config.ledger.path.clone());
+    let writer = ledger.writer();
+    let shared =
+        Shared::new(config, lookup, writer, readers, archive, watch, registrar, embedded, clock, bells, stop, once);
+    Ok((ledger, Arc::new(shared)))
+}
+
+/// Puts the start and the configuration in force on record.
+fn record_start(shared: &Shared, actor: &Actor) -> Result<(), StartError> {
+    let config = shared.config();
+    let act = |action: &str, subject: Option<String>| {
+        let entry = NewAction {
+            at: shared.clock.now(),
+            actor: actor.to_string(),
+            action: action.to_owned(),
+            subject,
+            reason: None,
+        };
+        shared.writer.act(entry).wait().map_err(StartError::Record)
+    };
+    act("start", Some(format!("devicedrop {}", env!("CARGO_PKG_VERSION"))))?;
+    originals::keep_configuration(&config).map_err(|cause| folder_error(&config.ledger.originals, cause))?;
+    act("load_configuration", sha256_of(&config).map(|hash| hash.to_string()))
+}
+
+/// A folder of our own, closed to others.
+fn private_folder(folder: &Path) -> Result<(), StartError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(|cause| folder_error(folder, cause))
+}
+
+/// A folder that senders share with us.
+fn shared_folder(folder: &Path) -> Result<(), StartError> {
+    if std::fs::symlink_metadata(folder).is_ok() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).create(folder).map_err(|cause| folder_error(folder, cause))?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o2775))
+        .map_err(|cause| folder_error(folder, cause))
+}
+
+fn folder_error(folder: &Path, cause: io::Error) -> StartError {
+    StartError::Folder { folder: folder.display().to_string(), cause }
+}

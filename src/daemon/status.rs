@@ -1,0 +1,255 @@
+//! How things stand: the board and the ledger's counts, put together for `status`.
+
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::time::Timestamp;
+
+use crate::actor;
+use crate::config::Source;
+use crate::control::protocol::{
+    ConfigurationStatus, CustomerStatus, DaemonStatus, FolderState, Health, Problem, Queue, RefusedPath,
+    RegistrarStatus, Status, Unfinished,
+};
+use crate::ledger::rows::{InDoubt, Owed};
+
+use super::board::{Lane, State};
+use super::reload::sha256_of;
+use super::roster;
+use super::scene::Scene;
+use super::shared::AskError;
+
+/// Attempts that may be in doubt without anybody having to be told: their calls have just been cut off.
+const DOUBTS_TOLD: usize = 100;
+
+/// Puts the status together. Blocks while the ledger is read.
+pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
+    let board = &shared.board;
+    let config = &shared.config;
+    let now = shared.now;
+    let counts = shared.readers.ask(|reader| reader.counts(None))?;
+    let owed = shared.readers.ask(|reader| reader.owed(None))?;
+    let in_doubt: Vec<_> = shared
+        .readers
+        .ask(crate::ledger::Reader::in_doubt)?
+        .into_iter()
+        .filter(|doubt| !board.under_way.contains(&doubt.request.attempt))
+        .collect();
+    let next_try_at = shared.readers.ask(crate::ledger::Reader::earliest_due)?;
+    let deferred = shared.readers.ask(crate::ledger::Reader::deferred_count)?;
+    let customers = customers(shared)?;
+    let last_entry = shared.readers.ask(crate::ledger::Reader::head)?.map(|head| head.at);
+    let refused = refused(board);
+    let mut problems = problems(board, &owed, now);
+    if shared.daemon {
+        problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(doubt));
+    } else if !in_doubt.is_empty() {
+        problems.push(Problem {
+            since: in_doubt.iter().map(|doubt| doubt.started_at).min(),
+            customer: None,
+            file: None,
+            what: format!("{} attempts were cut off and have no answer on record", in_doubt.len()),
+            remedy: Some("start the daemon: it asks the registrar what became of them".to_owned()),
+        });
+    }
+    Ok(Status {
+        at: now,
+        daemon: shared.daemon.then(|| DaemonStatus {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            user: actor::user_name(rustix::process::getuid().as_raw()),
+            started_at: board.started_at,
+        }),
+        ledger: config.ledger.path.clone(),
+        configuration: ConfigurationStatus {
+            path: match &config.source {
+                Source::Defaults => None,
+                Source::File { path, .. } => Some(path.clone()),
+            },
+            sha256: sha256_of(config).map(|hash| hash.to_string()),
+            loaded_at: shared.daemon.then_some(board.loaded_at),
+            refused: board.reload_refused.clone(),
+        },
+        web: None,
+        registrar: RegistrarStatus {
+            kind: shared.registrar.0.clone(),
+            target: shared.registrar.1.clone(),
+            health: board.registrar.health,
+            since: board.registrar.since,
+            why: board.registrar.why.clone(),
+        },
+        queue: Queue {
+            pending: counts.pending,
+            under_way: u64::try_from(board.under_way.len()).unwrap_or(u64::MAX),
+            deferred,
+            in_doubt: u64::try_from(in_doubt.len()).unwrap_or(u64::MAX),
+            next_try_at: (deferred > 0).then_some(next_try_at).flatten(),
+            results_owed: counts.owed,
+        },
+        last_activity: customers.iter().filter_map(|customer| customer.last_activity).max().or(last_entry),
+        customers,
+        refused,
+        oldest_unfinished: oldest(board, &owed),
+        problems,
+    })
+}
+
+/// How each customer stands.
+fn customers(shared: &Scene<'_>) -> Result<Vec<CustomerStatus>, AskError> {
+    let roster = roster::customers(&shared.config);
+    let customers = roster.customers.unwrap_or_else(|| shared.config.customers.values().cloned().collect());
+    let mut listed = Vec::with_capacity(customers.len());
+    for customer in customers {
+        let lane = shared.board.customers.get(&customer.key);
+        let counts = shared.readers.ask(|reader| reader.counts(Some(&customer.key)))?;
+        let (folder_state, folder_detail) = folder(lane, &shared.watched);
+        listed.push(CustomerStatus {
+            customer: customer.key,
+            folder: customer.folder,
+            folder_state,
+            folder_detail,
+            paused: customer.paused,
+            waiting_files: lane.map_or(0, |lane| lane.waiting_total),
+            pending: counts.pending,
+            ready: counts.ready,
+            failed: counts.failed,
+            results_owed: counts.owed,
+            last_activity: lane.and_then(|lane| lane.last_activity),
+        });
+    }
+    Ok(listed)
+}
+
+/// An attempt in doubt, as what needs a person.
+fn doubt(doubt: &InDoubt) -> Problem {
+    let request = &doubt.request;
+    Problem {
+        since: Some(doubt.started_at),
+        customer: Some(request.customer.clone()),
+        file: None,
+        what: format!(
+            "attempt {} of registration {} (serial number {:?}) is in doubt: it was sent and got no answer",
+            request.attempt, request.registration, request.device.serial_number
+        ),
+        remedy: Some(format!(
+            "ask the registrar, then devicedrop resolve {} --registered or --retry, with --reason",
+            request.registration
+        )),
+    }
+}
+
+fn folder(lane: Option<&Lane>, watched: &str) -> (FolderState, Option<String>) {
+    match lane {
+        Some(Lane { hangs: true, .. }) => {
+            (FolderState::Unreadable, Some("looking into it hangs; its share doesn't answer".to_owned()))
+        }
+        Some(Lane { offline: Some((why, _)), .. }) => (FolderState::Offline, Some(why.clone())),
+        None | Some(Lane { looked: false, .. }) => (FolderState::Unknown, None),
+        Some(_) => (FolderState::Online, Some(watched.to_owned())),
+    }
+}
+
+fn refused(board: &State) -> Vec<RefusedPath> {
+    let one = |customer: &CustomerKey, lane: &Lane| {
+        lane.refused
+            .iter()
+            .map(|(path, (refusal, at))| RefusedPath {
+                at: *at,
+                customer: customer.clone(),
+                file: path.text(),
+                reason: refusal.to_string(),
+            })
+            .collect::<Vec<_>>()
+    };
+    board.customers.iter().flat_map(|(customer, lane)| one(customer, lane)).collect()
+}
+
+/// The file that has waited longest, whatever for: to be taken, or for its result.
+fn oldest(board: &State, owed: &[Owed]) -> Option<Unfinished> {
+    let waiting = board.customers.iter().flat_map(|(customer, lane)| {
+        lane.waiting.iter().map(move |waiting| Unfinished {
+            customer: customer.clone(),
+            file: waiting.path.text(),
+            since: waiting.since,
+            why: waiting.why.to_string(),
+        })
+    });
+    let owed = owed.iter().map(|owed| {
+        let pending = owed.submission.tally.as_ref().map_or(0, |tally| tally.pending);
+        Unfinished {
+            customer: owed.submission.customer.clone(),
+            file: owed.submission.tally.as_ref().map_or(&owed.submission.file, |tally| &tally.path).clone(),
+            since: owed.submission.at,
+            why: match (&owed.reason, pending) {
+                (Some(reason), _) => format!("its result can't be written: {reason}"),
+                (None, 0) => "its result is about to be written".to_owned(),
+                (None, pending) => format!("{pending} of its rows are pending"),
+            },
+        }
+    });
+    waiting.chain(owed).min_by_key(|one| one.since)
+}
+
+fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut say = |since: Option<Timestamp>, customer: Option<&CustomerKey>, what: String, remedy: Option<&str>| {
+        problems.push(Problem {
+            since,
+            customer: customer.cloned(),
+            file: None,
+            what,
+            remedy: remedy.map(ToOwned::to_owned),
+        });
+    };
+    match board.registrar.health {
+        Health::Broken => say(
+            board.registrar.since,
+            None,
+            board.registrar.why.clone().unwrap_or_default(),
+            Some("mend the credentials, then devicedrop retry or restart; rows stay pending until then"),
+        ),
+        Health::Unavailable => say(
+            board.registrar.since,
+            None,
+            board.registrar.why.clone().unwrap_or_default(),
+            Some("it is tried again by itself; look whether the registrar runs and can be reached"),
+        ),
+        Health::Unknown | Health::Working | Health::Throttled => {}
+    }
+    for (customer, lane) in &board.customers {
+        if let Some((why, since)) = &lane.offline {
+            say(Some(*since), Some(customer), format!("its drop folder is offline: {why}"), None);
+        }
+        if lane.hangs {
+            say(None, Some(customer), "looking into its drop folder hangs".to_owned(), Some("look after its share"));
+        }
+    }
+    for (folder, why) in &board.strangers {
+        say(None, None, format!("the folder {folder} in the root is left alone: {why}"), None);
+    }
+    for why in &board.reload_refused {
+        say(None, None, format!("the new configuration is not in force: {why}"), Some("mend it, or restart"));
+    }
+    if let Some(why) = &board.clock_held {
+        say(None, None, why.clone(), None);
+    }
+    for one in owed.iter().filter(|one| one.reason.is_some()) {
+        problems.push(Problem {
+            since: Some(one.since),
+            customer: Some(one.submission.customer.clone()),
+            file: Some(one.submission.file.clone()),
+            what: format!("its result can't be written: {}", one.reason.clone().unwrap_or_default()),
+            remedy: Some("make the folder writable for devicedrop; the result is tried again by itself".to_owned()),
+        });
+    }
+    for (customer, lane) in &board.customers {
+        for (path, (refusal, at)) in &lane.refused {
+            problems.push(Problem {
+                since: Some((*at).min(now)),
+                customer: Some(customer.clone()),
+                file: Some(path.text()),
+                what: refusal.to_string(),
+                remedy: None,
+            });
+        }
+    }
+    problems
+}
