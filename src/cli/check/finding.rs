@@ -1,0 +1,180 @@
+//! One finding, shown as compilers show theirs: what is wrong, the place, the line with a mark below it.
+//!
+//! What a sender would be told stands in the core's words, as it would stand in the result file.
+
+use std::io;
+
+use devicedrop_core::device::Column;
+use devicedrop_core::dialect::Delimiter;
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message;
+use devicedrop_core::problem::{FileProblem, HeadingHint, RowProblem};
+use devicedrop_core::row::Row;
+use devicedrop_core::sheet::Head;
+use devicedrop_core::state::ErrorCode;
+use serde::Serialize;
+
+use super::mark::{Excerpt, Mark};
+use crate::cli::output::{Output, Paint};
+
+/// Whether a finding stops anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    /// It would be refused.
+    Error,
+    /// It would be taken and looks wrong.
+    Warning,
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    /// A word for it that programs can go by.
+    pub(super) code: &'static str,
+    pub(super) line: Option<u64>,
+    /// Where in the line, in characters from 1.
+    pub(super) position: Option<usize>,
+    /// The heading of the column.
+    pub(super) column: Option<String>,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+    #[serde(skip)]
+    pub(super) mark: Mark,
+    #[serde(skip)]
+    excerpt: Option<Excerpt>,
+}
+
+impl Finding {
+    fn new(severity: Severity, code: &'static str, message: String) -> Self {
+        let (line, position, column, help, excerpt) = (None, None, None, None, None);
+        Self { severity, code, line, position, column, message, help, mark: Mark::Line, excerpt }
+    }
+
+    /// A reason why a file would not be taken at all.
+    pub(super) fn not_taken(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message.into())
+    }
+
+    /// Something that looks wrong in a column of a row.
+    pub(super) fn warning(
+        head: &Head,
+        row: &Row<'_>,
+        column: Column,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        let mut finding = Self::new(Severity::Warning, code, message.into());
+        finding.line = Some(row.line);
+        if let Some(index) = row.index(column) {
+            finding.column = head.headings.get(index).cloned();
+            finding.mark = Mark::Cell(index, None);
+        }
+        finding
+    }
+
+    /// Points at one character of the value, from 0, in place of all of it.
+    pub(super) fn at_character(mut self, position: usize) -> Self {
+        if let Mark::Cell(index, _) = self.mark {
+            self.mark = Mark::Cell(index, u64::try_from(position).ok().map(|position| position.saturating_add(1)));
+        }
+        self
+    }
+
+    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// What a row is refused for.
+    pub(super) fn of_row(head: &Head, row: &Row<'_>, problem: &RowProblem, locale: Locale) -> Self {
+        let message = message::row_problem(problem, row.line, locale);
+        let mut finding = Self::new(Severity::Error, ErrorCode::RowNotValid.code(), message);
+        finding.line = Some(row.line);
+        let index = problem.column().and_then(|name| row.index(name.column));
+        finding.column = index.and_then(|index| head.headings.get(index)).cloned();
+        finding.mark = match (problem, index) {
+            (RowProblem::FieldCount { expected, found }, _) if found > expected => {
+                usize::try_from(*expected).map_or(Mark::Line, Mark::CellsFrom)
+            }
+            (RowProblem::FieldCount { .. }, _) => Mark::End,
+            (RowProblem::ControlCharacter { position, .. }, Some(index)) => Mark::Cell(index, Some(*position)),
+            (_, Some(index)) => Mark::Cell(index, None),
+            (_, None) => Mark::Line,
+        };
+        finding
+    }
+
+    /// What a whole file is rejected for. `free` says that its columns may stand in any order.
+    pub(super) fn of_file(problem: &FileProblem, free: bool, locale: Locale) -> Self {
+        let message = message::file_problem(problem, locale);
+        let mut finding = Self::new(Severity::Error, ErrorCode::FileNotValid.code(), message);
+        if let Some((line, mark)) = place(problem, free) {
+            finding.line = Some(line);
+            finding.mark = mark;
+        }
+        finding
+    }
+
+    /// Looks where in its line the finding stands.
+    pub(super) fn locate(&mut self, line: &[u8], delimiter: Option<Delimiter>) {
+        self.excerpt = Excerpt::of(line, &self.mark, delimiter);
+        self.position = self.excerpt.as_ref().and_then(|excerpt| excerpt.column);
+    }
+
+    /// Prints it; `file` is harmless already.
+    pub(super) fn print(&self, file: &str, output: &mut Output) -> io::Result<()> {
+        let (paint, word) = match self.severity {
+            Severity::Error => (Paint::Bad, "error"),
+            Severity::Warning => (Paint::Care, "warning"),
+        };
+        let word = output.painted(paint, word);
+        output.line(format_args!("{word}: {}", self.message))?;
+        let number = self.line.map(|line| line.to_string()).unwrap_or_default();
+        let margin = " ".repeat(number.len().max(1));
+        let position = self.position.map(|position| format!(":{position}")).unwrap_or_default();
+        let place = self.line.map(|line| format!(":{line}{position}")).unwrap_or_default();
+        output.line(format_args!("{margin}--> {file}{place}"))?;
+        if let Some(excerpt) = &self.excerpt {
+            output.line(format_args!("{margin} |"))?;
+            output.line(format_args!("{number} | {}", excerpt.text).to_string().trim_end())?;
+            if let Some((begin, width)) = excerpt.mark {
+                let mark = output.painted(paint, &"^".repeat(width));
+                output.line(format_args!("{margin} | {}{mark}", " ".repeat(begin)))?;
+            }
+        }
+        if let Some(help) = &self.help {
+            output.line(format_args!("{margin} = help: {help}"))?;
+        }
+        output.line("")
+    }
+}
+
+/// The line that a whole file's problem is about, and what of it.
+fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
+    Some(match problem {
+        FileProblem::NulByte { line } | FileProblem::InvalidUtf8 { line, .. } | FileProblem::Utf8Cut { line } => {
+            (*line, Mark::NotText)
+        }
+        FileProblem::MixedEncodings { other_line, .. } => (*other_line, Mark::NotText),
+        FileProblem::UndefinedByte { line, byte } => (*line, Mark::Byte(*byte)),
+        FileProblem::InvalidUtf16 { line } => (*line, Mark::Hidden),
+        FileProblem::QuoteNeverClosed { line } => (*line, Mark::OpenQuote),
+        FileProblem::RecordTooLong { line, .. } | FileProblem::TooManyFields { line, .. } => (*line, Mark::Line),
+        FileProblem::HeadingsDiffer { line, found, expected, hint } => {
+            let whole =
+                free || matches!(hint, HeadingHint::Missing | HeadingHint::TypeLine | HeadingHint::Delimiter(_));
+            let mark = if whole { Mark::Line } else { Mark::Headings(found.clone(), expected.clone()) };
+            (*line, mark)
+        }
+        FileProblem::Empty
+        | FileProblem::NoDataRow
+        | FileProblem::OtherKind(_)
+        | FileProblem::Utf32
+        | FileProblem::FormatNotAllowed { .. }
+        | FileProblem::TooLarge { .. }
+        | FileProblem::TooManyRows { .. }
+        | FileProblem::Poison => return None,
+    })
+}

@@ -1,0 +1,189 @@
+//! The command line: what people type, what they are told, how it ends.
+//!
+//! Nothing is decided here that concerns devices; what a command needs of the rest of the program comes in by
+//! [`services::Services`].
+
+pub mod acting;
+pub mod args;
+pub mod ask;
+pub mod check;
+pub mod context;
+pub mod customer;
+pub mod error;
+pub mod exit;
+pub mod init;
+pub mod logging;
+pub mod lookups;
+pub mod output;
+pub mod replies;
+pub mod requests;
+pub mod services;
+pub mod status;
+#[cfg(test)]
+mod testing;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Command, CustomerCommand, RegistryCommand, StatusArgs};
+use self::context::Context;
+use self::error::CliError;
+use self::exit::Exit;
+use self::logging::Talk;
+use self::lookups::{Asked, Filters, Subject};
+use self::output::Output;
+use self::services::Services;
+use crate::config::environment::Environment;
+use crate::control::protocol::{Answer, Request, Status};
+
+/// Does what the command line says, and tells how it went.
+pub fn main(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    services: &dyn Services,
+    output: &mut Output,
+) -> Exit {
+    let ended = match Cli::try_parse_from(words) {
+        Ok(cli) => {
+            let complaint = logging::start(environment, cli.verbose, talk(&cli.command));
+            if let Some(complaint) = complaint {
+                output.note(complaint);
+            }
+            run(&cli, environment, services, output)
+        }
+        Err(error) => usage(&error, output),
+    };
+    let ended = ended.and_then(|exit| output.flush().map(|()| exit).map_err(CliError::Print));
+    ended.unwrap_or_else(|error| {
+        // What was printed before comes before.
+        output.flush().unwrap_or_default();
+        error.tell(output);
+        error.exit()
+    })
+}
+
+/// Help and version are results; everything else that the parser says is a complaint.
+fn usage(error: &clap::Error, output: &mut Output) -> Result<Exit, CliError> {
+    if error.use_stderr() {
+        output.note(error.render().to_string().trim_end());
+        return Ok(Exit::Unable);
+    }
+    output.raw(error.render())?;
+    Ok(Exit::Done)
+}
+
+fn talk(command: &Command) -> Talk {
+    match command {
+        Command::Run(_) => Talk::Daemon,
+        _ => Talk::Command,
+    }
+}
+
+fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &mut Output) -> Result<Exit, CliError> {
+    // Those that go by no configuration, or make do without.
+    match &cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "devicedrop", &mut script);
+            output.raw(String::from_utf8_lossy(&script))?;
+            return Ok(Exit::Done);
+        }
+        Command::Demo(args) => return Ok(services.demo(args.keep, output)?),
+        Command::Init(args) => return init::run(&args.dir, output).map(|()| Exit::Done),
+        Command::Check(args) => return check::run(args, cli.config.as_ref(), environment, output),
+        _ => {}
+    }
+    let context = Context::load(cli, environment, output)?;
+    if let Some((request, json)) = requests::of(&cli.command)? {
+        let answer = ask::ask(&context, services, &request, output)?;
+        return replies::print(&answer, json, output);
+    }
+    match &cli.command {
+        Command::Run(args) => Ok(services.run(&context, args.once)?),
+        Command::Status(args) => status_command(&context, services, args, output),
+        Command::Customer(CustomerCommand::Add(args)) => {
+            customer::add(&context, args, output)?;
+            reload_if_running(&context, services, output);
+            Ok(Exit::Done)
+        }
+        Command::Customer(CustomerCommand::List { report }) => {
+            customer::list(&context.config, report.json, output).map(|()| Exit::Done)
+        }
+        command => match asked(command) {
+            Some(asked) => lookups::run(services.lookups(&context.config)?.as_mut(), asked, output),
+            None => Ok(Exit::Done),
+        },
+    }
+}
+
+/// A daemon takes up a changed configuration by itself within seconds; asked, it does so at once.
+fn reload_if_running(context: &Context, services: &dyn Services, output: &mut Output) {
+    match ask::ask(context, services, &Request::ReloadIfChanged, output) {
+        Ok(_) => output.note("the daemon has taken it up"),
+        Err(CliError::NoDaemon { .. }) => {}
+        Err(error) => error.tell(output),
+    }
+}
+
+fn status_command(
+    context: &Context,
+    services: &dyn Services,
+    args: &StatusArgs,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    loop {
+        let status = ask_status(context, services, output)?;
+        if args.problems {
+            return status::print_problems(&status, args.report.json, output);
+        }
+        if args.watch && !args.report.json {
+            output.next_screen()?;
+        }
+        if args.report.json {
+            output.json(&status)?;
+        } else {
+            status::print(&status, output)?;
+        }
+        if !args.watch {
+            return Ok(Exit::Done);
+        }
+        output.flush()?;
+        wait(WATCH);
+    }
+}
+
+/// How often `status --watch` looks: often enough for eyes, seldom enough for the daemon.
+const WATCH: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Waits where nothing but the end of the process can come in between.
+fn wait(time: std::time::Duration) {
+    let (_never, alarm) = std::sync::mpsc::sync_channel::<()>(1);
+    alarm.recv_timeout(time).unwrap_or_default();
+}
+
+fn ask_status(context: &Context, services: &dyn Services, output: &mut Output) -> Result<Box<Status>, CliError> {
+    match ask::ask(context, services, &Request::Status, output)? {
+        Answer::Status(status) => Ok(status),
+        _ => Err(CliError::OddAnswer),
+    }
+}
+
+/// The look-up that a command is; none where it isn't one.
+fn asked(command: &Command) -> Option<Asked<'_>> {
+    let (subject, args, state, error) = match command {
+        Command::Submissions(args) => (Subject::Submissions, &args.look, args.state, args.error),
+        Command::Devices(args) => (Subject::Devices { at: args.at }, &args.look, args.state, args.error),
+        Command::Attempts(args) => (Subject::Attempts, &args.look, args.state, args.error),
+        Command::History(args) => (Subject::History { serial_number: args.serial.clone() }, &args.look, None, None),
+        Command::Find(args) => (Subject::Find { text: args.text.clone() }, &args.look, None, None),
+        Command::Registry(RegistryCommand::List(args)) => (Subject::Inventory, &args.look, None, None),
+        _ => return None,
+    };
+    let nothing_is_no = matches!(subject, Subject::History { .. } | Subject::Find { .. });
+    let filters = Filters { customer: args.customer.clone(), state, error, since: args.since };
+    Some(Asked { subject, filters, args, nothing_is_no })
+}
+
+#[cfg(test)]
+mod tests;

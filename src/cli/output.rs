@@ -1,0 +1,184 @@
+//! The only place that prints. Results go to stdout, all else to stderr; text from outside comes out escaped.
+//!
+//! A reader that went away (`devicedrop devices | head`) is no failure: see [`Output::ended`].
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use serde::Serialize;
+
+use crate::config::environment::Environment;
+use devicedrop_core::shown::shown;
+
+/// Where a command's words go.
+pub struct Output {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    colour: bool,
+    progress: bool,
+    width: u16,
+}
+
+/// How a word stands out, where colours are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// Of a heading.
+    Bold,
+    /// What is well.
+    Good,
+    /// What is bad.
+    Bad,
+    /// What needs a look.
+    Care,
+    /// What matters less.
+    Dim,
+}
+
+/// Narrower tables can't be read, wider ones neither.
+const WIDTHS: std::ops::RangeInclusive<u16> = 80..=200;
+
+/// The width where nothing says another.
+const WIDTH: u16 = 120;
+
+/// Words up to the length of a submission ID are never broken.
+const LONGEST_WHOLE_WORD: usize = 36;
+
+impl Output {
+    /// This process's own.
+    pub fn of_this_process(environment: &Environment) -> Self {
+        let (out, err) = (io::stdout(), io::stderr());
+        let colour = out.is_terminal() && !environment.no_color;
+        let width = environment.columns.unwrap_or(WIDTH).clamp(*WIDTHS.start(), *WIDTHS.end());
+        let progress = err.is_terminal();
+        Self { out: Box::new(BufWriter::new(out)), err: Box::new(err), colour, progress, width }
+    }
+
+    /// One that writes into these, without colours.
+    pub fn into_writers(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, width: u16) -> Self {
+        Self { out, err, colour: false, progress: false, width }
+    }
+
+    /// Prints a line of our own words; what they quote was escaped by the caller.
+    pub fn line(&mut self, text: impl Display) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// Prints text as it is, whatever is in it: completions, help.
+    pub fn raw(&mut self, text: impl Display) -> io::Result<()> {
+        write!(self.out, "{text}")
+    }
+
+    /// Prints one line of JSON.
+    pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, value)?;
+        writeln!(self.out)
+    }
+
+    /// Prints a table; every cell is escaped.
+    pub fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(self.width).set_header(headings.iter().map(|heading| (*heading).to_owned()));
+        for row in rows {
+            table.add_row(row.iter().map(|cell| shown(cell).to_string()));
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            let cells: Vec<&str> = rows.iter().filter_map(|row| row.get(index)).map(String::as_str).collect();
+            let words = headings.get(index).into_iter().flat_map(|heading| heading.split(' '));
+            let longest = cells.iter().copied().chain(words).map(|text| text.chars().count()).max().unwrap_or(0);
+            column.set_padding((0, 2));
+            // Identifiers and states are copied and searched for: they stay whole, even if a line gets too long.
+            if longest <= LONGEST_WHOLE_WORD && !cells.iter().any(|cell| cell.contains(' ')) {
+                let whole = u16::try_from(longest).unwrap_or(u16::MAX).saturating_add(2);
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(whole)));
+            }
+        }
+        for (index, line) in table.lines().enumerate() {
+            let line = line.trim_end();
+            let line = if index == 0 { self.painted(Paint::Bold, line) } else { line.to_owned() };
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Says something on stderr. That nobody reads it is no failure.
+    pub fn note(&mut self, text: impl Display) {
+        writeln!(self.err, "{text}").unwrap_or_default();
+    }
+
+    /// Says on a terminal how far something is, over what was said before.
+    pub fn progress(&mut self, text: impl Display) {
+        if self.progress {
+            write!(self.err, "\r\u{1b}[K{text}").and_then(|()| self.err.flush()).unwrap_or_default();
+        }
+    }
+
+    /// Takes away what [`Output::progress`] said.
+    pub fn progress_ended(&mut self) {
+        if self.progress {
+            write!(self.err, "\r\u{1b}[K").unwrap_or_default();
+        }
+    }
+
+    /// Begins a terminal's screen anew; elsewhere, sets a blank line between two reports.
+    pub fn next_screen(&mut self) -> io::Result<()> {
+        if self.colour { write!(self.out, "\u{1b}[H\u{1b}[2J") } else { writeln!(self.out) }
+    }
+
+    /// The words in the colour for `paint`, where colours are.
+    pub fn painted(&self, paint: Paint, text: &str) -> String {
+        let code = match paint {
+            Paint::Bold => "1",
+            Paint::Good => "32",
+            Paint::Bad => "31",
+            Paint::Care => "33",
+            Paint::Dim => "2",
+        };
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Hands over what is buffered.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Whether a failure to print means no more than that the reader has seen enough.
+    pub fn ended(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output").field("colour", &self.colour).field("width", &self.width).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::testing::Printed;
+    use insta::assert_snapshot;
+
+    #[test]
+    fn tables_fit_and_hostile_cells_are_harmless() {
+        let mut printed = Printed::default();
+        let long = "a reason that goes on and on, ".repeat(5);
+        let rows = [
+            vec!["contoso".to_owned(), "\u{1b}[2Jdevices\u{202e}vsc.csv".to_owned(), long],
+            vec!["fabrikam".to_owned(), "a\nb.csv".to_owned(), String::new()],
+        ];
+        printed.output(80).table(&["customer", "file", "reason"], &rows).expect("printed");
+        let text = printed.out();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert_snapshot!(text, @r"
+        customer  file                             reason
+        contoso   \u{1b}[2Jdevices\u{202e}vsc.csv  a reason that goes on and on, a
+                                                   reason that goes on and on, a
+                                                   reason that goes on and on, a
+                                                   reason that goes on and on, a
+                                                   reason that goes on and on,
+        fabrikam  a\u{a}b.csv
+        ");
+    }
+}

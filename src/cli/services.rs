@@ -1,0 +1,26 @@
+//! What commands need from the rest of the program. `main` brings it; the commands know no more than this.
+
+use crate::actor::Actor;
+use crate::cli::context::Context;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::lookups::Lookups;
+use crate::cli::output::Output;
+use crate::config::Config;
+use crate::control::protocol::{Answer, Request};
+
+/// The rest of the program, as the commands see it.
+pub trait Services {
+    /// Runs the daemon until it ends.
+    fn run(&self, context: &Context, once: bool) -> Result<Exit, Failure>;
+
+    /// Shows what the program does, in a temporary folder.
+    fn demo(&self, keep: bool, output: &mut Output) -> Result<Exit, Failure>;
+
+    /// Opens the ledger for reading. Never makes one.
+    fn lookups(&self, config: &Config) -> Result<Box<dyn Lookups>, Failure>;
+
+    /// Answers a request while no daemon runs, from the ledger and for `actor`. Called as the ledger's owner when
+    /// the request [changes](Request::changes) something; takes the ledger's lock then.
+    fn answer(&self, config: &Config, actor: &Actor, request: &Request) -> Result<Answer, Failure>;
+}

@@ -1,0 +1,173 @@
+//! Whole commands, from their words to what is printed and how they end.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use super::lookups::{Look, Lookups, Page};
+use super::testing::Printed;
+use super::*;
+use crate::actor::Actor;
+use crate::cli::error::Failure;
+use crate::config::Config;
+use crate::control::protocol::{Explanation, Refusal, Retried};
+
+/// The rest of the program, scripted.
+#[derive(Default)]
+struct Scripted {
+    answer: Option<Answer>,
+    asked: RefCell<Vec<Request>>,
+}
+
+impl Services for Scripted {
+    fn run(&self, _: &Context, once: bool) -> Result<Exit, Failure> {
+        Ok(if once { Exit::No } else { Exit::LedgerStopped })
+    }
+
+    fn demo(&self, _: bool, output: &mut Output) -> Result<Exit, Failure> {
+        output.note("a demo");
+        Ok(Exit::Done)
+    }
+
+    fn lookups(&self, _: &Config) -> Result<Box<dyn Lookups>, Failure> {
+        Ok(Box::new(Nothing))
+    }
+
+    fn answer(&self, _: &Config, _: &Actor, request: &Request) -> Result<Answer, Failure> {
+        self.asked.borrow_mut().push(request.clone());
+        let refusal = Refusal { message: "not now".into(), because: vec!["it rains".into()], hint: None };
+        self.answer.clone().ok_or(Failure { exit: Exit::LedgerUntrusted, refusal })
+    }
+}
+
+struct Nothing;
+
+impl Lookups for Nothing {
+    fn look_up(&mut self, _: &Look) -> Result<Page, Failure> {
+        Ok(Page::default())
+    }
+}
+
+struct Ran {
+    exit: Exit,
+    out: String,
+    err: String,
+    asked: Vec<Request>,
+}
+
+/// Runs a command in a folder with a configuration and an (empty) ledger of its own.
+fn ran(folder: &Path, words: &[&str], answer: Option<Answer>) -> Ran {
+    let config = folder.join("devicedrop.toml");
+    std::fs::create_dir_all(folder.join("state")).expect("made");
+    std::fs::write(folder.join("state/ledger.db"), "").expect("written");
+    let text = format!(
+        "[drop]\nroot = {0:?}\n[ledger]\npath = {1:?}\n",
+        folder.join("drop"),
+        folder.join("state/ledger.db")
+    );
+    std::fs::write(&config, text).expect("written");
+    let environment = Environment { config: Some(config), ..Environment::default() };
+    let services = Scripted { answer, ..Scripted::default() };
+    let mut printed = Printed::default();
+    let words = std::iter::once("devicedrop").chain(words.iter().copied()).map(OsString::from);
+    let exit = main(words, &environment, &services, &mut printed.output(100));
+    Ran { exit, out: printed.out(), err: printed.err(), asked: services.asked.into_inner() }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn help_is_a_result_and_a_slip_is_a_complaint() {
+    let folder = folder();
+    let help = ran(folder.path(), &["--help"], None);
+    assert_eq!((help.exit, help.err.as_str()), (Exit::Done, ""));
+    assert!(help.out.contains("Usage: devicedrop"));
+    let slip = ran(folder.path(), &["statsu"], None);
+    assert_eq!((slip.exit, slip.out.as_str()), (Exit::Unable, ""));
+    assert!(slip.err.contains("status"), "the nearest is named: {}", slip.err);
+}
+
+#[test]
+fn a_request_reaches_whoever_answers() {
+    let folder = folder();
+    let answer = Answer::Retried(Retried { registrations: 3, ..Retried::default() });
+    let retried =
+        ran(folder.path(), &["retry", "--customer", "contoso", "--error", "device_not_found"], Some(answer));
+    assert_eq!((retried.exit, retried.out.as_str()), (Exit::Done, "3 registrations tried again\n"));
+    let [Request::Retry(retry)] = retried.asked.as_slice() else { panic!("{:?}", retried.asked) };
+    assert_eq!(retry.customer.as_ref().map(ToString::to_string), Some("contoso".to_owned()));
+}
+
+#[test]
+fn a_path_is_sent_whole() {
+    let folder = folder();
+    let answer = Answer::Explanation(Explanation {
+        path: "/d/a.csv".into(),
+        customer: None,
+        verdict: "settling".into(),
+        why: "it changed 4 s ago".into(),
+        submission_id: None,
+    });
+    let explained = ran(folder.path(), &["explain", "a.csv"], Some(answer));
+    assert_eq!(explained.out, "/d/a.csv: settling: it changed 4 s ago\n");
+    assert!(matches!(explained.asked.as_slice(), [Request::Explain { path }] if path.is_absolute()));
+}
+
+#[test]
+fn a_refusal_is_told_and_decides_the_exit() {
+    let folder = folder();
+    let refused = ran(folder.path(), &["resolve", "7", "--retry", "--reason", "x"], None);
+    assert_eq!((refused.exit, refused.out.as_str()), (Exit::LedgerUntrusted, ""));
+    assert_snapshot!(refused.err, @r"
+    error: not now
+      because it rains
+    ");
+}
+
+#[test]
+fn verbose_says_what_is_used_before_or_after_the_command() {
+    let folder = folder();
+    for words in [["-v", "customer", "list"], ["customer", "list", "-v"]] {
+        let listed = ran(folder.path(), &words, None);
+        assert_eq!(listed.exit, Exit::Done);
+        assert!(listed.err.contains("devicedrop.toml") && listed.err.contains("ledger.db"), "{}", listed.err);
+    }
+}
+
+#[test]
+fn whoever_searches_and_finds_nothing_hears_no() {
+    let folder = folder();
+    assert_eq!(ran(folder.path(), &["history", "4711"], None).exit, Exit::No);
+    assert_eq!(ran(folder.path(), &["devices"], None).exit, Exit::Done);
+}
+
+#[test]
+fn the_daemons_end_is_the_commands_end() {
+    let folder = folder();
+    assert_eq!(ran(folder.path(), &["run"], None).exit, Exit::LedgerStopped);
+    assert_eq!(ran(folder.path(), &["run", "--once"], None).exit, Exit::No);
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let folder = folder();
+    let script = ran(folder.path(), &["completions", "bash"], None).out;
+    assert!(script.contains("check-in") && script.contains("--superseded"));
+}
+
+#[test]
+fn a_bad_configuration_is_told_line_by_line() {
+    let folder = folder();
+    let config = folder.path().join("bad.toml");
+    std::fs::write(&config, "lokale = 'nl'\n").expect("written");
+    let config = config.display().to_string();
+    let failed = ran(folder.path(), &["status", "--config", &config], None);
+    assert_eq!(failed.exit, Exit::Unable);
+    assert_snapshot!(failed.err.replace(&config, "bad.toml"), @r"
+    error: the configuration bad.toml can't be used
+      line 1: `lokale` is not a key; the nearest that is: `locale`
+    ");
+}
