@@ -21,4 +21,5 @@ pub mod lifecycle;
 pub mod reading;
 pub mod registrar;
 pub mod results;
+pub mod services;
 pub mod step;
