@@ -1,1 +1,43 @@
-//! The program as its users meet it.
+//! The program as its users meet it: the built binary in a hermetic environment, one module for each concern.
+//!
+//! One binary for all of them, so that it is linked once. Parts have their own tests beside their code; here stands
+//! what only the whole can show.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests set their scene with files and times that the product must not use"
+)]
+
+#[cfg(test)]
+mod arrivals;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod operation;
+#[cfg(test)]
+mod registrars;
+#[cfg(test)]
+mod result_of_ledger;
+#[cfg(test)]
+mod results;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod scene;
+
+/// The daemon that tests here start and kill: this binary, run with [`daemon`]'s arguments.
+#[test]
+fn daemon_under_test() {
+    devicedrop_testkit::under_test::run_if_told();
+}
+
+/// What starts it.
+#[cfg(test)]
+fn daemon() -> anyhow::Result<devicedrop_testkit::under_test::UnderTest> {
+    devicedrop_testkit::under_test::UnderTest::this_binary(&["--exact", "daemon_under_test", "--nocapture"])
+}

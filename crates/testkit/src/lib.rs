@@ -1,1 +1,13 @@
-//! What devicedrop's tests stand on. Development only.
+//! What devicedrop's tests stand on: a scripted registrar, a hermetic environment. Development only.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests set their scene with files and times that the product must not use"
+)]
+
+pub mod campaign;
+pub mod checker;
+pub mod env;
+pub mod process;
+pub mod registrar_suite;
+pub mod scripted;
+pub mod under_test;

@@ -1,0 +1,192 @@
+//! The suite that every registrar passes: the contract on the methods of `Registrar`, as tests.
+//!
+//! What a registrar can't do by its nature, its [`Subject`] says, and is held to that instead.
+
+#![expect(clippy::panic, reason = "a broken contract ends the test that runs the suite")]
+
+mod asking;
+mod registering;
+
+use std::cell::Cell;
+
+use devicedrop::registrar::Registrar;
+use devicedrop_core::device::{Device, Sha256};
+use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId};
+use devicedrop_core::registrar::{Activity, Answer, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::state::ErrorCode;
+use devicedrop_core::time::Timestamp;
+use tokio::runtime::{Builder, Runtime};
+
+/// By what a registrar remembers requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remembers {
+    /// By their keys: a repeated one is answered as before. It can be asked.
+    Keys,
+    /// By their devices: a repeated one finds the device registered. It can be asked.
+    Devices,
+    /// Not at all, and it can't be asked.
+    Nothing,
+}
+
+/// What a registrar can do by its nature.
+#[derive(Debug, Clone, Copy)]
+pub struct Nature {
+    /// It refuses devices that it wasn't told of.
+    pub inventory: bool,
+    /// By what it remembers requests.
+    pub remembers: Remembers,
+    /// It tells of uses.
+    pub tells_uses: bool,
+}
+
+impl Nature {
+    fn knows_keys(self) -> bool {
+        self.remembers == Remembers::Keys
+    }
+
+    fn can_be_asked(self) -> bool {
+        self.remembers != Remembers::Nothing
+    }
+}
+
+/// A registrar under test, and what the world does to it. Its methods may block.
+pub trait Subject {
+    /// The registrar.
+    fn registrar(&self) -> &dyn Registrar;
+    /// What it can do.
+    fn nature(&self) -> Nature;
+    /// Makes devices known to it, where it must know them.
+    fn stock(&self, devices: &[Device]);
+    /// Has a device used.
+    fn use_device(&self, device: &Device, at: Timestamp);
+    /// Ends it and begins it anew with what it has on disk.
+    #[must_use]
+    fn reopen(self) -> Self
+    where
+        Self: Sized;
+}
+
+/// Runs the whole suite. `make` gives a registrar without any devices each time.
+///
+/// # Panics
+/// If the contract is broken.
+pub fn run<S: Subject>(make: impl Fn() -> S) {
+    registering::says_what_it_is(&Bench::of(&make));
+    registering::answers_every_row_in_order(&Bench::of(&make));
+    registering::keeps_what_it_registered(Bench::of(&make));
+    registering::a_repeated_request_has_no_second_effect(Bench::of(&make));
+    registering::tells_whose_device_it_is_to_nobody_else(&Bench::of(&make));
+    registering::of_two_rows_of_one_device_the_first_has_it(&Bench::of(&make));
+    registering::takes_values_byte_for_byte(&Bench::of(&make));
+    registering::takes_a_whole_batch(&Bench::of(&make));
+    asking::inquiring_changes_nothing(&Bench::of(&make));
+    asking::tells_what_became_of_requests(Bench::of(&make));
+    asking::what_nobody_waits_for_can_be_found_out(&Bench::of(&make));
+    asking::tells_uses_once_and_in_order(&Bench::of(&make));
+    asking::tells_no_uses_of_unregistered_devices(&Bench::of(&make));
+}
+
+/// A subject, and a runtime to ask it in. Blocking calls are made outside of the runtime.
+struct Bench<S> {
+    subject: S,
+    runtime: Runtime,
+    attempts: Cell<i64>,
+}
+
+impl<S: Subject> Bench<S> {
+    fn of(make: &impl Fn() -> S) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+        Self { subject: make(), runtime, attempts: Cell::new(0) }
+    }
+
+    fn reopen(self) -> Self {
+        Self { subject: self.subject.reopen(), ..self }
+    }
+
+    fn registrar(&self) -> &dyn Registrar {
+        self.subject.registrar()
+    }
+
+    fn nature(&self) -> Nature {
+        self.subject.nature()
+    }
+
+    /// A request with a key that is made of `key`.
+    fn request(&self, customer: &str, device: &Device, key: &str) -> Request {
+        self.attempts.set(self.attempts.get() + 1);
+        let number = EntryId::new(self.attempts.get()).unwrap_or_else(|| panic!("attempts count from 1"));
+        Request {
+            attempt: AttemptId(number),
+            registration: RegistrationId(number),
+            key: Sha256::of(key.as_bytes()),
+            customer: customer_key(customer),
+            device: device.clone(),
+            hardware_hash: None,
+            order_id: None,
+            purchase_id: None,
+        }
+    }
+
+    fn try_register(&self, requests: &[Request]) -> Result<Vec<Answer>, Trouble> {
+        self.runtime.block_on(self.registrar().register(requests.to_vec()))
+    }
+
+    fn register(&self, requests: &[Request]) -> Vec<Verdict> {
+        let answers = self.try_register(requests).unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert_eq!(answers.len(), requests.len(), "as many answers as requests");
+        answers.into_iter().map(|answer| answer.verdict).collect()
+    }
+
+    fn register_one(&self, request: &Request) -> Verdict {
+        let verdict = self.register(std::slice::from_ref(request)).pop();
+        verdict.unwrap_or_else(|| panic!("one answer"))
+    }
+
+    fn inquire(&self, requests: &[Request]) -> Vec<Knowledge> {
+        let told = self.runtime.block_on(self.registrar().inquire(requests));
+        let told = told.unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert_eq!(told.len(), requests.len(), "as many answers as requests");
+        told
+    }
+
+    fn activity(&self, after: u64, limit: usize) -> (Vec<Activity>, u64) {
+        let told = self.runtime.block_on(self.registrar().activity(after, limit));
+        told.unwrap_or_else(|trouble| panic!("{trouble}"))
+    }
+
+    /// A device that the registrar was told of.
+    fn stocked(&self, serial_number: &str) -> Device {
+        let device = device(serial_number);
+        self.subject.stock(std::slice::from_ref(&device));
+        device
+    }
+}
+
+fn customer_key(key: &str) -> CustomerKey {
+    CustomerKey::parse(key).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn device(serial_number: &str) -> Device {
+    Device {
+        manufacturer: "Contoso, Ltd.".to_owned(),
+        model: "Ærø 15\"".to_owned(),
+        serial_number: serial_number.to_owned(),
+    }
+}
+
+fn registered() -> Verdict {
+    Verdict::Registered { warning: None }
+}
+
+fn refused_with(verdict: &Verdict) -> Option<ErrorCode> {
+    match verdict {
+        Verdict::Refused { error, .. } => Some(*error),
+        _ => None,
+    }
+}
+
+/// Whether the verdict says that this customer has the device now.
+fn has_it(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Registered { .. } | Verdict::AlreadyRegistered)
+}
