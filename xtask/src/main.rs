@@ -1,3 +1,65 @@
-//! devicedrop's chores.
+//! devicedrop's chores: `cargo xtask tidy` checks what no compiler does, `cargo xtask scale` puts the release build
+//! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask ledger-shape` measures what the
+//! ledger's tables cost, `cargo xtask ci` runs the whole gate.
 
-fn main() {}
+mod ledger_shape;
+mod scale;
+mod tidy;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+
+const USAGE: &str = "usage: cargo xtask tidy | scale | faults | ledger-shape | ci
+
+  tidy   checks the house rules that neither the compiler nor clippy knows
+  scale [--rows 100000] [--files 10000] [--folders 100] [--quick] [--keep]
+         builds the release, drops one file of so many rows, then so many files of 10 rows in so many folders,
+         checks everything that comes of it and prints how long it took and what it needed (docs/performance.md)
+  faults [--kills N] [--seed S]
+         kills the daemon N times at random moments under load and checks what must hold; a seed gives the same again
+  ledger-shape [--rows 500000] [--rounds 1] [--variant WORD+WORD]... [--look] [--after SQL]
+         loads so many rows into each variant of the ledger's tables, so many times, and prints what it cost; --look
+         also times look-ups, --after runs SQL before them (docs/decisions/0010-the-shape-of-the-ledger.md)
+  ci     runs .ci/run, the gate that every change must pass
+";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let top = top()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["tidy"] => tidy::run(&top, &mut std::io::stdout().lock()),
+        ["scale", sizes @ ..] => scale::run(&top, sizes, &mut std::io::stdout().lock()),
+        ["faults", rest @ ..] => faults(&top, rest),
+        ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
+        ["ci"] => gate(&top),
+        _ => {
+            std::io::stderr().write_all(USAGE.as_bytes())?;
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// The repository's top folder: where this package's folder lies.
+fn top() -> anyhow::Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(Path::to_path_buf).context("the xtask package lies in no folder")
+}
+
+fn gate(top: &Path) -> anyhow::Result<ExitCode> {
+    let status = Command::new("bash").arg(top.join(".ci/run")).status().context("can't run .ci/run with bash")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A program of the testkit: it brings the daemon along, which the other chores needn't wait for.
+fn faults(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let status = Command::new(env!("CARGO"))
+        .current_dir(top)
+        .args(["run", "--quiet", "--package", "devicedrop-testkit", "--bin", "faults", "--"])
+        .args(arguments)
+        .status()
+        .context("can't run cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
