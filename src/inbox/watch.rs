@@ -150,14 +150,15 @@ fn hear(shared: &Mutex<Shared>, event: &notify::Result<Event>) {
         Ok(event) if !event.need_rescan() && !matters(event.kind) => return,
         Ok(event) if !event.need_rescan() && is_of_no_concern(&shared, &event.paths) => return,
         Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
+            let of = |path: &PathBuf| shared.armed.get(path).or_else(|| shared.armed.get(path.parent()?));
+            let found: Option<Vec<_>> = event.paths.iter().map(|path| Some(of(path)?.customer.clone())).collect();
+            // One that isn't known may be any customer's.
+            let found = found.unwrap_or_else(|| everybody(&shared));
             for path in event.paths.iter().filter(|_| tells_of_the_folder(event.kind)) {
                 // Whatever lies there next must be watched anew.
                 shared.armed.remove(path);
             }
-            let of = |path: &PathBuf| shared.armed.get(path).or_else(|| shared.armed.get(path.parent()?));
-            let found: Option<Vec<_>> = event.paths.iter().map(|path| Some(of(path)?.customer.clone())).collect();
-            // One that isn't known may be any customer's.
-            found.unwrap_or_else(|| everybody(&shared))
+            found
         }
         Ok(_) | Err(_) => everybody(&shared),
     };
