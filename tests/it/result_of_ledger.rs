@@ -110,3 +110,10 @@ fn a_result_says_what_the_ledger_says() {
         .run(&sheet(), |rows| one_file(&rows).map_err(|error| TestCaseError::fail(format!("{error:#}"))));
     assert!(run.is_ok(), "{}", run.unwrap_err());
 }
+
+/// What property tests find now and then, every time: rows whose details the ledger and the result word on their own.
+#[test]
+fn rows_of_one_device_are_told_alike() -> Result<()> {
+    let row = |serial_number: &str| vec!["Contoso".to_owned(), "Laptop".to_owned(), serial_number.to_owned()];
+    one_file(&[row("6"), row("6"), row("22"), row("1.23E+11"), row("")])
+}

@@ -51,11 +51,11 @@ CREATE VIEW audit_registrations AS SELECT
   CASE WHEN p.error IS NULL THEN coalesce(o.detail, t.detail) ELSE nullif(trim(
     coalesce(e.text || CASE p.error WHEN 5 THEN coalesce(' ' || coalesce(o.request_id, l.request_id, k.request_id, CASE WHEN p.state = 2 THEN 'dd-' || a.id END), '') || '.' ELSE '' END, '')
     || coalesce(' ' || coalesce(o.detail, t.detail), '')
-    || coalesce((SELECT ' Registered by ' || hs.file || ', line ' || h.line || ', on ' || date(coalesce(
+    || coalesce((SELECT ' It was registered on ' || date(coalesce(
         (SELECT ho.at FROM attempt ha JOIN outcome ho ON ho.attempt = ha.id
           WHERE ha.registration = h.id AND ho.outcome IN (1, 2) ORDER BY ho.id DESC LIMIT 1),
         (SELECT ht.at FROM transition ht WHERE ht.registration = h.id AND ht.to_state = 3 ORDER BY ht.id DESC LIMIT 1),
-        hs.at) / 1000, 'unixepoch') || '.'
+        hs.at) / 1000, 'unixepoch') || ' by line ' || h.line || ' of the file "' || hs.file || '".'
       FROM registration h JOIN submission hs ON hs.id = h.submission WHERE h.id = o.holder), '')), '') END AS error_details,
   coalesce(o.request_id, l.request_id, k.request_id, CASE WHEN p.state = 2 THEN 'dd-' || a.id END) AS request_id,
   (SELECT count(*) FROM attempt WHERE registration = r.id) AS attempts,
@@ -86,11 +86,11 @@ CREATE VIEW audit_attempts AS SELECT
   CASE WHEN o.error IS NULL THEN o.detail ELSE nullif(trim(
     coalesce(e.text || CASE o.error WHEN 5 THEN coalesce(' ' || coalesce(o.request_id, k.request_id, 'dd-' || a.id), '') || '.' ELSE '' END, '')
     || coalesce(' ' || o.detail, '')
-    || coalesce((SELECT ' Registered by ' || hs.file || ', line ' || h.line || ', on ' || date(coalesce(
+    || coalesce((SELECT ' It was registered on ' || date(coalesce(
         (SELECT ho.at FROM attempt ha JOIN outcome ho ON ho.attempt = ha.id
           WHERE ha.registration = h.id AND ho.outcome IN (1, 2) ORDER BY ho.id DESC LIMIT 1),
         (SELECT ht.at FROM transition ht WHERE ht.registration = h.id AND ht.to_state = 3 ORDER BY ht.id DESC LIMIT 1),
-        hs.at) / 1000, 'unixepoch') || '.'
+        hs.at) / 1000, 'unixepoch') || ' by line ' || h.line || ' of the file "' || hs.file || '".'
       FROM registration h JOIN submission hs ON hs.id = h.submission WHERE h.id = o.holder), '')), '') END AS error_details,
   coalesce(o.request_id, k.request_id, CASE WHEN o.outcome = 3 THEN 'dd-' || a.id END) AS request_id, k.correlation_id,
   coalesce(o.tracking_id, w.tracking_id) AS tracking_id, o.answer

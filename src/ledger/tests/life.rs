@@ -61,13 +61,13 @@ fn a_row_from_its_file_to_its_use() {
 
     insta::assert_snapshot!(trial.show("SELECT registration_id, customer, file, line, order_id, manufacturer, model,
         serial_number, state, since, error, error_details, request_id, attempts, superseded
-        FROM audit_registrations"), @r"
+        FROM audit_registrations"), @r#"
     3 | contoso | devices.csv | 2 | PO-1 | Contoso | Book | A1 | inactive | 2026-11-22T14:15:00.000Z | - | - | - | 1 | 0
     4 | contoso | devices.csv | 3 | PO-1 | Contoso | - | - | registration_failed | 2026-11-22T14:00:00.000Z | row_not_valid | Line 3: the serial number is empty. | - | 0 | 0
     5 | contoso | devices.csv | 4 | PO-1 | Contoso | Book | A2 | registration_pending | 2026-11-22T14:15:01.000Z | - | - | - | 1 | 0
-    6 | contoso | devices.csv | 5 | PO-1 | Contoso | Book | A3 | ready_for_user | 2026-11-22T14:01:32.000Z | device_already_registered | This device is already registered to your organization. No further action required. Registered by devices.csv, line 2, on 2026-11-22. | - | 2 | 0
-    ");
-    insta::assert_snapshot!(trial.show("SELECT * FROM audit_transitions ORDER BY seq"), @r"
+    6 | contoso | devices.csv | 5 | PO-1 | Contoso | Book | A3 | ready_for_user | 2026-11-22T14:01:32.000Z | device_already_registered | This device is already registered to your organization. No further action required. It was registered on 2026-11-22 by line 2 of the file "devices.csv". | - | 2 | 0
+    "#);
+    insta::assert_snapshot!(trial.show("SELECT * FROM audit_transitions ORDER BY seq"), @r#"
     3 | 2026-11-22T14:00:00.000Z | 3 | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 2 | A1 | - | registration_pending | - | received | - | -
     4 | 2026-11-22T14:00:00.000Z | 4 | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 3 | - | - | registration_pending | - | received | - | -
     5 | 2026-11-22T14:00:00.000Z | 5 | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 4 | A2 | - | registration_pending | - | received | - | -
@@ -79,15 +79,15 @@ fn a_row_from_its_file_to_its_use() {
     21 | 2026-11-22T14:01:41.000Z | 3 | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 2 | A1 | ready_for_user | active | - | activity | - | -
     22 | 2026-11-22T14:15:00.000Z | 3 | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 2 | A1 | active | inactive | - | activity | - | -
     23 | 2026-11-22T14:15:01.000Z | 5 | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 4 | A2 | registration_failed | registration_pending | - | retry | ann | -
-    ");
+    "#);
     insta::assert_snapshot!(trial.show("SELECT attempt_id, registration_id, serial_number, number, registrar, target,
         started_at, finished_at, outcome, error, error_details, request_id, correlation_id, answer
-        FROM audit_attempts"), @r"
+        FROM audit_attempts"), @r#"
     10 | 3 | A1 | 1 | embedded | registry.db | 2026-11-22T14:00:10.000Z | 2026-11-22T14:00:11.000Z | registered | - | - | - | c-1 | 200
     13 | 5 | A2 | 1 | embedded | registry.db | 2026-11-22T14:00:20.000Z | 2026-11-22T14:00:21.000Z | failed | device_not_found | We couldn't register this device because we could not find a match for the provided manufacturer, model, or serial number. Confirm these values with your device supplier. | dd-13 | c-1 | 200
     16 | 6 | A3 | 1 | embedded | registry.db | 2026-11-22T14:00:30.000Z | 2026-11-22T14:00:31.000Z | deferred | - | - | - | c-1 | 200
-    19 | 6 | A3 | 2 | embedded | registry.db | 2026-11-22T14:01:31.000Z | 2026-11-22T14:01:32.000Z | already_registered | device_already_registered | This device is already registered to your organization. No further action required. Registered by devices.csv, line 2, on 2026-11-22. | - | c-1 | 200
-    ");
+    19 | 6 | A3 | 2 | embedded | registry.db | 2026-11-22T14:01:31.000Z | 2026-11-22T14:01:32.000Z | already_registered | device_already_registered | This device is already registered to your organization. No further action required. It was registered on 2026-11-22 by line 2 of the file "devices.csv". | - | c-1 | 200
+    "#);
     insta::assert_snapshot!(trial.show("SELECT * FROM audit_submissions"), @"01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | PO-1 | - | partner | utf-8 | , | 1c679dd80e833950f1bc885c73c95ecb054b52ded3fec47fca5cd6ab308ff75b | 100 | 2026-11-22T14:00:00.000Z | - | accepted | - | 4 | 1 | 2 | 1 | 1");
     insta::assert_snapshot!(trial.show("SELECT * FROM audit_deliveries"), @"8 | 2026-11-22T14:00:01.000Z | 01a2038e-7f00-79ee-b5d7-653e29b6e959 | contoso | devices.csv | 1c679dd80e833950f1bc885c73c95ecb054b52ded3fec47fca5cd6ab308ff75b | new | sftp | 2026-11-22T13:59:51.000Z");
     insta::assert_snapshot!(trial.show("SELECT * FROM audit_devices"), @"contoso | Contoso | Book | A1 | inactive | 2026-11-22T14:15:00.000Z | 2026-11-22T14:03:20.000Z | 3 | PO-1 | -");
