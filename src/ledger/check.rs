@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::Untrusted;
+use super::hasher::mark;
 use super::thread::Chain;
 
 /// Entries at the end whose blocks are recomputed at each start: enough to notice a torn or edited end, and quick.
@@ -23,6 +24,7 @@ struct Block {
     secret: Secret,
     root: [u8; 32],
     hash: [u8; 32],
+    marks: Vec<u8>,
 }
 
 impl Block {
@@ -35,6 +37,7 @@ impl Block {
             secret: row.get(4)?,
             root: row.get(5)?,
             hash: row.get(6)?,
+            marks: row.get(7)?,
         })
     }
 
@@ -47,7 +50,7 @@ impl Block {
     }
 }
 
-const BLOCK: &str = "SELECT number, first_entry, entries, at, secret, root, hash FROM block";
+const BLOCK: &str = "SELECT number, first_entry, entries, at, secret, root, hash, marks FROM block";
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn unreadable(error: rusqlite::Error) -> Untrusted {
@@ -115,23 +118,37 @@ fn check(db: &Connection, stored: &Block) -> Result<(), Untrusted> {
         return Err(Untrusted::Hash(number));
     }
     let mut leaves = leaves(db, stored).map_err(unreadable)?;
-    leaves.sort_unstable();
+    leaves.sort_unstable_by_key(|leaf| leaf.entry);
     let mut tree = Tree::new();
-    for (expected, (entry, leaf)) in (stored.first..).zip(leaves) {
-        if entry != expected {
+    for (expected, leaf) in (stored.first..).zip(&leaves) {
+        if leaf.entry < expected {
+            return Err(Untrusted::Twice { block: number, entry: leaf.entry });
+        }
+        if leaf.entry > expected {
             return Err(Untrusted::Missing { block: number, entry: expected });
         }
-        tree.push(leaf);
+        tree.push(leaf.hash);
     }
     if tree.len() != header.entries {
         let entry = stored.first.saturating_add(i64::try_from(tree.len()).unwrap_or(i64::MAX));
         return Err(Untrusted::Missing { block: number, entry });
     }
-    if tree.root() == stored.root {
-        Ok(())
-    } else {
-        Err(Untrusted::Entries { block: number, first: stored.first, last: stored.last() })
+    let sound = tree.root() == stored.root;
+    let marked = leaves.iter().map(|leaf| mark(&leaf.hash));
+    let odd = leaves.iter().zip(marked.zip(stored.marks.chunks(2))).find(|(_, (mark, kept))| mark != kept);
+    match (sound, odd) {
+        (true, None) if stored.marks.len() == 2 * leaves.len() => Ok(()),
+        (true, _) => Err(Untrusted::Marks(number)),
+        (false, Some((leaf, _))) => Err(Untrusted::Entry { block: number, entry: leaf.entry, kind: leaf.kind }),
+        (false, None) => Err(Untrusted::Entries { block: number, first: stored.first, last: stored.last() }),
     }
+}
+
+/// One entry of a block, as it stands there now.
+struct Leaf {
+    entry: i64,
+    kind: Kind,
+    hash: [u8; 32],
 }
 
 /// The ledger's UUID and the epoch that held when the block was written.
@@ -145,8 +162,8 @@ fn epoch_of(db: &Connection, block: &Block) -> Result<([u8; 16], u64), Untrusted
         .ok_or(Untrusted::Missing { block: block.name(), entry: 1 })
 }
 
-/// The entries of a block: number and leaf, kind by kind.
-fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<(i64, [u8; 32])>> {
+/// The entries of a block, kind by kind.
+fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<Leaf>> {
     let mut leaves = Vec::new();
     let mut content = Vec::new();
     for kind in Kind::ALL {
@@ -160,7 +177,7 @@ fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<(i64, [u8; 32]
             let Some(entry) = EntryId::new(id) else { continue };
             content.clear();
             write_content(&mut content, *kind, &values);
-            leaves.push((id, leaf(&salt(&block.secret, entry), &content)));
+            leaves.push(Leaf { entry: id, kind: *kind, hash: leaf(&salt(&block.secret, entry), &content) });
         }
     }
     Ok(leaves)

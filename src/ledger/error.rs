@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use devicedrop_core::ids::{AttemptId, CallId, RegistrationId, SubmissionEntry};
+use devicedrop_core::record::Kind;
 use devicedrop_core::state::IllegalTransition;
 
 pub use super::transaction::Broken;
@@ -234,7 +235,28 @@ pub enum Untrusted {
     /// Entries behind the last block.
     #[error("the ledger holds entries behind its last block, from {0}")]
     Surplus(i64),
-    /// Some entry of the block was changed.
+    /// An entry was changed.
+    #[error("entry {entry} of the ledger (its kind: {kind}; its block: {block}) isn't as it was written", kind = .kind.word())]
+    Entry {
+        /// The block.
+        block: u64,
+        /// The entry's number.
+        entry: i64,
+        /// What it is about.
+        kind: Kind,
+    },
+    /// Two entries have one number.
+    #[error("the ledger holds two entries with the number {entry} (block {block})")]
+    Twice {
+        /// The block.
+        block: u64,
+        /// The number.
+        entry: i64,
+    },
+    /// What is kept beside a block to tell a changed entry by was changed; the entries weren't.
+    #[error("the marks beside block {0} of the ledger were changed; its entries are as they were written")]
+    Marks(u64),
+    /// Some entry of the block was changed, and the marks that would tell which one, too.
     #[error("an entry of block {block} (entries {first} to {last}) isn't as it was written")]
     Entries {
         /// The block.

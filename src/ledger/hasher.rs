@@ -63,7 +63,22 @@ enum Work {
     /// The command was refused: its entries never were.
     Discard,
     /// The block is complete.
-    Root(SyncSender<[u8; 32]>),
+    Seal(SyncSender<Seal>),
+}
+
+/// What a block's leaves come to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Seal {
+    /// The root of the tree over them.
+    pub(super) root: [u8; 32],
+    /// [`mark`] of each.
+    pub(super) marks: Vec<u8>,
+}
+
+/// What tells one leaf from another, if not for certain.
+pub(super) fn mark(leaf: &[u8; 32]) -> [u8; 2] {
+    let [first, second, ..] = *leaf;
+    [first, second]
 }
 
 /// The thread's other end.
@@ -98,11 +113,11 @@ impl Hasher {
         self.tell(Work::Discard)
     }
 
-    /// The root over all leaves that were kept since the block's beginning.
-    pub(super) fn root(&self) -> Result<[u8; 32], Gone> {
-        let (answer, root) = sync_channel(1);
-        self.tell(Work::Root(answer))?;
-        root.recv().map_err(|_| Gone)
+    /// What all leaves that were kept since the block's beginning come to.
+    pub(super) fn seal(&self) -> Result<Seal, Gone> {
+        let (answer, seal) = sync_channel(1);
+        self.tell(Work::Seal(answer))?;
+        seal.recv().map_err(|_| Gone)
     }
 
     fn tell(&self, work: Work) -> Result<(), Gone> {
@@ -113,19 +128,25 @@ impl Hasher {
 fn work(queue: &Receiver<Work>) {
     let mut secret = [0; 32];
     let mut tree = Tree::new();
+    let mut marks = Vec::new();
     let mut open = Vec::new();
     for work in queue {
         match work {
             Work::Begin(new) => {
                 secret = new;
                 tree = Tree::new();
+                marks.clear();
                 open.clear();
             }
             Work::Leaves(chunk) => open.extend(chunk.leaves(&secret)),
-            Work::Keep => tree.extend(open.drain(..)),
+            Work::Keep => {
+                marks.extend(open.iter().flat_map(mark));
+                tree.extend(open.drain(..));
+            }
             Work::Discard => open.clear(),
-            Work::Root(answer) => {
-                if answer.send(tree.root()).is_err() {
+            Work::Seal(answer) => {
+                let seal = Seal { root: tree.root(), marks: std::mem::take(&mut marks) };
+                if answer.send(seal).is_err() {
                     // Whoever asked has given up; the next block begins anew anyway.
                     tree = Tree::new();
                 }

@@ -227,6 +227,7 @@ impl<'a> Group<'a> {
             .prepare_cached("SELECT ledger_uuid, number FROM epoch ORDER BY id DESC LIMIT 1")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let number = chain.blocks + 1;
+        let seal = self.thread.record.seal().map_err(|_| Broken::Hasher)?;
         let header = BlockHeader {
             ledger,
             epoch: u64::try_from(epoch).unwrap_or(0),
@@ -234,13 +235,14 @@ impl<'a> Group<'a> {
             first,
             entries: u64::try_from(entries).unwrap_or(0),
             at: self.at.unwrap_or(Timestamp::from_unix_ms(0)),
-            root: self.thread.record.root().map_err(|_| Broken::Hasher)?,
+            root: seal.root,
             commitment: commitment(&self.secret),
             previous: chain.last,
         };
         let hash = header.hash();
         db.prepare_cached(
-            "INSERT INTO block(number, first_entry, entries, at, secret, root, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO block(number, first_entry, entries, at, secret, root, hash, marks)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             super::entries::whole(number),
@@ -249,7 +251,8 @@ impl<'a> Group<'a> {
             header.at.unix_ms(),
             self.secret,
             header.root,
-            hash
+            hash,
+            seal.marks
         ])?;
         Ok(Chain { blocks: number, last: hash })
     }

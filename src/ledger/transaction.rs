@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::command::OwedKind;
 use super::error::Refusal;
-use super::hasher::{Chunk, Gone, Hasher};
+use super::hasher::{Chunk, Gone, Hasher, Seal};
 use super::words::{Dictionary, Words};
 
 /// Why the writer can't go on.
@@ -113,8 +113,8 @@ impl Record {
         self.hasher.discard()
     }
 
-    pub(super) fn root(&self) -> Result<[u8; 32], Gone> {
-        self.hasher.root()
+    pub(super) fn seal(&self) -> Result<Seal, Gone> {
+        self.hasher.seal()
     }
 }
 

@@ -30,7 +30,10 @@ CREATE TABLE block(
   at INTEGER NOT NULL,
   secret BLOB NOT NULL CHECK (length(secret) = 32),
   root BLOB NOT NULL CHECK (length(root) = 32),
-  hash BLOB NOT NULL CHECK (length(hash) = 32)
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  -- The first two bytes of each leaf. They prove nothing; when the root shows that an entry was changed, they tell
+  -- which, where all that is certain is in which block.
+  marks BLOB NOT NULL CHECK (length(marks) = 2 * entries)
 ) STRICT;
 CREATE TRIGGER block_follows BEFORE INSERT ON block
 WHEN NEW.number <> coalesce((SELECT max(number) FROM block), 0) + 1

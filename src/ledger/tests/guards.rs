@@ -213,7 +213,18 @@ fn every_changed_column_shows() {
                  UPDATE {0} SET {column} = {new} WHERE id = (SELECT max(id) FROM {0})",
                 kind.word()
             );
-            assert!(found_after(&change).is_err(), "{change}");
+            let found = found_after(&change).expect_err(&change);
+            let last: i64 =
+                show(&tool, &format!("SELECT max(id) FROM {}", kind.word())).trim().parse().expect("a number");
+            match (kind, column.as_str()) {
+                (_, "id") => assert!(matches!(found, Untrusted::Missing { entry, .. } if entry == last), "{change}"),
+                // Both are part of each block's header.
+                (Kind::Epoch, "number" | "ledger_uuid") => assert_eq!(found, Untrusted::Hash(1), "{change}"),
+                _ => assert!(
+                    matches!(found, Untrusted::Entry { entry, kind: told, .. } if entry == last && told == *kind),
+                    "{change}: {found}"
+                ),
+            }
         }
     }
 }
@@ -223,7 +234,7 @@ fn what_is_removed_swapped_added_or_cut_shows() {
     let missing = found_after("DELETE FROM attempt WHERE id = (SELECT max(id) FROM attempt)");
     assert!(matches!(missing, Err(Untrusted::Missing { .. })), "{missing:?}");
     let word = found_after("UPDATE manufacturer SET text = 'Fabrikam'");
-    assert!(matches!(word, Err(Untrusted::Entries { .. })), "{word:?}");
+    assert!(matches!(word, Err(Untrusted::Entry { kind: Kind::Registration, .. })), "{word:?}");
     let block = found_after("UPDATE block SET at = at + 1 WHERE number = 2");
     assert_eq!(block, Err(Untrusted::Hash(2)));
     let secret = found_after("UPDATE block SET secret = zeroblob(32) WHERE number = 3");
@@ -233,7 +244,15 @@ fn what_is_removed_swapped_added_or_cut_shows() {
     let shifted = found_after(
         "UPDATE registration SET order_id = substr(serial_number, 2), serial_number = substr(serial_number, 1, 1) WHERE line = 2",
     );
-    assert!(matches!(shifted, Err(Untrusted::Entries { .. })), "{shifted:?}");
+    assert!(matches!(shifted, Err(Untrusted::Entry { kind: Kind::Registration, .. })), "{shifted:?}");
+    let marks = found_after("UPDATE block SET marks = zeroblob(2 * entries) WHERE number = 2");
+    assert_eq!(marks, Err(Untrusted::Marks(2)));
+    let both = found_after("UPDATE attempt SET number = number + 1; UPDATE block SET marks = zeroblob(2 * entries)");
+    assert!(matches!(both, Err(Untrusted::Marks(_) | Untrusted::Entry { .. })), "{both:?}");
+    let twice = found_after(
+        "INSERT INTO action SELECT (SELECT max(id) FROM attempt), at, actor, action, subject, reason FROM action",
+    );
+    assert!(matches!(twice, Err(Untrusted::Twice { .. })), "{twice:?}");
 }
 
 #[test]
