@@ -3,6 +3,7 @@
 //! Everything here is a function of its arguments: no files, no sockets, no clock, no threads, no randomness.
 //! Whoever touches the world (the `devicedrop` package) asks here what to do, and does it.
 
+pub mod checkpoint;
 pub mod device;
 pub mod dialect;
 pub mod excerpt;
@@ -24,6 +25,7 @@ pub mod settle;
 pub mod share;
 pub mod sheet;
 pub mod shown;
+pub mod signed_note;
 pub mod state;
 pub mod survey;
 pub mod time;
