@@ -74,9 +74,9 @@ pub(super) fn tail(db: &Connection) -> Result<Option<Chain>, Untrusted> {
     let last: i64 =
         db.query_row("SELECT coalesce(max(number), 0) FROM block", [], |row| row.get(0)).map_err(unreadable)?;
     let Some(head) = block(db, last)? else {
-        return surplus(db, 1).map(|()| None);
+        return nothing_behind(db).map(|()| None);
     };
-    surplus(db, head.last().saturating_add(1))?;
+    nothing_behind(db)?;
     let mut number = last;
     while let Some(block) = block(db, number)? {
         check(db, &block)?;
@@ -89,9 +89,30 @@ pub(super) fn tail(db: &Connection) -> Result<Option<Chain>, Untrusted> {
 }
 
 /// Recomputes one block from its entries and its place in the chain.
-pub(super) fn block_numbered(db: &Connection, number: u64) -> Result<(), Untrusted> {
+pub(super) fn block_numbered(db: &Connection, number: u64) -> Result<Checked, Untrusted> {
     let stored = block(db, i64::try_from(number).unwrap_or(i64::MAX))?.ok_or(Untrusted::Chain(number))?;
-    check(db, &stored)
+    check(db, &stored)?;
+    Ok(Checked { entries: u64::try_from(stored.entries).unwrap_or(0), hash: stored.hash })
+}
+
+/// No entry stands behind the last block.
+pub(super) fn nothing_behind(db: &Connection) -> Result<(), Untrusted> {
+    // One statement: what the writer adds meanwhile is seen whole or not at all.
+    let last = Kind::ALL.iter().map(|kind| format!("SELECT max(id) AS id FROM {}", kind.word())).collect::<Vec<_>>();
+    let sql = format!(
+        "SELECT (SELECT coalesce(max(first_entry + entries), 1) FROM block), (SELECT coalesce(max(id), 0) FROM ({}))",
+        last.join(" UNION ALL ")
+    );
+    let (end, last): (i64, i64) = db.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(unreadable)?;
+    if last >= end { Err(Untrusted::Surplus(end)) } else { Ok(()) }
+}
+
+/// A block that is as it was written.
+pub(super) struct Checked {
+    /// How many entries it has.
+    pub(super) entries: u64,
+    /// Its hash.
+    pub(super) hash: [u8; 32],
 }
 
 fn check(db: &Connection, stored: &Block) -> Result<(), Untrusted> {
@@ -196,15 +217,26 @@ fn value(stored: ValueRef<'_>) -> rusqlite::Result<Value<'_>> {
     })
 }
 
-/// No entry may stand behind the last block.
-fn surplus(db: &Connection, from: i64) -> Result<(), Untrusted> {
-    for kind in Kind::ALL {
-        let last: Option<i64> = db
-            .query_row(&format!("SELECT max(id) FROM {}", kind.word()), [], |row| row.get(0))
-            .map_err(unreadable)?;
-        if last.is_some_and(|last| last >= from) {
-            return Err(Untrusted::Surplus(from));
-        }
-    }
-    Ok(())
+/// A block's header and marks as they had to be for what stands in the tables, behind a block with this hash: what
+/// somebody writes who knows how, and may write to the file.
+#[cfg(test)]
+pub(super) fn forged(db: &Connection, number: i64, previous: [u8; 32]) -> Option<(BlockHeader, Vec<u8>)> {
+    let stored = block(db, number).ok()??;
+    let mut leaves = leaves(db, &stored).ok()?;
+    leaves.sort_unstable_by_key(|leaf| leaf.entry);
+    let mut tree = Tree::new();
+    tree.extend(leaves.iter().map(|leaf| leaf.hash));
+    let (ledger, epoch) = epoch_of(db, &stored).ok()?;
+    let header = BlockHeader {
+        ledger,
+        epoch,
+        number: stored.name(),
+        first: EntryId::new(stored.first)?,
+        entries: tree.len(),
+        at: Timestamp::from_unix_ms(stored.at),
+        root: tree.root(),
+        commitment: commitment(&stored.secret),
+        previous,
+    };
+    Some((header, leaves.iter().flat_map(|leaf| mark(&leaf.hash)).collect()))
 }

@@ -24,6 +24,7 @@ mod schema;
 mod tests;
 mod thread;
 mod transaction;
+pub mod verify;
 pub mod views;
 mod words;
 pub mod writer;

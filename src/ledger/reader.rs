@@ -37,18 +37,18 @@ impl Reader {
 
     /// Recomputes one block from its entries, and its place in the chain, and compares.
     pub fn check_block(&self, number: u64) -> Result<(), Untrusted> {
-        check::block_numbered(&self.db, number)
+        check::block_numbered(&self.db, number).map(|_| ())
     }
 }
 
 /// A number that counts something.
-fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
 /// A time.
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_unix_ms)
 }
 
@@ -124,7 +124,7 @@ fn submission(row: &Row<'_>) -> rusqlite::Result<Submission> {
 }
 
 /// All rows of an answer.
-fn all<T>(
+pub(super) fn all<T>(
     db: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
@@ -134,7 +134,7 @@ fn all<T>(
 }
 
 /// The first row of an answer, if it has one.
-fn one<T>(
+pub(super) fn one<T>(
     db: &Connection,
     sql: &str,
     params: impl rusqlite::Params,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use devicedrop_core::state::{Cause, ErrorCode, Outcome, State};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::error::{OpenError, Untrusted};
@@ -34,6 +35,14 @@ pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), OpenError>
         copy(db, path, found)?;
     }
     step(db, found).map_err(sqlite)
+}
+
+/// The schema alone, in memory: what a ledger that nobody changed looks like.
+pub(super) fn made_anew() -> rusqlite::Result<Connection> {
+    let mut db = Connection::open_in_memory()?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    step(&mut db, 0)?;
+    Ok(db)
 }
 
 fn step(db: &mut Connection, found: i64) -> rusqlite::Result<()> {

@@ -232,6 +232,9 @@ impl Run {
         assert_eq!(reader.counts(None).expect("counts").under_way, counted(&open));
         let blocks = reader.head().expect("asked").expect("a head").blocks;
         (1..=blocks).for_each(|block| reader.check_block(block).expect("as it was written"));
+        let mut verifier = super::super::verify::Verifier::open(&self.trial.path()).expect("it opens");
+        let told = verifier.verify(&[], &mut |_| true).expect("read").expect("nobody stopped it");
+        assert_eq!(told.found, [], "nobody touched it");
     }
 }
 

@@ -88,7 +88,7 @@ fn a_changed_end_isnt_opened() {
         .expect("changed");
     let refused = Ledger::open(&trial.path(), true, at(0), "tester").map(|_| ()).expect_err("refused");
     assert!(refused.is_untrusted(), "{refused}");
-    insta::assert_snapshot!(refused, @"an entry of block 2 (entries 2 to 2) isn't as it was written");
+    insta::assert_snapshot!(refused, @"entry 2 of the ledger (its kind: action; its block: 2) isn't as it was written");
 }
 
 #[test]

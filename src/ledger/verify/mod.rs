@@ -1,0 +1,235 @@
+//! The whole ledger recomputed: every block from its entries, the present state from the record, the schema from the
+//! program.
+//!
+//! A [`Verifier`] reads over a connection of its own, in bounded pieces, while the daemon goes on: what is on record
+//! at its beginning is checked, and what is added meanwhile isn't. Memory doesn't grow with the ledger.
+//!
+//! Not here: archived files (whoever has the archive compares them with [`Verifier::originals`]), signatures, and
+//! words for people beyond a finding's own sentence.
+
+mod finding;
+mod present;
+mod schema;
+mod submissions;
+
+use std::path::Path;
+
+use devicedrop_core::checkpoint::{Checkpoint, block_leaf};
+use devicedrop_core::device::Sha256;
+use devicedrop_core::ids::SubmissionId;
+use devicedrop_core::record::Tree;
+use rusqlite::Connection;
+
+use super::check;
+use super::error::{OpenError, ReadError};
+use super::open;
+use super::reader::Reader;
+use super::rows::Head;
+
+pub use finding::Finding;
+
+/// Findings told in full; more are counted.
+const TOLD: usize = 100;
+
+/// Registrations, or submissions, read in one go: a short transaction, so that the daemon's WAL can be taken back.
+const PIECE: i64 = 20_000;
+
+/// What part of the work is under way, and how far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Which part.
+    pub part: Part,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much of it there is.
+    pub of: u64,
+}
+
+/// The parts of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Blocks recomputed from their entries; counted in entries.
+    Entries,
+    /// Present states; counted in registrations.
+    States,
+    /// Submissions' counts and places; counted in submissions.
+    Submissions,
+}
+
+/// An unbroken life of the ledger, as its first entry tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it began.
+    pub at: devicedrop_core::time::Timestamp,
+    /// The entry that opened it.
+    pub entry: i64,
+    /// Who opened it.
+    pub actor: String,
+    /// Why, where it isn't the first.
+    pub reason: Option<String>,
+}
+
+/// What verification came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// The end of the record as it was checked; none in a ledger without a block.
+    pub head: Option<Head>,
+    /// The root of the tree over all blocks.
+    pub root: [u8; 32],
+    /// Its lives.
+    pub epochs: Vec<Epoch>,
+    /// How many registrations were compared.
+    pub registrations: u64,
+    /// What isn't as it was, first the first; at most a hundred.
+    pub found: Vec<Finding>,
+    /// How much more was found than `found` holds.
+    pub more: u64,
+}
+
+impl Verification {
+    /// Whether nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.found.is_empty()
+    }
+}
+
+/// An original that the record names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// Of which submission.
+    pub submission: SubmissionId,
+    /// Its bytes' hash.
+    pub sha256: Sha256,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// Recomputes a ledger.
+#[derive(Debug)]
+pub struct Verifier {
+    db: Connection,
+    reader: Reader,
+    found: Vec<Finding>,
+    more: u64,
+}
+
+/// Stops early, when it answers false.
+pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> bool;
+
+impl Verifier {
+    /// Opens the ledger at `path` for reading alone.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        open::check_place(path)?;
+        Ok(Self { db: open::reader(path)?, reader: Reader::open(path)?, found: Vec::new(), more: 0 })
+    }
+
+    /// Recomputes all of it and compares it with itself and with `checkpoints`, each of which the caller believes.
+    /// None when `watch` stopped it.
+    pub fn verify(
+        &mut self,
+        checkpoints: &[Checkpoint],
+        watch: Watch<'_>,
+    ) -> Result<Option<Verification>, ReadError> {
+        self.found.clear();
+        self.more = 0;
+        schema::check(self)?;
+        let head = self.reader.head()?;
+        let sound = self.found.len();
+        let Some(root) = self.chain(head.as_ref(), checkpoints, watch) else { return Ok(None) };
+        let mut registrations = 0;
+        // Over a record that isn't what it was, every state that hangs on it would be told again.
+        if self.found.len() == sound {
+            let Some(compared) = present::check(self, watch)? else { return Ok(None) };
+            registrations = compared;
+            if !submissions::check(self, watch)? {
+                return Ok(None);
+            }
+        }
+        let epochs = self.epochs()?;
+        let (found, more) = (std::mem::take(&mut self.found), self.more);
+        Ok(Some(Verification { head, root, epochs, registrations, found, more }))
+    }
+
+    /// The originals that the record names, in its order, from behind `after` on; at most a thousand.
+    pub fn originals(&self, after: Option<i64>) -> Result<Vec<(i64, Original)>, ReadError> {
+        super::reader::all(
+            &self.db,
+            "SELECT id, uuid, sha256, bytes FROM submission WHERE id > ? AND sha256 IS NOT NULL ORDER BY id LIMIT 1000",
+            [after.unwrap_or(0)],
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    Original {
+                        submission: SubmissionId::from_bytes(row.get(1)?),
+                        sha256: Sha256::from_bytes(row.get(2)?),
+                        bytes: super::reader::count(row, 3)?,
+                    },
+                ))
+            },
+        )
+    }
+
+    fn tell(&mut self, finding: Finding) {
+        if self.found.len() < TOLD {
+            self.found.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Recomputes the chain up to `head`, and the root at each checkpoint's size. Ends at the first block that isn't
+    /// what it was: what comes behind can't be told from it.
+    fn chain(&mut self, head: Option<&Head>, checkpoints: &[Checkpoint], watch: Watch<'_>) -> Option<[u8; 32]> {
+        let (blocks, entries) = head.map_or((0, 0), |head| (head.blocks, head.entries));
+        let mut tree = Tree::new();
+        self.compare(head, &tree, checkpoints);
+        let mut done = 0;
+        for number in 1..=blocks {
+            let block = match check::block_numbered(&self.db, number) {
+                Ok(block) => block,
+                Err(wrong) => {
+                    self.tell(Finding::Record(wrong));
+                    return Some(tree.root());
+                }
+            };
+            done += block.entries;
+            tree.push(block_leaf(&block.hash));
+            self.compare(head, &tree, checkpoints);
+            if !watch(Progress { part: Part::Entries, done, of: entries }) {
+                return None;
+            }
+        }
+        if let Err(wrong) = check::nothing_behind(&self.db) {
+            self.tell(Finding::Record(wrong));
+        }
+        for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.blocks > blocks) {
+            self.tell(Finding::Shorter { checkpoint: *checkpoint, blocks });
+        }
+        Some(tree.root())
+    }
+
+    /// Compares the tree with the checkpoints of its size.
+    fn compare(&mut self, head: Option<&Head>, tree: &Tree, checkpoints: &[Checkpoint]) {
+        for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.blocks == tree.len()) {
+            if head.is_some_and(|head| head.ledger != checkpoint.ledger) {
+                self.tell(Finding::OtherLedger(*checkpoint));
+            } else if tree.root() != checkpoint.root {
+                self.tell(Finding::Rewritten(*checkpoint));
+            }
+        }
+    }
+
+    fn epochs(&self) -> Result<Vec<Epoch>, ReadError> {
+        super::reader::all(&self.db, "SELECT number, at, id, actor, reason FROM epoch ORDER BY id", [], |row| {
+            Ok(Epoch {
+                number: super::reader::count(row, 0)?,
+                at: super::reader::time(row, 1)?,
+                entry: row.get(2)?,
+                actor: row.get(3)?,
+                reason: row.get(4)?,
+            })
+        })
+    }
+}
