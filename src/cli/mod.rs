@@ -6,6 +6,7 @@
 pub mod acting;
 pub mod args;
 pub mod ask;
+pub mod audit;
 pub mod check;
 pub mod context;
 pub mod customer;
@@ -102,6 +103,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
     match &cli.command {
         Command::Run(args) => Ok(services.run(&context, args.once)?),
         Command::Status(args) => status_command(&context, services, args, output),
+        Command::Ledger(command) => audit::run(command, &context, services, output),
         Command::Customer(CustomerCommand::Add(args)) => {
             customer::add(&context, args, output)?;
             reload_if_running(&context, services, output);

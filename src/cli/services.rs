@@ -1,6 +1,9 @@
 //! What commands need from the rest of the program. `main` brings it; the commands know no more than this.
 
+use std::path::Path;
+
 use crate::actor::Actor;
+use crate::cli::audit::{Verified, VerifyAsk};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -19,6 +22,16 @@ pub trait Services {
 
     /// Opens the ledger for reading. Never makes one.
     fn lookups(&self, config: &Config) -> Result<Box<dyn Lookups>, Failure>;
+
+    /// Recomputes the ledger and compares it with the archive and with what `ask` brings along; `say` is told how far
+    /// it is.
+    fn verify(&self, config: &Config, ask: &VerifyAsk, say: &mut dyn FnMut(&str)) -> Result<Verified, Failure>;
+
+    /// The head of the record as text, to be kept elsewhere; signed if a key is configured.
+    fn checkpoint(&self, config: &Config) -> Result<String, Failure>;
+
+    /// Makes a signing key of this name in a new file. Returns its public half.
+    fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure>;
 
     /// Answers a request while no daemon runs, from the ledger and for `actor`. Called as the ledger's owner when
     /// the request [changes](Request::changes) something; takes the ledger's lock then.

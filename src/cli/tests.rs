@@ -5,6 +5,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
+use super::audit::{Verified, VerifyAsk};
 use super::lookups::{Look, Lookups, Page};
 use super::testing::Printed;
 use super::*;
@@ -32,6 +33,31 @@ impl Services for Scripted {
 
     fn lookups(&self, _: &Config) -> Result<Box<dyn Lookups>, Failure> {
         Ok(Box::new(Nothing))
+    }
+
+    fn verify(&self, _: &Config, ask: &VerifyAsk, say: &mut dyn FnMut(&str)) -> Result<Verified, Failure> {
+        say("verifying: entries 50 % of 2");
+        Ok(Verified {
+            sound: ask.checkpoints.is_empty(),
+            entries: 20_000,
+            blocks: 17,
+            registrations: 6_000,
+            originals: 12,
+            originals_removed: 1,
+            checkpoints: u64::try_from(ask.checkpoints.len()).unwrap_or(0),
+            epochs: vec!["epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann".to_owned()],
+            found: ask.checkpoints.iter().map(|_| "entry 5 isn't as it was written".to_owned()).collect(),
+            more: 0,
+            entries_per_second: 100_000,
+        })
+    }
+
+    fn checkpoint(&self, _: &Config) -> Result<String, Failure> {
+        Ok("devicedrop.ledger/…\n".to_owned())
+    }
+
+    fn keygen(&self, _: &Path, name: &str) -> Result<String, Failure> {
+        Ok(format!("{name}+00000000+AQ=="))
     }
 
     fn answer(&self, _: &Config, _: &Actor, request: &Request) -> Result<Answer, Failure> {
@@ -169,5 +195,40 @@ fn a_bad_configuration_is_told_line_by_line() {
     assert_snapshot!(failed.err.replace(&config, "bad.toml"), @r"
     error: the configuration bad.toml can't be used
       line 1: `lokale` is not a key; the nearest that is: `locale`
+    ");
+}
+
+#[test]
+fn verification_says_what_it_compared_and_what_it_cannot_tell() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = ran(folder.path(), &["ledger", "verify"], None);
+    assert_eq!(ran.exit, Exit::Done);
+    assert_snapshot!(ran.out, @r"
+    record       entries 20000, blocks 17; 100000 entries a second
+                 epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann
+    states       registrations 6000, compared with the record
+    originals    read and compared 12; removed, as the record says, 1
+    checkpoints  compared with the record 0
+
+    Nothing was found that isn't as it was.
+    Without a checkpoint that was kept elsewhere, a record whose end was cut off, or that was written anew as
+    a whole, can't be told from an honest one: `devicedrop ledger checkpoint` makes them.
+    ");
+}
+
+#[test]
+fn verification_names_the_first_that_is_not_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = ran(folder.path(), &["ledger", "verify", "--checkpoint", "kept"], None);
+    assert_eq!(ran.exit, Exit::No);
+    assert_snapshot!(ran.out, @r"
+    record       entries 20000, blocks 17; 100000 entries a second
+                 epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann
+    states       registrations 6000, compared with the record
+    originals    read and compared 12; removed, as the record says, 1
+    checkpoints  compared with the record 1
+
+    Not as it was, first: entry 5 isn't as it was written
+    Keep a copy of the ledger as it is, with its -wal file, before anything else is done.
     ");
 }

@@ -4,7 +4,7 @@
 //! Here: the contract's views, a page at a time. What is found by a text is in `find`, the embedded registrar's
 //! inventory in `inventory`, failures as people are told them in `failure`. How rows are shown is the command line's.
 
-mod failure;
+pub(super) mod failure;
 mod find;
 mod inventory;
 #[cfg(test)]

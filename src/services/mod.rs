@@ -2,9 +2,11 @@
 //!
 //! The command line knows only the trait; here it meets the parts behind it.
 
+mod audit;
 pub mod demo;
 pub mod lookups;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use devicedrop_core::shown::shown;
@@ -12,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
+use crate::cli::audit::{Verified, VerifyAsk};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -73,6 +76,18 @@ impl Services for Program {
 
     fn lookups(&self, config: &Config) -> Result<Box<dyn Lookups>, Failure> {
         Ok(Box::new(LedgerLookups::open(config)?))
+    }
+
+    fn verify(&self, config: &Config, ask: &VerifyAsk, say: &mut dyn FnMut(&str)) -> Result<Verified, Failure> {
+        audit::verify(config, ask, say)
+    }
+
+    fn checkpoint(&self, config: &Config) -> Result<String, Failure> {
+        audit::head(config)
+    }
+
+    fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure> {
+        audit::keygen(file, name)
     }
 
     fn answer(&self, config: &Config, actor: &Actor, request: &Request) -> Result<Answer, Failure> {

@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod arrivals;
+mod audit;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]

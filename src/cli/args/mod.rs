@@ -1,5 +1,6 @@
 //! What can stand on the command line, and the help that tells it.
 
+mod ledger;
 mod look;
 mod registry;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionId};
 use devicedrop_core::state::ErrorCode;
 
+pub use ledger::{CheckpointArgs, KeygenArgs, LedgerCommand, VerifyArgs};
 pub use look::{AttemptsArgs, DevicesArgs, FindArgs, HistoryArgs, LookArgs, SubmissionsArgs};
 pub use registry::{CheckInArgs, DeviceArgs, ImportArgs, ListArgs, RegistryCommand, ReleaseArgs};
 
@@ -147,6 +149,10 @@ Example:
     /// The embedded registrar: inventory, claims, check-ins
     #[command(subcommand, arg_required_else_help = true)]
     Registry(RegistryCommand),
+
+    /// For auditors: verification, checkpoints, keys
+    #[command(subcommand, arg_required_else_help = true)]
+    Ledger(LedgerCommand),
 
     /// Prints completions for a shell
     #[command(after_help = "\

@@ -157,6 +157,17 @@ impl Reader {
         Ok(counts.unwrap_or_default())
     }
 
+    /// Passes the hashes of all blocks, from the first to the returned head's; none before the first block.
+    pub fn block_hashes(&self, each: &mut dyn FnMut([u8; 32])) -> Result<Option<Head>, ReadError> {
+        let Some(head) = self.head()? else { return Ok(None) };
+        let mut hashes = self.db.prepare_cached("SELECT hash FROM block WHERE number <= ? ORDER BY number")?;
+        let mut rows = hashes.query([i64::try_from(head.blocks).unwrap_or(i64::MAX)])?;
+        while let Some(row) = rows.next()? {
+            each(row.get(0)?);
+        }
+        Ok(Some(head))
+    }
+
     /// The end of the record; none before the first block.
     pub fn head(&self) -> Result<Option<Head>, ReadError> {
         one(

@@ -102,8 +102,8 @@ pub struct Original {
     pub submission: SubmissionId,
     /// Its bytes' hash.
     pub sha256: Sha256,
-    /// How many bytes it has.
-    pub bytes: u64,
+    /// Whether the record says that its copy was given up.
+    pub removed: bool,
 }
 
 /// Recomputes a ledger.
@@ -156,7 +156,10 @@ impl Verifier {
     pub fn originals(&self, after: Option<i64>) -> Result<Vec<(i64, Original)>, ReadError> {
         super::reader::all(
             &self.db,
-            "SELECT id, uuid, sha256, bytes FROM submission WHERE id > ? AND sha256 IS NOT NULL ORDER BY id LIMIT 1000",
+            "SELECT s.id, s.uuid, s.sha256, r.subject IS NOT NULL FROM submission s
+             LEFT JOIN (SELECT DISTINCT subject FROM action WHERE action = 'remove_original') r
+               ON r.subject = lower(hex(s.sha256))
+             WHERE s.id > ? AND s.sha256 IS NOT NULL ORDER BY s.id LIMIT 1000",
             [after.unwrap_or(0)],
             |row| {
                 Ok((
@@ -164,7 +167,7 @@ impl Verifier {
                     Original {
                         submission: SubmissionId::from_bytes(row.get(1)?),
                         sha256: Sha256::from_bytes(row.get(2)?),
-                        bytes: super::reader::count(row, 3)?,
+                        removed: row.get(3)?,
                     },
                 ))
             },

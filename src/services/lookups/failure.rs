@@ -10,7 +10,7 @@ use crate::ledger::{OpenError, ReadError};
 use crate::registrar::embedded::RegistryError;
 
 /// An error that can be told as a failure.
-pub(super) trait Told {
+pub(in crate::services) trait Told {
     /// As a failure.
     fn told(self) -> Failure;
 }

@@ -1,0 +1,129 @@
+//! `ledger`: what verification comes to, and checkpoints, as people and programs read them.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli::args::{LedgerCommand, VerifyArgs};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{Output, Paint};
+use crate::cli::services::Services;
+
+/// What is to be verified against what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyAsk {
+    /// Files with checkpoints.
+    pub checkpoints: Vec<PathBuf>,
+    /// Keys, or files that hold them, one of which must have signed each checkpoint.
+    pub keys: Vec<String>,
+}
+
+/// What verification came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verified {
+    /// Whether nothing was found.
+    pub sound: bool,
+    /// How many entries the record has.
+    pub entries: u64,
+    /// In how many blocks.
+    pub blocks: u64,
+    /// How many registrations' states were compared with the record.
+    pub registrations: u64,
+    /// How many archived originals were read and compared.
+    pub originals: u64,
+    /// How many more were removed, as the record says.
+    pub originals_removed: u64,
+    /// How many checkpoints the record was compared with.
+    pub checkpoints: u64,
+    /// The ledger's lives, each as a sentence.
+    pub epochs: Vec<String>,
+    /// What isn't as it was, first the first.
+    pub found: Vec<String>,
+    /// How much more was found.
+    pub more: u64,
+    /// Entries recomputed in a second.
+    pub entries_per_second: u64,
+}
+
+/// Does one of the auditor's commands.
+pub fn run(
+    command: &LedgerCommand,
+    context: &Context,
+    services: &dyn Services,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    match command {
+        LedgerCommand::Verify(args) => verify(args, context, services, output),
+        LedgerCommand::Checkpoint(args) => {
+            let checkpoint = services.checkpoint(&context.config)?;
+            if args.report.json {
+                output.json(&serde_json::json!({ "checkpoint": checkpoint }))?;
+            } else {
+                output.raw(checkpoint)?;
+            }
+            Ok(Exit::Done)
+        }
+        LedgerCommand::Keygen(args) => {
+            output.line(services.keygen(&args.file, &args.name)?)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn verify(
+    args: &VerifyArgs,
+    context: &Context,
+    services: &dyn Services,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    let ask = VerifyAsk { checkpoints: args.checkpoints.clone(), keys: args.keys.clone() };
+    let told = services.verify(&context.config, &ask, &mut |text| output.progress(text));
+    output.progress_ended();
+    let told = told?;
+    if args.report.json {
+        output.json(&told)?;
+    } else {
+        print(&told, output)?;
+    }
+    Ok(Exit::answer(told.sound))
+}
+
+fn print(told: &Verified, output: &mut Output) -> Result<(), CliError> {
+    let Verified { entries, blocks, registrations, originals, originals_removed, entries_per_second, .. } = told;
+    output.line(format_args!(
+        "record       entries {entries}, blocks {blocks}; {entries_per_second} entries a second"
+    ))?;
+    for epoch in &told.epochs {
+        output.line(format_args!("             {epoch}"))?;
+    }
+    output.line(format_args!("states       registrations {registrations}, compared with the record"))?;
+    let removed = match originals_removed {
+        0 => String::new(),
+        removed => format!("; removed, as the record says, {removed}"),
+    };
+    output.line(format_args!("originals    read and compared {originals}{removed}"))?;
+    output.line(format_args!("checkpoints  compared with the record {}", told.checkpoints))?;
+    if let Some(first) = told.found.first() {
+        let first = output.painted(Paint::Bad, first);
+        output.line(format_args!("\nNot as it was, first: {first}"))?;
+        for finding in told.found.iter().skip(1) {
+            output.line(format_args!("  also: {finding}"))?;
+        }
+        if told.more > 0 {
+            output.line(format_args!("  and more: {}", told.more))?;
+        }
+        output.line("Keep a copy of the ledger as it is, with its -wal file, before anything else is done.")?;
+    } else {
+        let well = output.painted(Paint::Good, "Nothing was found that isn't as it was.");
+        output.line(format_args!("\n{well}"))?;
+    }
+    if told.checkpoints == 0 {
+        output.line(
+            "Without a checkpoint that was kept elsewhere, a record whose end was cut off, or that was written anew as\n\
+             a whole, can't be told from an honest one: `devicedrop ledger checkpoint` makes them.",
+        )?;
+    }
+    Ok(())
+}

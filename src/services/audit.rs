@@ -1,0 +1,259 @@
+//! Verification, checkpoints and keys for the commands: over connections that only read, with or without a daemon.
+//!
+//! What is recomputed and how is the ledger's; here it meets the archive, the keys and the files that people bring.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use devicedrop_core::checkpoint::{Checkpoint, block_leaf};
+use devicedrop_core::record::Tree;
+use devicedrop_core::shown::shown;
+use devicedrop_core::signed_note::{Note, Signer, Verifier as Key};
+use sha2::{Digest, Sha256};
+
+use crate::cli::audit::{Verified, VerifyAsk};
+use crate::cli::error::Failure;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::durable;
+use crate::inbox::archive::Archive;
+use crate::ledger::Reader;
+use crate::ledger::verify::{Original, Part, Progress, Verification, Verifier};
+
+use super::failure;
+use super::lookups::failure::Told;
+
+/// A checkpoint, or a key, has some hundred bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// How a line of progress comes to whoever watches.
+pub(super) type Say<'a> = &'a mut dyn FnMut(&str);
+
+/// Recomputes the ledger, and compares it with what was brought along and with the archive.
+pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<Verified, Failure> {
+    let keys = ask.keys.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
+    let checkpoints = ask.checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<Vec<_>, _>>()?;
+    let clock = SystemClock;
+    let began = clock.elapsed();
+    let mut verifier = Verifier::open(&config.ledger.path).map_err(Told::told)?;
+    let mut pace = Pace::new(&clock);
+    let verification = verifier
+        .verify(&checkpoints, &mut |progress| {
+            if let Some(line) = pace.line(progress) {
+                say(&line);
+            }
+            true
+        })
+        .map_err(Told::told)?
+        .ok_or_else(|| failure("verification was stopped", Vec::new(), None))?;
+    let took = clock.elapsed().saturating_sub(began);
+    let mut originals = Originals::default();
+    originals.compare(config, &verifier, say)?;
+    Ok(verified(&verification, originals, checkpoints.len(), took))
+}
+
+fn verified(told: &Verification, originals: Originals, checkpoints: usize, took: Duration) -> Verified {
+    let (entries, blocks) = told.head.as_ref().map_or((0, 0), |head| (head.entries, head.blocks));
+    let epochs = told.epochs.iter().map(|epoch| {
+        let reason = epoch.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", shown(reason)));
+        format!("epoch {} since {}, opened by {}{reason}", epoch.number, epoch.at, shown(&epoch.actor))
+    });
+    let found: Vec<String> = told.found.iter().map(ToString::to_string).chain(originals.found).collect();
+    Verified {
+        sound: found.is_empty(),
+        entries,
+        blocks,
+        registrations: told.registrations,
+        originals: originals.compared,
+        originals_removed: originals.removed,
+        checkpoints: u64::try_from(checkpoints).unwrap_or(u64::MAX),
+        epochs: epochs.collect(),
+        found,
+        more: told.more,
+        entries_per_second: u64::try_from(u128::from(entries) * 1_000 / took.as_millis().max(1)).unwrap_or(0),
+    }
+}
+
+/// Says how far it is, some times a second.
+struct Pace<'a> {
+    clock: &'a SystemClock,
+    said: Option<Duration>,
+}
+
+impl<'a> Pace<'a> {
+    const STEP: Duration = Duration::from_millis(100);
+
+    fn new(clock: &'a SystemClock) -> Self {
+        Self { clock, said: None }
+    }
+
+    fn line(&mut self, Progress { part, done, of }: Progress) -> Option<String> {
+        let now = self.clock.elapsed();
+        if self.said.is_some_and(|said| now.saturating_sub(said) < Self::STEP) {
+            return None;
+        }
+        self.said = Some(now);
+        let part = match part {
+            Part::Entries => "entries",
+            Part::States => "registrations",
+            Part::Submissions => "submissions",
+        };
+        let percent = u128::from(done) * 100 / u128::from(of.max(1));
+        Some(format!("verifying: {part} {percent} % of {of}"))
+    }
+}
+
+/// The archived originals, compared with the record.
+#[derive(Default)]
+struct Originals {
+    compared: u64,
+    removed: u64,
+    found: Vec<String>,
+}
+
+impl Originals {
+    /// Findings told in full, as for the ledger.
+    const TOLD: usize = 100;
+
+    fn compare(&mut self, config: &Config, verifier: &Verifier, say: Say<'_>) -> Result<(), Failure> {
+        let folder = &config.ledger.originals;
+        let archive = Archive::open(folder).map_err(|error| {
+            let what = format!("the originals' folder {} can't be opened", shown(&folder.display().to_string()));
+            failure(what, vec![error.to_string()], Some("run it as the daemon's user, or as root".to_owned()))
+        })?;
+        let mut after = None;
+        loop {
+            let page = verifier.originals(after).map_err(Told::told)?;
+            for (entry, original) in &page {
+                after = Some(*entry);
+                self.compare_one(&archive, original);
+            }
+            if page.is_empty() {
+                return Ok(());
+            }
+            say(&format!("verifying: originals {}", self.compared));
+        }
+    }
+
+    fn compare_one(&mut self, archive: &Archive, original: &Original) {
+        let Original { submission, sha256, removed } = original;
+        let wrong = match archive.copy_of(sha256).and_then(hash_of) {
+            Ok(found) if found == *sha256.as_bytes() => None,
+            Ok(_) => Some("was changed".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if *removed {
+                    self.removed += 1;
+                    return;
+                }
+                Some("is gone, and the record doesn't say that it was removed".to_owned())
+            }
+            Err(error) => Some(format!("can't be read ({error})")),
+        };
+        self.compared += 1;
+        if let Some(wrong) = wrong.filter(|_| self.found.len() < Self::TOLD) {
+            self.found.push(format!("the archived original {sha256} (submission {submission}) {wrong}"));
+        }
+    }
+}
+
+fn hash_of(mut copy: File) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let read = copy.read(&mut buffer)?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update(bytes);
+    }
+}
+
+/// The head of the record as a note, signed if a key is configured.
+pub(super) fn head(config: &Config) -> Result<String, Failure> {
+    let signer = config.ledger.signing_key_file.as_deref().map(signer).transpose()?;
+    let reader = Reader::open(&config.ledger.path).map_err(Told::told)?;
+    let mut tree = Tree::new();
+    let head = reader.block_hashes(&mut |hash| tree.push(block_leaf(&hash))).map_err(Told::told)?;
+    let head = head.ok_or_else(|| failure("the ledger has no entry yet", Vec::new(), None))?;
+    let checkpoint = Checkpoint {
+        ledger: head.ledger,
+        blocks: head.blocks,
+        root: tree.root(),
+        epoch: head.epoch,
+        entries: head.entries,
+        at: SystemClock.now(),
+    };
+    let mut note = Note { text: checkpoint.to_string(), signatures: Vec::new() };
+    let Some(signer) = signer else { return Ok(note.text) };
+    signer.sign(&mut note);
+    Ok(note.to_string())
+}
+
+/// Makes a signing key in a file of its own; returns its public half.
+pub(super) fn keygen(path: &Path, name: &str) -> Result<String, Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|error| failure("the system gives no random bytes", vec![error.to_string()], None))?;
+    let signer = Signer::from_seed(name, &seed).map_err(|error| failure(error.to_string(), Vec::new(), None))?;
+    let shown_path = shown(&path.display().to_string()).to_string();
+    match durable::write_new(path, 0o400, format!("{}\n", signer.secret_text()).as_bytes()) {
+        Ok(true) => Ok(signer.verifier().to_string()),
+        Ok(false) => Err(failure(
+            format!("{shown_path} is there already"),
+            Vec::new(),
+            Some("a key that signed something is never replaced: choose another file".to_owned()),
+        )),
+        Err(error) => Err(failure(format!("{shown_path} can't be written"), vec![error.to_string()], None)),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let open = || -> io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    open().map_err(|error| {
+        failure(format!("{} can't be read", shown(&path.display().to_string())), vec![error.to_string()], None)
+    })
+}
+
+fn unusable(path: &Path, what: &str, why: impl Display) -> Failure {
+    failure(format!("{} is no {what}", shown(&path.display().to_string())), vec![why.to_string()], None)
+}
+
+fn signer(path: &Path) -> Result<Signer, Failure> {
+    // Why it can't be parsed says nothing of what is in it.
+    read(path)?.trim_end().parse().map_err(|error| unusable(path, "signing key", error))
+}
+
+/// A key as it stands there, or as it stands in the file of that name.
+fn key(text: &str) -> Result<Key, Failure> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let path = Path::new(text);
+    read(path)?.trim_end().parse().map_err(|error| unusable(path, "public key", error))
+}
+
+/// A checkpoint to be believed: signed by one of the keys, if there are any.
+fn checkpoint(path: &Path, keys: &[Key]) -> Result<Checkpoint, Failure> {
+    let text = read(path)?;
+    let (body, believed) = match text.parse::<Note>() {
+        Ok(note) => {
+            let signed = keys.iter().any(|key| key.verify(&note).is_ok());
+            (note.text, signed)
+        }
+        Err(_) => (text, false),
+    };
+    if !believed && !keys.is_empty() {
+        let mut failure = unusable(path, "checkpoint to be believed", "none of the keys given has signed it");
+        failure.exit = crate::cli::exit::Exit::No;
+        return Err(failure);
+    }
+    body.parse().map_err(|error| unusable(path, "checkpoint", error))
+}

@@ -1,0 +1,135 @@
+//! What an auditor does with the built program: verification, checkpoints, keys.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use devicedrop_testkit::env::TestEnv;
+use serde_json::Value;
+
+use crate::scene::{CONTOSO, csv, env};
+
+/// A place where one file was taken and answered.
+fn settled() -> Result<TestEnv> {
+    let env = env()?;
+    env.drop_file(CONTOSO, "devices.csv", csv(&["1", "2"]))?;
+    run_once(&env)?;
+    Ok(env)
+}
+
+fn run_once(env: &TestEnv) -> Result<()> {
+    let run = env.run(&["run", "--once"])?;
+    ensure!(matches!(run.code, Some(0 | 1)), "{run:?}");
+    Ok(())
+}
+
+fn verified(env: &TestEnv, words: &[&str]) -> Result<(Option<i32>, Value)> {
+    let told = env.run(&[&["ledger", "verify", "--json"], words].concat())?;
+    let report = serde_json::from_str(&told.stdout).with_context(|| format!("{told:?}"))?;
+    Ok((told.code, report))
+}
+
+/// The archived copy of the one file, which its name gives away.
+fn copy_of_the_file(env: &TestEnv) -> Result<PathBuf> {
+    let sha256 = env.query("SELECT sha256 FROM audit_submissions")?;
+    let sha256 = sha256.first().and_then(|row| row.first()).and_then(Value::as_str).context("a hash")?.to_owned();
+    Ok(env.ledger().with_file_name("originals").join(sha256.get(..2).context("a hash")?).join(sha256))
+}
+
+#[test]
+fn an_untouched_ledger_is_sound_and_says_what_it_cannot_tell() -> Result<()> {
+    let env = settled()?;
+    let told = env.run(&["ledger", "verify"])?;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stdout.contains("Nothing was found that isn't as it was."), "{told:?}");
+    assert!(told.stdout.contains("Without a checkpoint that was kept elsewhere"), "{told:?}");
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!((code, &report["sound"], &report["originals"]), (Some(0), &Value::Bool(true), &Value::from(1)));
+    Ok(())
+}
+
+#[test]
+fn a_changed_or_missing_original_is_named() -> Result<()> {
+    let env = settled()?;
+    let copy = copy_of_the_file(&env)?;
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o600))?;
+    fs::write(&copy, "Manufacturer,Model,Serial Number\nSpiralOrbit,ContosoABC,3\n")?;
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!(code, Some(1));
+    assert!(report["found"][0].as_str().is_some_and(|found| found.ends_with("was changed")), "{report}");
+    fs::remove_file(&copy)?;
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!(code, Some(1));
+    assert!(report["found"][0].as_str().is_some_and(|found| found.contains("is gone")), "{report}");
+    Ok(())
+}
+
+#[test]
+fn an_original_that_was_given_up_as_the_record_says_is_not_missed() -> Result<()> {
+    let mut env = env()?;
+    env.set("ledger.keep_originals", "false")?;
+    env.drop_file(CONTOSO, "devices.csv", csv(&["1"]))?;
+    run_once(&env)?;
+    assert!(!copy_of_the_file(&env)?.exists());
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!((code, &report["originals_removed"]), (Some(0), &Value::from(1)), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_shortened_ledger_shows_against_a_signed_checkpoint_that_was_kept() -> Result<()> {
+    let mut env = settled()?;
+    let key = env.path("ledger.key").display().to_string();
+    let public = env.run(&["ledger", "keygen", &key, "--name", "example.com/ledger"])?;
+    assert_eq!(public.code, Some(0), "{public:?}");
+    assert_eq!(fs::metadata(&key)?.permissions().mode() & 0o777, 0o400);
+    let again = env.run(&["ledger", "keygen", &key, "--name", "example.com/ledger"])?;
+    assert_eq!(again.code, Some(2), "a key is never replaced");
+    env.set("ledger.signing_key_file", &format!("{key:?}"))?;
+
+    let older = fs::read(env.ledger())?;
+    env.drop_file(CONTOSO, "later.csv", csv(&["3"]))?;
+    run_once(&env)?;
+    let kept = env.path("kept.checkpoint");
+    fs::write(&kept, env.run(&["ledger", "checkpoint"])?.stdout)?;
+    let kept = kept.display().to_string();
+    let with_key = ["--checkpoint", &kept, "--key", public.stdout.trim_end()];
+    let (code, report) = verified(&env, &with_key)?;
+    assert_eq!((code, &report["checkpoints"]), (Some(0), &Value::from(1)), "{report}");
+
+    fs::write(env.ledger(), older)?;
+    for suffix in ["-wal", "-shm"] {
+        let beside = PathBuf::from(format!("{}{suffix}", env.ledger().display()));
+        fs::remove_file(beside).unwrap_or_default();
+    }
+    assert_eq!(verified(&env, &[])?.0, Some(0), "in itself it is sound");
+    let (code, report) = verified(&env, &with_key)?;
+    assert_eq!(code, Some(1));
+    assert!(report["found"][0].as_str().is_some_and(|found| found.contains("its end was cut off")), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_that_the_key_did_not_sign_is_not_believed() -> Result<()> {
+    let mut env = settled()?;
+    let key = env.path("a.key").display().to_string();
+    let ours = env.run(&["ledger", "keygen", &key, "--name", "a"])?;
+    assert_eq!(ours.code, Some(0), "{ours:?}");
+    let other = env.run(&["ledger", "keygen", &env.path("b.key").display().to_string(), "--name", "a"])?;
+    env.set("ledger.signing_key_file", &format!("{key:?}"))?;
+    let kept = env.path("kept.checkpoint");
+    fs::write(&kept, env.run(&["ledger", "checkpoint"])?.stdout)?;
+    let told = env.run(&[
+        "ledger",
+        "verify",
+        "--checkpoint",
+        &kept.display().to_string(),
+        "--key",
+        other.stdout.trim_end(),
+    ])?;
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.stderr.contains("none of the keys given has signed it"), "{told:?}");
+    assert!(!told.stderr.contains("PRIVATE"), "{told:?}");
+    Ok(())
+}
