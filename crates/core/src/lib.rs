@@ -28,6 +28,7 @@ pub mod shown;
 pub mod signed_note;
 pub mod state;
 pub mod survey;
+pub mod suspicion;
 pub mod time;
 
 mod decode;

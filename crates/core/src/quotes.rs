@@ -25,22 +25,29 @@ pub(crate) struct Quotes {
     /// The line on which the quotes opened last were opened.
     opened: u64,
     stray: Option<usize>,
+    bare: Option<usize>,
 }
 
 impl Quotes {
     pub(crate) fn new(delimiter: u8) -> Self {
-        Self { delimiter, place: Place::FieldStart, opened: 0, stray: None }
+        Self { delimiter, place: Place::FieldStart, opened: 0, stray: None, bare: None }
     }
 
     /// A record begins.
     pub(crate) fn begin(&mut self) {
         self.place = Place::FieldStart;
         self.stray = None;
+        self.bare = None;
     }
 
     /// The first field of this record with text behind its closing quote, from 0.
     pub(crate) fn stray(&self) -> Option<usize> {
         self.stray
+    }
+
+    /// The first field of this record that isn't quoted and has a quote in it, from 0.
+    pub(crate) fn bare(&self) -> Option<usize> {
+        self.bare
     }
 
     /// The line on which the quotes were opened that are open now.
@@ -90,7 +97,10 @@ impl Quotes {
                 (_, Place::Quoted) if lines.line() - self.opened >= QUOTED_LINES => {
                     return Err(FileProblem::QuoteNeverClosed { line: self.opened });
                 }
-                (_, Place::Quoted) | (b'"', Place::Unquoted) => {}
+                (_, Place::Quoted) => {}
+                (b'"', Place::Unquoted) => {
+                    self.bare.get_or_insert(field);
+                }
                 _ => {
                     field += usize::from(*byte == self.delimiter);
                     self.place = Place::FieldStart;

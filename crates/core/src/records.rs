@@ -59,6 +59,11 @@ impl Records {
         self.quotes.stray()
     }
 
+    /// The first field of the record that isn't quoted and has a quote in it, from 0.
+    pub(crate) fn bare(&self) -> Option<usize> {
+        self.quotes.bare()
+    }
+
     /// Reads on in `input` until a record is complete, which it puts into `fields`; returns its line, or nothing if
     /// the input ended first. `any_quote` says whether there may be one in the input.
     pub(crate) fn next(

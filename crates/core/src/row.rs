@@ -89,6 +89,8 @@ pub struct Row<'a> {
     pub fields: &'a Fields,
     /// What it says, or why it is refused.
     pub content: Result<Content<'a>, RowProblem>,
+    /// The first column that isn't quoted and has a quote in it (`15" Book`): fine, and yet seldom meant.
+    pub bare_quote: Option<Column>,
     layout: &'a Layout,
 }
 
@@ -117,7 +119,13 @@ impl<'a> Row<'a> {
         if nothing || fields.is_blank_line() {
             return None;
         }
-        Some(Self { line, fields, content: content(fields, layout, stray), layout })
+        Some(Self { line, fields, content: content(fields, layout, stray), bare_quote: None, layout })
+    }
+
+    /// Takes note of the field that isn't quoted and has a quote in it, from 0.
+    pub(crate) fn note_bare_quote(&mut self, field: Option<usize>) {
+        let place = field.and_then(|field| self.layout.places.iter().find(|place| place.index == field));
+        self.bare_quote = place.map(|place| place.column);
     }
 
     /// The row's cells as a result file repeats them: exactly one for each of `head.headings`.

@@ -235,7 +235,8 @@ impl Table {
 
     fn record(&mut self, line: u64, options: &SheetOptions, sink: Sink<'_>) -> Result<(), FileProblem> {
         let Some(Known { head, layout }) = &self.known else { return self.heading(line, options) };
-        let Some(row) = Row::judge(line, &self.fields, layout, self.records.stray()) else { return Ok(()) };
+        let Some(mut row) = Row::judge(line, &self.fields, layout, self.records.stray()) else { return Ok(()) };
+        row.note_bare_quote(self.records.bare());
         if self.rows == options.max_rows {
             return Err(FileProblem::TooManyRows { limit: options.max_rows });
         }

@@ -10,11 +10,13 @@ mod headings;
 mod notice;
 mod registrar;
 mod row;
+mod suspicion;
 
 pub use file::file_problem;
 pub use notice::{Notice, notice};
 pub use registrar::{Details, Holder, details};
 pub use row::row_problem;
+pub use suspicion::{Told, suspicion};
 
 use std::fmt::Display;
 
