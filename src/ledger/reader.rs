@@ -5,6 +5,7 @@
 
 mod files;
 pub mod find;
+pub mod known;
 mod lookup;
 pub mod past;
 mod state;

@@ -7,6 +7,7 @@
 
 mod character;
 mod date;
+mod past;
 mod serial;
 mod spelling;
 mod together;
@@ -20,6 +21,8 @@ use crate::registrar::HashMismatch;
 use crate::row::{Content, Row};
 use crate::sheet::Head;
 use crate::time::Timestamp;
+
+pub use self::past::{Known, MOST_ZEROS, Past, Standing};
 
 use self::spelling::Spellings;
 use self::together::Together;
