@@ -107,6 +107,12 @@ impl CliError {
             }
             Self::Failed(failure) => failure.refusal.hint.clone(),
             Self::NoDaemon { .. } => Some("devicedrop run".to_owned()),
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("look at the name and the folder: there is no such file".to_owned())
+            }
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run it as a user who may read the file, or change the file's permissions".to_owned())
+            }
             Self::OddAnswer => Some("use the command and the daemon of one version".to_owned()),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::Acting(error) => error.hint(),

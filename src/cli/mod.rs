@@ -92,7 +92,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
         }
         Command::Demo(args) => return Ok(services.demo(args.keep, output)?),
         Command::Init(args) => return init::run(&args.dir, output).map(|()| Exit::Done),
-        Command::Check(args) => return check::run(args, cli.config.as_ref(), environment, output),
+        Command::Check(args) => return check::run(args, cli.config.as_ref(), environment, services, output),
         _ => {}
     }
     let context = Context::load(cli, environment, output)?;

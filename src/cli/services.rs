@@ -1,6 +1,10 @@
 //! What commands need from the rest of the program. `main` brings it; the commands know no more than this.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::suspicion::Known;
 
 use crate::actor::Actor;
 use crate::cli::audit::{Verified, VerifyAsk};
@@ -33,7 +37,16 @@ pub trait Services {
     /// Makes a signing key of this name in a new file. Returns its public half.
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure>;
 
+    /// Opens the ledger to ask what a customer sent before; none where there is no ledger. Never makes one.
+    fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure>;
+
     /// Answers a request while no daemon runs, from the ledger and for `actor`. Called as the ledger's owner when
     /// the request [changes](Request::changes) something; takes the ledger's lock then.
     fn answer(&self, config: &Config, actor: &Actor, request: &Request) -> Result<Answer, Failure>;
+}
+
+/// Whoever knows what one customer sent before.
+pub trait PastRows {
+    /// Gives out what is on record under these serial numbers, in no order.
+    fn known(&mut self, serial_numbers: &BTreeSet<String>, each: &mut dyn FnMut(Known)) -> Result<(), Failure>;
 }

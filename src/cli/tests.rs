@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use devicedrop_core::ids::CustomerKey;
 use insta::assert_snapshot;
 
 use super::audit::{Verified, VerifyAsk};
@@ -11,6 +12,7 @@ use super::testing::Printed;
 use super::*;
 use crate::actor::Actor;
 use crate::cli::error::Failure;
+use crate::cli::services::PastRows;
 use crate::config::Config;
 use crate::control::protocol::{Explanation, Refusal, Retried};
 
@@ -58,6 +60,10 @@ impl Services for Scripted {
 
     fn keygen(&self, _: &Path, name: &str) -> Result<String, Failure> {
         Ok(format!("{name}+00000000+AQ=="))
+    }
+
+    fn past(&self, _: &Config, _: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure> {
+        Ok(None)
     }
 
     fn answer(&self, _: &Config, _: &Actor, request: &Request) -> Result<Answer, Failure> {

@@ -2,11 +2,12 @@
 //! one.
 //!
 //! Here: the contract's views, a page at a time. What is found by a text is in `find`, the embedded registrar's
-//! inventory in `inventory`, failures as people are told them in `failure`. How rows are shown is the command line's.
+//! inventory in `inventory`, what a file that is checked has in common with earlier ones in `past`, failures as people are told them in `failure`. How rows are shown is the command line's.
 
 pub(super) mod failure;
 mod find;
 mod inventory;
+mod past;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::ledger::views::{Cell, Filter, Lookup, Test, View, ViewRow};
 use crate::ledger::{OpenError, Reader};
 use failure::{Told, bad_key, ledger_missing, not_by};
 use inventory::Inventory;
+pub use past::LedgerPast;
 
 /// Look-ups over the ledger and the embedded registrar's inventory.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ pub mod lookups;
 use std::path::Path;
 use std::sync::Arc;
 
+use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::shown::shown;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::lookups::Lookups;
 use crate::cli::output::Output;
-use crate::cli::services::Services;
+use crate::cli::services::{PastRows, Services};
 use crate::clock::{Clock, SystemClock};
 use crate::config::environment::Environment;
 use crate::config::{Config, Lookup};
@@ -29,7 +30,7 @@ use crate::daemon::scene::Scene;
 use crate::daemon::shared::Readers;
 use crate::daemon::{self, End, Parts, StartError, commands};
 
-use lookups::LedgerLookups;
+use lookups::{LedgerLookups, LedgerPast};
 
 /// The program behind the commands.
 pub struct Program {
@@ -88,6 +89,13 @@ impl Services for Program {
 
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure> {
         audit::keygen(file, name)
+    }
+
+    fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure> {
+        Ok(match LedgerPast::open(config, customer)? {
+            Some(past) => Some(Box::new(past)),
+            None => None,
+        })
     }
 
     fn answer(&self, config: &Config, actor: &Actor, request: &Request) -> Result<Answer, Failure> {

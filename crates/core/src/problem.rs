@@ -111,6 +111,30 @@ pub enum FileProblem {
 }
 
 impl FileProblem {
+    /// The word for it that programs can go by; it never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NoDataRow => "no_data_row",
+            Self::OtherKind(_) => "other_kind",
+            Self::NulByte { .. } => "nul_byte",
+            Self::InvalidUtf8 { .. } => "invalid_utf8",
+            Self::Utf8Cut { .. } => "utf8_cut",
+            Self::InvalidUtf16 { .. } => "invalid_utf16",
+            Self::Utf32 => "utf32",
+            Self::MixedEncodings { .. } => "mixed_encodings",
+            Self::UndefinedByte { .. } => "undefined_byte",
+            Self::QuoteNeverClosed { .. } => "quote_never_closed",
+            Self::RecordTooLong { .. } => "record_too_long",
+            Self::TooManyFields { .. } => "too_many_fields",
+            Self::HeadingsDiffer { .. } => "headings_differ",
+            Self::FormatNotAllowed { .. } => "format_not_allowed",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooManyRows { .. } => "too_many_rows",
+            Self::Poison => "poison",
+        }
+    }
+
     /// Whether a file that is still being written, or whose upload broke off, would explain it: then it is worth
     /// waiting a little longer before its sender is told.
     pub fn may_be_incomplete(&self) -> bool {
@@ -243,6 +267,18 @@ pub struct ColumnName {
 }
 
 impl RowProblem {
+    /// The word for it that programs can go by; it never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::FieldCount { .. } => "field_count",
+            Self::EmptyValue { .. } => "empty_value",
+            Self::TooLong { .. } => "too_long",
+            Self::ControlCharacter { .. } => "control_character",
+            Self::Scientific { .. } => "scientific",
+            Self::Quotes { .. } => "quotes",
+        }
+    }
+
     /// The column it is about, where it is about one.
     pub fn column(&self) -> Option<&ColumnName> {
         match self {

@@ -7,11 +7,13 @@ use std::io;
 use devicedrop_core::device::Column;
 use devicedrop_core::dialect::Delimiter;
 use devicedrop_core::locale::Locale;
-use devicedrop_core::message;
+use devicedrop_core::message::{self, Label, NotTaken, Told, WaitsFor, label};
 use devicedrop_core::problem::{FileProblem, HeadingHint, RowProblem};
 use devicedrop_core::row::Row;
 use devicedrop_core::sheet::Head;
+use devicedrop_core::shown::shown;
 use devicedrop_core::state::ErrorCode;
+use devicedrop_core::suspicion::Suspicion;
 use serde::Serialize;
 
 use super::mark::{Excerpt, Mark};
@@ -27,12 +29,17 @@ pub(super) enum Severity {
     Warning,
 }
 
+/// What findings have in common that are told as one: their code, and the column that they are about.
+pub(super) type Key = (&'static str, Option<Column>);
+
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) severity: Severity,
     /// A word for it that programs can go by.
     pub(super) code: &'static str,
+    /// The error that a result file would show.
+    pub(super) error: Option<&'static str>,
     pub(super) line: Option<u64>,
     /// Where in the line, in characters from 1.
     pub(super) position: Option<usize>,
@@ -41,65 +48,68 @@ pub(super) struct Finding {
     pub(super) message: String,
     pub(super) help: Option<String>,
     #[serde(skip)]
-    pub(super) mark: Mark,
+    mark: Mark,
     #[serde(skip)]
     excerpt: Option<Excerpt>,
+}
+
+/// What a suspicion has in common with others.
+pub(super) fn key(suspicion: &Suspicion<'_>) -> Key {
+    (suspicion.suspect.code(), suspicion.cell.as_ref().map(|cell| cell.column))
+}
+
+/// What a refused row has in common with others.
+pub(super) fn key_of_row(problem: &RowProblem) -> Key {
+    (problem.code(), problem.column().map(|name| name.column))
 }
 
 impl Finding {
     fn new(severity: Severity, code: &'static str, message: String) -> Self {
         let (line, position, column, help, excerpt) = (None, None, None, None, None);
-        Self { severity, code, line, position, column, message, help, mark: Mark::Line, excerpt }
+        Self { severity, code, error: None, line, position, column, message, help, mark: Mark::Line, excerpt }
     }
 
     /// A reason why a file would not be taken at all.
-    pub(super) fn not_taken(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, code, message.into())
+    pub(super) fn not_taken(why: &NotTaken<'_>, locale: Locale) -> Self {
+        let (what, help) = message::not_taken(why, locale);
+        Self { help, ..Self::new(Severity::Error, why.code(), what) }
     }
 
-    /// Something that looks wrong in a column of a row.
-    pub(super) fn warning(
-        head: &Head,
-        row: &Row<'_>,
-        column: Column,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        let mut finding = Self::new(Severity::Warning, code, message.into());
-        finding.line = Some(row.line);
-        if let Some(index) = row.index(column) {
-            finding.column = head.headings.get(index).cloned();
-            finding.mark = Mark::Cell(index, None);
+    /// What a file would wait for.
+    pub(super) fn waits_for(what: &WaitsFor<'_>, locale: Locale) -> Self {
+        let told = message::waits_for(what, locale);
+        Self { help: Some(told.help), ..Self::new(Severity::Warning, what.code(), told.what) }
+    }
+
+    /// Something that looks wrong in a row.
+    pub(super) fn of(suspicion: &Suspicion<'_>, locale: Locale) -> Self {
+        let Told { what, help } = message::suspicion(suspicion, locale);
+        let mut finding = Self::new(Severity::Warning, suspicion.suspect.code(), what);
+        finding.help = Some(help);
+        finding.line = Some(suspicion.line);
+        if let Some(cell) = &suspicion.cell {
+            finding.column = Some(shown(cell.heading).to_string());
+            finding.mark = Mark::Cell(cell.index, cell.characters.clone());
         }
         finding
-    }
-
-    /// Points at one character of the value, from 0, in place of all of it.
-    pub(super) fn at_character(mut self, position: usize) -> Self {
-        if let Mark::Cell(index, _) = self.mark {
-            self.mark = Mark::Cell(index, u64::try_from(position).ok().map(|position| position.saturating_add(1)));
-        }
-        self
-    }
-
-    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
-        self.help = Some(text.into());
-        self
     }
 
     /// What a row is refused for.
     pub(super) fn of_row(head: &Head, row: &Row<'_>, problem: &RowProblem, locale: Locale) -> Self {
         let message = message::row_problem(problem, row.line, locale);
-        let mut finding = Self::new(Severity::Error, ErrorCode::RowNotValid.code(), message);
+        let mut finding = Self::new(Severity::Error, problem.code(), message);
+        finding.error = Some(ErrorCode::RowNotValid.code());
         finding.line = Some(row.line);
         let index = problem.column().and_then(|name| row.index(name.column));
-        finding.column = index.and_then(|index| head.headings.get(index)).cloned();
+        finding.column = index.and_then(|index| head.headings.get(index)).map(|heading| shown(heading).to_string());
         finding.mark = match (problem, index) {
             (RowProblem::FieldCount { expected, found }, _) if found > expected => {
                 usize::try_from(*expected).map_or(Mark::Line, Mark::CellsFrom)
             }
             (RowProblem::FieldCount { .. }, _) => Mark::End,
-            (RowProblem::ControlCharacter { position, .. }, Some(index)) => Mark::Cell(index, Some(*position)),
+            (RowProblem::ControlCharacter { position, .. }, Some(index)) => {
+                Mark::Cell(index, Some(position.saturating_sub(1)..*position))
+            }
             (_, Some(index)) => Mark::Cell(index, None),
             (_, None) => Mark::Line,
         };
@@ -109,12 +119,18 @@ impl Finding {
     /// What a whole file is rejected for. `free` says that its columns may stand in any order.
     pub(super) fn of_file(problem: &FileProblem, free: bool, locale: Locale) -> Self {
         let message = message::file_problem(problem, locale);
-        let mut finding = Self::new(Severity::Error, ErrorCode::FileNotValid.code(), message);
+        let mut finding = Self::new(Severity::Error, problem.code(), message);
+        finding.error = Some(ErrorCode::FileNotValid.code());
         if let Some((line, mark)) = place(problem, free) {
             finding.line = Some(line);
             finding.mark = mark;
         }
         finding
+    }
+
+    /// What it has in common with others, where it isn't about a column.
+    pub(super) fn key(&self) -> Key {
+        (self.code, None)
     }
 
     /// Looks where in its line the finding stands.
@@ -123,13 +139,13 @@ impl Finding {
         self.position = self.excerpt.as_ref().and_then(|excerpt| excerpt.column);
     }
 
-    /// Prints it; `file` is harmless already.
-    pub(super) fn print(&self, file: &str, output: &mut Output) -> io::Result<()> {
+    /// Prints it; `file` is harmless already, and `more` are like it.
+    pub(super) fn print(&self, file: &str, more: u64, locale: Locale, output: &mut Output) -> io::Result<()> {
         let (paint, word) = match self.severity {
-            Severity::Error => (Paint::Bad, "error"),
-            Severity::Warning => (Paint::Care, "warning"),
+            Severity::Error => (Paint::Bad, Label::Error),
+            Severity::Warning => (Paint::Care, Label::Warning),
         };
-        let word = output.painted(paint, word);
+        let word = output.painted(paint, &label(word, locale));
         output.line(format_args!("{word}: {}", self.message))?;
         let number = self.line.map(|line| line.to_string()).unwrap_or_default();
         let margin = " ".repeat(number.len().max(1));
@@ -145,7 +161,10 @@ impl Finding {
             }
         }
         if let Some(help) = &self.help {
-            output.line(format_args!("{margin} = help: {help}"))?;
+            output.line(format_args!("{margin} = {}: {help}", label(Label::Help, locale)))?;
+        }
+        if more > 0 {
+            output.line(format_args!("{margin} = {}", label(Label::MoreLikeThis(more), locale)))?;
         }
         output.line("")
     }

@@ -12,8 +12,8 @@ pub(super) enum Mark {
     Line,
     /// None, and the line's bytes would tell nobody anything.
     Hidden,
-    /// A cell, or a character of its value, from 1.
-    Cell(usize, Option<u64>),
+    /// A cell, or characters of its value, from 0.
+    Cell(usize, Option<Range<u64>>),
     /// All cells from this one on.
     CellsFrom(usize),
     /// Where something is missing at the end.
@@ -79,9 +79,9 @@ fn end(text: &str, limit: usize) -> String {
 fn span(line: &[u8], mark: &Mark, delimiter: Option<u8>) -> Option<Range<usize>> {
     match mark {
         Mark::Line | Mark::Hidden => None,
-        Mark::Cell(index, character) => {
+        Mark::Cell(index, characters) => {
             let cell = cells(line, delimiter?).get(*index)?.clone();
-            let within = character.and_then(|character| character_of(line, &cell, character));
+            let within = characters.as_ref().and_then(|characters| characters_of(line, &cell, characters));
             Some(within.unwrap_or(cell))
         }
         Mark::CellsFrom(index) => Some(cells(line, delimiter?).get(*index)?.start..line.len()),
@@ -113,11 +113,12 @@ fn cells(line: &[u8], delimiter: u8) -> Vec<Range<usize>> {
     cells
 }
 
-/// A character of a cell's value, from 1.
-fn character_of(line: &[u8], cell: &Range<usize>, wanted: u64) -> Option<Range<usize>> {
+/// Characters of a cell's value, from 0; those of them that stand on this line.
+fn characters_of(line: &[u8], cell: &Range<usize>, wanted: &Range<u64>) -> Option<Range<usize>> {
     let text = std::str::from_utf8(line.get(cell.clone())?).ok()?;
     let mut characters = text.char_indices().peekable();
     let mut quoted = characters.next_if(|(_, character)| *character == '"').is_some();
+    let mut place: Option<Range<usize>> = None;
     let mut seen = 0;
     while let Some((at, character)) = characters.next() {
         // A quote inside quotes is either doubled, and one character, or the closing one, and none.
@@ -125,13 +126,14 @@ fn character_of(line: &[u8], cell: &Range<usize>, wanted: u64) -> Option<Range<u
             quoted = false;
             continue;
         }
-        seen += 1;
-        if seen == wanted {
+        if wanted.contains(&seen) {
             let at = cell.start + at;
-            return Some(at..at + character.len_utf8());
+            let start = place.as_ref().map_or(at, |place| place.start);
+            place = Some(start..at + character.len_utf8());
         }
+        seen += 1;
     }
-    None
+    place
 }
 
 fn not_text(line: &[u8]) -> Option<Range<usize>> {
@@ -182,7 +184,7 @@ mod tests {
                          ^^^^^^^^^^
         Some(18)
         "#);
-        insta::assert_snapshot!(drawn(line, &Mark::Cell(2, Some(4)), comma), @r#"
+        insta::assert_snapshot!(drawn(line, &Mark::Cell(2, Some(3..4)), comma), @r#"
         "Dell, ""Inc"".",Latitude;5,"a""b\u{1b}c"
                                          ^^^^^^
         Some(34)

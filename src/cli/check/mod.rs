@@ -1,40 +1,40 @@
-//! `check`: tells, before dropping, what would be refused and what looks wrong. Works on files alone: no ledger,
-//! no daemon, no registrar.
+//! `check`: tells, before dropping, what would be refused and what looks wrong. Needs no daemon and no registrar, and
+//! changes nothing; the ledger is only asked what the customer sent before, if there is one.
 
 mod finding;
 mod mark;
 mod named;
+mod past;
 mod read;
 mod report;
-mod seen;
-mod warn;
 
 use std::path::{Path, PathBuf};
 
-use devicedrop_core::device::Column;
 use devicedrop_core::ids::CustomerKey;
-use devicedrop_core::row::Row;
-use devicedrop_core::sheet::Head;
+use devicedrop_core::message;
 use devicedrop_core::shown::shown;
+use devicedrop_core::suspicion::{Suspicion, Watcher};
 
 use self::finding::Finding;
-use self::named::Inside;
+use self::named::Place;
+use self::past::Asking;
 use self::read::Settings;
 use self::report::Report;
-use self::seen::Seen;
 use crate::cli::args::CheckArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::services::Services;
 use crate::config::environment::Environment;
 use crate::config::{Config, CustomerSettings, Lookup};
 use crate::reading;
 
-/// Checks files; says no when anything would be refused.
+/// Checks files; says no when anything would be refused. One that can't be read keeps no other from being checked.
 pub fn run(
     args: &CheckArgs,
     config: Option<&PathBuf>,
     environment: &Environment,
+    services: &dyn Services,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let config = match Lookup::of_this_process(config.cloned(), environment).load() {
@@ -45,33 +45,69 @@ pub fn run(
             None
         }
     };
-    let mut fine = true;
+    let mut exit = Exit::Done;
     for path in &args.files {
-        let report = check_in(path, args.customer.as_ref(), config.as_ref())?;
-        fine &= report.fine();
-        report.print(args.report.json, output)?;
+        match check_in(path, args, config.as_ref(), services, output) {
+            Ok(report) => {
+                if !report.fine() && exit == Exit::Done {
+                    exit = Exit::No;
+                }
+                report.print(args.report.json, output)?;
+            }
+            Err(error @ CliError::Read { .. }) => {
+                error.tell(output);
+                exit = Exit::Unable;
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(Exit::answer(fine))
+    Ok(exit)
 }
 
 /// Checks a file by the settings of the customer named, else of the one whose folder it lies in, else the defaults.
-fn check_in(path: &Path, customer: Option<&CustomerKey>, config: Option<&Config>) -> Result<Report, CliError> {
-    let Some(config) = config else { return check_file(path, &Settings::default(), None) };
+fn check_in(
+    path: &Path,
+    args: &CheckArgs,
+    config: Option<&Config>,
+    services: &dyn Services,
+    output: &mut Output,
+) -> Result<Report, CliError> {
+    let most = Report::kept_of_a_kind(args.report.json);
+    let Some(config) = config else {
+        return check_file(path, &Settings::default(), Place::Elsewhere, &mut Asking::nobody(), most);
+    };
     let full = std::path::absolute(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     let around = whose(&full, config);
-    let named = match customer {
+    let named = match &args.customer {
         Some(key) => Some(config.customer(key).ok_or_else(|| CliError::Usage {
             message: format!("there is no customer {key}"),
             hint: "devicedrop customer list".to_owned(),
         })?),
         None => around.clone(),
     };
-    let settings = Settings::of(named.as_ref(), &config.drop);
-    let inside = around
-        .as_ref()
-        .and_then(|customer| full.strip_prefix(&customer.folder).ok())
-        .map(|path| Inside { path, ignore_folders: &config.drop.ignore_folders });
-    check_file(path, &settings, inside)
+    let settings = Settings::of(named.as_ref(), config);
+    let place = match around.as_ref().and_then(|customer| full.strip_prefix(&customer.folder).ok()) {
+        Some(inside) => Place::Inside { path: inside, ignore_folders: &config.drop.ignore_folders },
+        None if full.starts_with(&config.drop.root) => Place::NobodysFolder,
+        None => Place::Elsewhere,
+    };
+    let mut asking = match named.map(|customer| services.past(config, &customer.key)) {
+        Some(Ok(Some(past))) => Asking::of(past),
+        Some(Err(failure)) => {
+            output.note(format_args!(
+                "what was sent before isn't looked up: {}",
+                shown(&CliError::from(failure).to_string())
+            ));
+            Asking::nobody()
+        }
+        Some(Ok(None)) | None => Asking::nobody(),
+    };
+    let report = check_file(path, &settings, place, &mut asking, most)?;
+    if let Some(failure) = asking.failure() {
+        let why = CliError::from(failure).to_string();
+        output.note(format_args!("what was sent before was looked up in part only: {}", shown(&why)));
+    }
+    Ok(report)
 }
 
 /// The customer whose drop folder a file lies in.
@@ -85,47 +121,52 @@ fn whose(full: &Path, config: &Config) -> Option<CustomerSettings> {
     })
 }
 
-/// Checks one file.
-fn check_file(path: &Path, settings: &Settings, inside: Option<Inside<'_>>) -> Result<Report, CliError> {
+/// Checks one file; keeps at most so many findings of a kind.
+fn check_file(
+    path: &Path,
+    settings: &Settings,
+    place: Place<'_>,
+    asking: &mut Asking,
+    most: usize,
+) -> Result<Report, CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let named = named::look(path, inside, settings.locale).map_err(failed)?;
-    let mut report = Report::new(path);
+    let locale = settings.locale;
+    let mut report = Report::new(path, locale, most);
+    let named = named::look(path, place, settings).map_err(failed)?;
     report.not_taken(named.findings);
-    if !named.read {
-        return Ok(report);
-    }
-    let mut seen = Seen::default();
-    let mut read = read::read(path, settings, &mut |head, row| {
+    named.waits.into_iter().for_each(|finding| report.add(&finding.key(), &|| finding.clone()));
+    let Some(mut file) = named.file else { return Ok(report) };
+    let mut watcher = Watcher::new();
+    let read = read::read(&mut file, settings, &mut |head, row| {
         report.row(head);
-        check_row(head, row, settings, &mut seen, &mut report);
+        if let Err(problem) = &row.content {
+            report.refuse(&finding::key_of_row(problem), &|| Finding::of_row(head, row, problem, locale));
+            return;
+        }
+        let mut warn =
+            |suspicion: &Suspicion<'_>| report.add(&finding::key(suspicion), &|| Finding::of(suspicion, locale));
+        watcher.row(head, row, &mut warn);
+        asking.row(head, row, &mut warn);
     })
     .map_err(failed)?;
-    report.compared_with = seen.compared_with();
     report.encoding = read.encoding;
     match &read.sheet {
-        Ok(sheet) => report.head(&sheet.head),
+        Ok(sheet) => {
+            report.head(&sheet.head);
+            let mut warn =
+                |suspicion: &Suspicion<'_>| report.add(&finding::key(suspicion), &|| Finding::of(suspicion, locale));
+            asking.finish(&sheet.head, &mut warn);
+            let end = watcher.finish(&sheet.head, &mut warn);
+            report.compared = end.compared.map(|devices| message::label(message::Label::Compared(devices), locale));
+            report.more_lost_zeros(end.lost_zeros_unnamed);
+        }
         Err(problem) => {
-            report.rejected(Finding::of_file(problem, !settings.options.columns.is_empty(), settings.locale));
+            report.rejected(Finding::of_file(problem, !settings.options.columns.is_empty(), locale));
         }
     }
-    let lines = reading::lines(&mut read.file, read.encoding, report.lines()).map_err(failed)?;
+    let lines = reading::lines(&mut file, read.encoding, report.lines()).map_err(failed)?;
     report.locate(&lines);
     Ok(report)
-}
-
-fn check_row(head: &Head, row: &Row<'_>, settings: &Settings, seen: &mut Seen, report: &mut Report) {
-    let content = match &row.content {
-        Err(problem) => return report.refuse(&|| Finding::of_row(head, row, problem, settings.locale)),
-        Ok(content) => content,
-    };
-    warn::warnings(head, row, content, &mut |finding| report.warn(finding));
-    if let Some(first) = seen.before(content, row.line) {
-        report.warn(&|| {
-            let message = format!("this device stands on line {first} already");
-            Finding::warning(head, row, Column::SerialNumber, "twice", message)
-                .help("remove one of the two; the later would be told that the device is registered already")
-        });
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a file is checked against, and the reading of it: the daemon's own way, by the core's survey and sheet.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use devicedrop_core::problem::FileProblem;
 use devicedrop_core::row::Row;
 use devicedrop_core::sheet::{Head, Sheet, SheetOptions};
 use devicedrop_core::survey::Encoding;
+use rustix::fs::{Mode, OFlags};
 
-use crate::config::{CustomerSettings, DropSettings, EmptyFiles};
+use crate::config::{Completeness, Config, CustomerSettings, EmptyFiles, OrderRule};
 use crate::reading;
 
 /// What a file is checked against.
@@ -20,6 +21,11 @@ pub(super) struct Settings {
     pub(super) max_bytes: u64,
     /// In whose words a sender would be told.
     pub(super) locale: Locale,
+    /// Whether it waits for a marker.
+    pub(super) marker: bool,
+    /// Whether it waits for an order file.
+    pub(super) order_file: bool,
+    pub(super) paused: bool,
 }
 
 impl Default for Settings {
@@ -30,29 +36,37 @@ impl Default for Settings {
             max_rows: u64::MAX,
             empty_files: false,
         };
-        Self { options, max_bytes: u64::MAX, locale: Locale::En }
+        let (marker, order_file, paused) = (false, false, false);
+        Self { options, max_bytes: u64::MAX, locale: Locale::En, marker, order_file, paused }
     }
 }
 
 impl Settings {
-    /// Those of a customer, or of one without settings of its own.
-    pub(super) fn of(customer: Option<&CustomerSettings>, limits: &DropSettings) -> Self {
-        let mut settings = Self { max_bytes: limits.max_file_size, ..Self::default() };
-        settings.options.max_rows = limits.max_rows;
+    /// Those of a customer, else the configuration's.
+    pub(super) fn of(customer: Option<&CustomerSettings>, config: &Config) -> Self {
+        let mut settings = Self { max_bytes: config.drop.max_file_size, locale: config.locale, ..Self::default() };
+        settings.options.max_rows = config.drop.max_rows;
         if let Some(customer) = customer {
             settings.options.formats.clone_from(&customer.formats);
             settings.options.columns.clone_from(&customer.columns);
             settings.options.empty_files = customer.empty_files == EmptyFiles::Accept;
             settings.locale = customer.locale;
+            settings.marker = customer.complete == Completeness::Marker;
+            settings.order_file = customer.order == OrderRule::Required;
+            settings.paused = customer.paused;
         }
         settings
     }
 }
 
+/// Opens a file without waiting for anybody: a FIFO or a device opens at once, and shows what it is when looked at.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
 /// A file that was read.
 pub(super) struct Read {
-    /// Kept open, so that the lines shown are those of the file that was judged.
-    pub(super) file: File,
     /// How its bytes are to be read; none where that can't be told.
     pub(super) encoding: Option<Encoding>,
     /// What it came to. Why a file would be rejected can show at its very end.
@@ -60,19 +74,22 @@ pub(super) struct Read {
 }
 
 /// Reads a file row by row.
-pub(super) fn read(path: &Path, settings: &Settings, on_row: &mut dyn FnMut(&Head, &Row<'_>)) -> io::Result<Read> {
-    let mut file = fs::File::open(path)?;
+pub(super) fn read(
+    file: &mut File,
+    settings: &Settings,
+    on_row: &mut dyn FnMut(&Head, &Row<'_>),
+) -> io::Result<Read> {
     let (bytes, limit) = (file.metadata()?.len(), settings.max_bytes);
     if bytes > limit {
-        return Ok(Read { file, encoding: None, sheet: Err(FileProblem::TooLarge { bytes, limit }) });
+        return Ok(Read { encoding: None, sheet: Err(FileProblem::TooLarge { bytes, limit }) });
     }
-    let encoding = match reading::survey(&mut file)? {
+    let encoding = match reading::survey(file)? {
         Ok(encoding) => encoding,
-        Err(problem) => return Ok(Read { file, encoding: None, sheet: Err(problem) }),
+        Err(problem) => return Ok(Read { encoding: None, sheet: Err(problem) }),
     };
-    let sheet = reading::read_sheet(&mut file, encoding, &settings.options, &mut |head, row| {
+    let sheet = reading::read_sheet(file, encoding, &settings.options, &mut |head, row| {
         on_row(head, &row);
         Ok(())
     })?;
-    Ok(Read { file, encoding: Some(encoding), sheet })
+    Ok(Read { encoding: Some(encoding), sheet })
 }

@@ -1,22 +1,26 @@
-//! What was found in one file: counted, the first of it kept, and printed for people or for programs.
+//! What was found in one file: counted, the first of each kind kept, and printed for people or for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use devicedrop_core::device::Format;
+use devicedrop_core::device::{Column, Format};
 use devicedrop_core::dialect::Delimiter;
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message::{Label, label};
 use devicedrop_core::sheet::Head;
 use devicedrop_core::shown::shown_bytes;
 use devicedrop_core::survey::Encoding;
 use serde::Serialize;
 
-use super::finding::Finding;
+use super::finding::{Finding, Key};
 use crate::cli::output::{Output, Paint};
-use crate::cli::replies::counted;
 
-/// How many findings of one file are shown: whoever has more begins with these.
-const SHOWN: usize = 100;
+/// How many findings of a kind people are shown: whoever has more begins with these.
+const SHOWN: usize = 5;
+
+/// How many programs are given: enough for samples, and few enough that the lines they stand on are no load.
+const GIVEN: usize = 20;
 
 /// What would become of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,21 +32,36 @@ enum Outcome {
     Ignored,
 }
 
+/// Findings that are told as one.
+#[derive(Debug, Default)]
+struct Kind {
+    kept: Vec<Finding>,
+    all: u64,
+}
+
+impl Kind {
+    /// How many there are beyond those kept.
+    fn more(&self) -> u64 {
+        self.all.saturating_sub(u64::try_from(self.kept.len()).unwrap_or(u64::MAX))
+    }
+}
+
 /// What was found in one file.
 pub(super) struct Report {
     /// Harmless to show.
     file: String,
+    locale: Locale,
+    most: usize,
     pub(super) encoding: Option<Encoding>,
-    /// How many devices others were compared with, where that wasn't all.
-    pub(super) compared_with: Option<usize>,
+    /// What is to be said of how much was compared, where that wasn't all.
+    pub(super) compared: Option<String>,
     known: Option<(Format, Delimiter)>,
     outcome: Outcome,
     rows: u64,
     refused: u64,
     looks_wrong: u64,
     of_file: Vec<Finding>,
-    errors: Vec<Finding>,
-    warnings: Vec<Finding>,
+    kinds: BTreeMap<Key, Kind>,
 }
 
 /// A report as programs read it.
@@ -56,26 +75,41 @@ struct Document<'a> {
     rows: u64,
     rows_refused: u64,
     warnings: u64,
-    findings: Vec<&'a Finding>,
+    findings: Vec<Given<'a>>,
     findings_left_out: u64,
 }
 
+/// A finding as programs read it.
+#[derive(Serialize)]
+struct Given<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    /// How many more there are like it that aren't given.
+    more: u64,
+}
+
 impl Report {
-    /// Nothing found yet.
-    pub(super) fn new(path: &Path) -> Self {
+    /// Nothing found yet. At most so many findings of a kind are kept.
+    pub(super) fn new(path: &Path, locale: Locale, most: usize) -> Self {
         Self {
             file: shown_bytes(path.as_os_str().as_encoded_bytes()).to_string(),
+            locale,
+            most,
             encoding: None,
-            compared_with: None,
+            compared: None,
             known: None,
             outcome: Outcome::Accepted,
             rows: 0,
             refused: 0,
             looks_wrong: 0,
             of_file: Vec::new(),
-            errors: Vec::new(),
-            warnings: Vec::new(),
+            kinds: BTreeMap::new(),
         }
+    }
+
+    /// How many findings of a kind are kept for programs, and how many for people.
+    pub(super) fn kept_of_a_kind(json: bool) -> usize {
+        if json { GIVEN } else { SHOWN }
     }
 
     /// Why the file would not even be read, if there is a reason.
@@ -100,24 +134,38 @@ impl Report {
     }
 
     /// A row is refused.
-    pub(super) fn refuse(&mut self, finding: &dyn Fn() -> Finding) {
+    pub(super) fn refuse(&mut self, key: &Key, finding: &dyn Fn() -> Finding) {
         self.refused += 1;
-        if self.errors.len() < SHOWN {
-            self.errors.push(finding());
+        self.keep(key, finding);
+    }
+
+    /// Something looks wrong.
+    pub(super) fn add(&mut self, key: &Key, finding: &dyn Fn() -> Finding) {
+        self.looks_wrong += 1;
+        self.keep(key, finding);
+    }
+
+    /// So many more serial numbers lost zeros.
+    pub(super) fn more_lost_zeros(&mut self, more: u64) {
+        self.looks_wrong += more;
+        if let Some(kind) = self.kinds.get_mut(&("lost_zeros", Some(Column::SerialNumber))) {
+            kind.all += more;
         }
     }
 
-    /// Something in a row looks wrong.
-    pub(super) fn warn(&mut self, finding: &dyn Fn() -> Finding) {
-        self.looks_wrong += 1;
-        if self.warnings.len() < SHOWN {
-            self.warnings.push(finding());
+    fn keep(&mut self, key: &Key, finding: &dyn Fn() -> Finding) {
+        let kind = self.kinds.entry(*key).or_default();
+        kind.all += 1;
+        if kind.kept.len() < self.most {
+            kind.kept.push(finding());
         }
     }
 
     /// One more row was read.
     pub(super) fn row(&mut self, head: &Head) {
-        self.head(head);
+        if self.known.is_none() {
+            self.head(head);
+        }
         self.rows += 1;
     }
 
@@ -127,7 +175,7 @@ impl Report {
     }
 
     fn kept(&mut self) -> impl Iterator<Item = &mut Finding> {
-        self.of_file.iter_mut().chain(&mut self.errors).chain(&mut self.warnings)
+        self.of_file.iter_mut().chain(self.kinds.values_mut().flat_map(|kind| &mut kind.kept))
     }
 
     /// The lines to show.
@@ -145,17 +193,19 @@ impl Report {
         }
     }
 
-    /// What is shown: what concerns the whole file, then the first rows, those refused before those that only look
-    /// wrong.
-    fn shown(&self) -> Vec<&Finding> {
-        let mut rows: Vec<&Finding> = self.errors.iter().chain(&self.warnings).take(SHOWN).collect();
-        rows.sort_by_key(|finding| finding.line);
-        self.of_file.iter().chain(rows).collect()
-    }
-
-    fn left_out(&self) -> u64 {
-        let shown = u64::try_from(self.shown().len() - self.of_file.len()).unwrap_or(u64::MAX);
-        (self.refused + self.looks_wrong).saturating_sub(shown)
+    /// What is shown: what concerns the whole file, then the rows in their order. How many more there are of a kind is
+    /// said with the last of it.
+    fn shown(&self) -> Vec<Given<'_>> {
+        let mut rows = Vec::new();
+        for kind in self.kinds.values() {
+            let last = kind.kept.iter().max_by_key(|finding| finding.line);
+            for finding in &kind.kept {
+                let is_last = last.is_some_and(|last| std::ptr::eq(last, finding));
+                rows.push(Given { finding, more: if is_last { kind.more() } else { 0 } });
+            }
+        }
+        rows.sort_by_key(|given| (given.finding.line, given.finding.position));
+        self.of_file.iter().map(|finding| Given { finding, more: 0 }).chain(rows).collect()
     }
 
     /// Prints it.
@@ -171,36 +221,24 @@ impl Report {
                 rows_refused: self.refused,
                 warnings: self.looks_wrong,
                 findings: self.shown(),
-                findings_left_out: self.left_out(),
+                findings_left_out: self.kinds.values().map(Kind::more).sum(),
             });
         }
-        self.shown().into_iter().try_for_each(|finding| finding.print(&self.file, output))?;
-        let left_out = self.left_out();
-        if left_out > 0 {
-            output.line(format_args!("and {left_out} more\n"))?;
+        for Given { finding, more } in self.shown() {
+            finding.print(&self.file, more, self.locale, output)?;
         }
-        if let Some(number) = self.compared_with {
-            output.line(format_args!(
-                "rows that stand twice were looked for among the first {number} devices only\n"
-            ))?;
+        if let Some(compared) = &self.compared {
+            output.line(format_args!("{compared}\n"))?;
         }
-        let verdict = self.verdict(output);
-        output.line(format_args!("{}: {}: {verdict}", self.file, counted(self.rows, "row")))
-    }
-
-    fn verdict(&self, output: &Output) -> String {
-        let bad = |text: &str| output.painted(Paint::Bad, text);
-        match (self.outcome, self.refused, self.looks_wrong) {
-            (Outcome::Ignored, ..) => bad("the file would not be taken"),
-            (Outcome::Rejected, ..) => bad("the whole file would be rejected"),
-            (Outcome::Accepted, 0, 0) => output.painted(Paint::Good, "nothing would be refused"),
-            (Outcome::Accepted, 0, wrong) => {
-                output.painted(Paint::Care, &format!("nothing would be refused, {wrong} to look at"))
-            }
-            (Outcome::Accepted, refused, 0) => bad(&format!("{refused} would be refused")),
-            (Outcome::Accepted, refused, wrong) => {
-                bad(&format!("{refused} would be refused, {wrong} more to look at"))
-            }
-        }
+        let (paint, verdict) = match (self.outcome, self.refused, self.looks_wrong) {
+            (Outcome::Ignored, ..) => (Paint::Bad, Label::WouldNotBeTaken),
+            (Outcome::Rejected, ..) => (Paint::Bad, Label::WouldBeRejected),
+            (Outcome::Accepted, 0, 0) => (Paint::Good, Label::WouldBeRefused(0, 0)),
+            (Outcome::Accepted, 0, wrong) => (Paint::Care, Label::WouldBeRefused(0, wrong)),
+            (Outcome::Accepted, refused, wrong) => (Paint::Bad, Label::WouldBeRefused(refused, wrong)),
+        };
+        let rows = label(Label::Rows(self.rows), self.locale);
+        let verdict = output.painted(paint, &label(verdict, self.locale));
+        output.line(format_args!("{}: {rows}: {verdict}", self.file))
     }
 }

@@ -1,7 +1,10 @@
 //! What people are told of the files that they are about to drop.
 
+mod others;
+
 use std::fs;
 
+use devicedrop_core::device::Column;
 use insta::assert_snapshot;
 
 use super::*;
@@ -16,7 +19,8 @@ fn check_by(settings: &Settings, name: &str, text: impl AsRef<[u8]>, json: bool)
     let path = folder.path().join(name);
     fs::write(&path, text).expect("written");
     let mut printed = Printed::default();
-    let report = check_file(&path, settings, None).expect("checked");
+    let most = Report::kept_of_a_kind(json);
+    let report = check_file(&path, settings, Place::Elsewhere, &mut Asking::nobody(), most).expect("checked");
     report.print(json, &mut printed.output(100)).expect("printed");
     (report.fine(), printed.out().replace(&format!("{}/", folder.path().display()), ""))
 }
@@ -81,21 +85,21 @@ fn what_looks_wrong_is_pointed_at_and_is_no_refusal() {
       |                        ^^^^^^^^^^^^
       = help: remove it: its registration fails
 
-    warning: blanks stand at the beginning of this value, and they count
+    warning: blanks stand around this value, and they count
      --> devices.csv:3:9
       |
     3 | Contoso, Laptop,1
-      |         ^^^^^^^
+      |         ^
       = help: remove them, unless the device itself reports them too
 
-    warning: "–" (U+2013) in this value only looks like '-'
+    warning: "–" (U+2013) only looks like - and is another character
      --> devices.csv:4:18
       |
     4 | Contoso,Laptop 14–3,2
       |                  ^
       = help: type the value anew, unless the device itself reports it so
 
-    warning: "To Be Filled By O.E.M." is no serial number: it stands in devices that nobody gave one
+    warning: "To Be Filled By O.E.M." is no serial number: devices report it where nobody gave them one
      --> devices.csv:5:16
       |
     5 | Contoso,Laptop,To Be Filled By O.E.M.
@@ -135,18 +139,20 @@ fn headings_and_names_are_checked() {
 fn findings_come_as_json_too() {
     let (fine, told) = check("devices.csv", "Manufacturer,Model,Serial Number\nContoso,,3\n", true);
     assert!(!fine);
-    assert_snapshot!(told, @r#"{"file":"devices.csv","outcome":"accepted","format":"partner","encoding":"utf-8","delimiter":"comma","rows":1,"rows_refused":1,"warnings":0,"findings":[{"severity":"error","code":"row_not_valid","line":2,"position":9,"column":"Model","message":"Line 2, column \"Model\": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.","help":null}],"findings_left_out":0}"#);
+    assert_snapshot!(told, @r#"{"file":"devices.csv","outcome":"accepted","format":"partner","encoding":"utf-8","delimiter":"comma","rows":1,"rows_refused":1,"warnings":0,"findings":[{"severity":"error","code":"empty_value","error":"row_not_valid","line":2,"position":9,"column":"Model","message":"Line 2, column \"Model\": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.","help":null,"more":0}],"findings_left_out":0}"#);
 }
 
 #[test]
 fn many_findings_are_cut() {
     let text = format!("Manufacturer,Model,Serial Number\n{}", "A,B\n".repeat(250));
     let (_, told) = check("devices.csv", &text, false);
-    assert_snapshot!(told.lines().rev().take(3).collect::<Vec<_>>().join("\n"), @r"
+    assert_eq!(told.matches("error: ").count(), 5);
+    assert_snapshot!(told.lines().rev().take(4).collect::<Vec<_>>().join("\n"), @r#"
     devices.csv: 250 rows: 250 would be refused
 
-    and 150 more
-    ");
+      = and 245 more lines like this
+      |    ^
+    "#);
 }
 
 #[test]
@@ -229,7 +235,7 @@ fn characters_that_are_not_what_they_seem_are_pointed_at() {
       |               ^^^^^^
       = help: type the value anew; such characters come along when a value is copied
 
-    warning: "С" (U+0421) in this value only looks like 'C'
+    warning: "С" (U+0421) only looks like C and is another character
      --> a.csv:2:19
       |
     2 | Contoso,Laptop\u{a0}14,СD1
@@ -244,18 +250,17 @@ fn characters_that_are_not_what_they_seem_are_pointed_at() {
       = help: type the value anew; such characters come along when a value is copied
 
     warning: the headings stand here once more
-     --> a.csv:4:1
+     --> a.csv:4
       |
     4 | \u{feff}Manufacturer,Model,Serial Number
-      | ^^^^^^^^^^^^^^^^^^^^
       = help: remove the line: it would be registered as a device. Probably two files were put together.
 
-    warning: a byte order mark (U+FEFF) stands inside this value, where it can't be seen
+    warning: a byte order mark (U+FEFF) stands in this value, where it can't be seen
      --> a.csv:5:1
       |
     5 | \u{feff}Contoso,Laptop,é1
       | ^^^^^^^^
-      = help: remove it. Probably two files were put together.
+      = help: remove it: type the value anew. Probably two files were put together.
 
     warning: "é" (U+00E9) seldom stands in a serial number
      --> a.csv:5:17
@@ -297,7 +302,7 @@ fn hardware_hashes_are_read() {
       |          ^
       = help: the service refuses it as not valid: take the hash from the device again
 
-    warning: "1234567890" is no serial number: it stands in devices that nobody gave one
+    warning: "1234567890" is no serial number: devices report it where nobody gave them one
      --> a.csv:5:5
       |
     5 | A,B,1234567890,T0EAAA
@@ -324,16 +329,16 @@ fn a_customers_own_settings_hold() {
     let text = "Seriennummer,Model,Pos,Manufacturer\n1,,x,A\n2,B,x,A\n3,B,x,A\n";
     let (_, told) = check_by(&settings, "a.csv", text, false);
     assert_snapshot!(told, @r#"
-    error: Het bestand heeft meer dan 2 rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
+    fout: Het bestand heeft meer dan 2 rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
      --> a.csv
 
-    error: Regel 2, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.
+    fout: Regel 2, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.
      --> a.csv:2:3
       |
     2 | 1,,x,A
       |   ^
 
-    a.csv: 2 rows: the whole file would be rejected
+    a.csv: 2 rijen: het hele bestand zou worden geweigerd
     "#);
     let small = Settings { max_bytes: 10, ..Settings::default() };
     let (fine, told) = check_by(&small, "a.csv", text, false);
@@ -373,7 +378,7 @@ fn names_are_checked() {
       = help: check the CSV file beside it
 
     a.order.json: 0 rows: the file would not be taken
-    error: it would be ignored: its name begins with a full stop
+    error: it would be ignored: its name, or its folder's, begins with a full stop
      --> .a.csv
       = help: give it a name that ends in .csv and begins with neither . nor ~
 
@@ -385,9 +390,9 @@ fn names_are_checked() {
 fn folders_and_places_are_checked() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
-    let first_line = |path: &Path, inside: Option<Inside<'_>>| {
+    let first_line = |path: &Path, place: Place<'_>| {
         let mut printed = Printed::default();
-        let report = check_file(path, &Settings::default(), inside).expect("checked");
+        let report = check_file(path, &Settings::default(), place, &mut Asking::nobody(), 5).expect("checked");
         report.print(false, &mut printed.output(100)).expect("printed");
         printed.out().lines().next().unwrap_or_default().replace(&*root.to_string_lossy(), "TMP")
     };
@@ -395,24 +400,20 @@ fn folders_and_places_are_checked() {
         let path = root.join(inside);
         fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         fs::write(&path, "Manufacturer,Model,Serial Number\nA,B,1\n").expect("written");
-        first_line(&path, Some(Inside { path: Path::new(inside), ignore_folders: &["archief".to_owned()] }))
+        first_line(&path, Place::Inside { path: Path::new(inside), ignore_folders: &["archief".to_owned()] })
     };
     let told = ["a.csv", "PO-1/a.csv", "PO-1/b/a.csv", "Archief/a.csv", "_x/a.csv"].map(at);
-    assert_snapshot!(told.join("\n"), @r"
+    assert_snapshot!(told.join("\n"), @r#"
     TMP/a.csv: 1 row: nothing would be refused
     TMP/PO-1/a.csv: 1 row: nothing would be refused
     error: This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder directly inside it, whose name is then the order ID. Move the file one folder up.
-    error: it would be ignored: the folder stands in ignore_folders
-    error: it would be ignored: the folder's name begins with _
-    ");
-    assert_eq!(first_line(root, None), "error: this is a folder");
-}
-
-#[test]
-fn refused_rows_are_shown_before_those_that_only_look_wrong() {
-    let text = format!("Manufacturer,Model,Serial Number\n{}A,B\n", "A,B ,1\n".repeat(300));
-    let (fine, told) = check("a.csv", text, true);
-    assert!(!fine && told.contains("\"line\":302"), "{told}");
-    assert!(told.contains("\"rows\":301,\"rows_refused\":1,\"warnings\":599"), "{told}");
-    assert!(told.contains("\"findings_left_out\":500"), "{told}");
+    error: it would be ignored: its folder stands in ignore_folders
+    error: it would be ignored: its folder's name begins with _
+    "#);
+    assert_eq!(first_line(root, Place::Elsewhere), "error: this is a folder");
+    let lost = first_line(&root.join("a.csv"), Place::NobodysFolder);
+    assert_eq!(lost, "error: this lies in no customer's drop folder, so nobody would look at it");
+    fs::hard_link(root.join("a.csv"), root.join("b.csv")).expect("linked");
+    let inside = Place::Inside { path: Path::new("b.csv"), ignore_folders: &[] };
+    assert!(first_line(&root.join("b.csv"), inside).starts_with("error: This file has a second name elsewhere"));
 }

@@ -4,6 +4,7 @@
 //! outside (cells, headings, a registrar's words) is quoted, escaped and cut. Texts of states and errors are in
 //! `locale`.
 
+mod check;
 mod encoding;
 mod file;
 mod headings;
@@ -12,6 +13,7 @@ mod registrar;
 mod row;
 mod suspicion;
 
+pub use check::{Label, NotTaken, WaitsFor, label, not_taken, waits_for};
 pub use file::file_problem;
 pub use notice::{Notice, notice};
 pub use registrar::{Details, Holder, details};

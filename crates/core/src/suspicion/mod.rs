@@ -241,7 +241,9 @@ impl Watcher {
         {
             value::look(column, value, &mut tell);
         }
-        if let Some(column) = row.bare_quote {
+        // Of `="0123"` the whole is told below.
+        let formula = |column: &Column| *column == Column::SerialNumber && serial_number.starts_with('=');
+        if let Some(column) = row.bare_quote.filter(|column| !formula(column)) {
             tell(column, None, Suspect::BareQuote);
         }
         if serial::is_sample(manufacturer, model, serial_number) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Suspect;
+use super::character::is_blank;
 use crate::device::Column;
 use crate::row::Content;
 
@@ -60,7 +61,7 @@ impl Spellings {
 
 fn remember(spellings: &mut BTreeMap<String, Seen>, value: &str, line: u64) {
     // Blanks around a value are told of by themselves.
-    let value = value.trim();
+    let value = value.trim_matches(is_blank);
     if let Some(seen) = spellings.get_mut(value) {
         seen.rows += 1;
     } else if spellings.len() < REMEMBERED && value.len() <= LONGEST {

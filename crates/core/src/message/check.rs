@@ -1,0 +1,471 @@
+//! The words around what a check finds: why a file would not be taken or would wait, the labels, the verdict.
+
+use super::suspicion::Told;
+use super::{Language, Notice, notice, number, quoted, words};
+use crate::locale::Locale;
+use crate::name::Ignored;
+
+/// Why a file would not be taken as it lies there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken<'a> {
+    /// It is a folder.
+    Folder,
+    /// It is no regular file.
+    NotRegular,
+    /// It is reached by a link.
+    Link,
+    /// It lies in no customer's drop folder.
+    NoCustomer,
+    /// By its name it is a result file or a receipt.
+    OurOutput,
+    /// By its name it is the order file of a CSV.
+    OrderFile,
+    /// By its name it is the marker of a CSV.
+    Marker,
+    /// Files of its name, or in a folder of that name, are ignored.
+    Ignored(Ignored),
+    /// Something that its sender would be told of.
+    Notice(&'a Notice<'a>),
+}
+
+/// What a file that would be taken would wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsFor<'a> {
+    /// The marker of this name, which isn't there.
+    Marker(&'a str),
+    /// A newer marker: the one of this name is older than the file's last change.
+    NewerMarker(&'a str),
+    /// The order file of this name.
+    OrderFile(&'a str),
+    /// The customer is paused.
+    Unpausing,
+}
+
+impl NotTaken<'_> {
+    /// The word for it that programs can go by; it never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::NotRegular => "no_file",
+            Self::Link => "link",
+            Self::NoCustomer => "no_customer",
+            Self::OurOutput => "our_output",
+            Self::OrderFile => "order_file",
+            Self::Marker => "marker",
+            Self::Ignored(Ignored::IgnoredFolder | Ignored::LeadingUnderscore) => "ignored_folder",
+            Self::Ignored(_) => "ignored_name",
+            Self::Notice(Notice::NotACsv(_)) => "not_a_csv",
+            Self::Notice(Notice::TooDeep) => "too_deep",
+            Self::Notice(Notice::SecondLink) => "second_link",
+            Self::Notice(_) => "left_alone",
+        }
+    }
+}
+
+impl WaitsFor<'_> {
+    /// The word for it that programs can go by; it never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Marker(_) => "no_marker",
+            Self::NewerMarker(_) => "old_marker",
+            Self::OrderFile(_) => "no_order_file",
+            Self::Unpausing => "paused",
+        }
+    }
+}
+
+/// Says why a file would not be taken and what to do. What a sender would be told says both at once.
+pub fn not_taken(why: &NotTaken<'_>, locale: Locale) -> (String, Option<String>) {
+    let language = Language::from(locale);
+    let (what, help) = match why {
+        NotTaken::Notice(told) => return (notice(told, locale), None),
+        NotTaken::Ignored(why) => return (ignored(*why, language), Some(ignored_help(*why, language))),
+        NotTaken::Folder => (
+            words!(language, "this is a folder", "dit is een map"),
+            words!(language, "name the files in it", "noem de bestanden erin"),
+        ),
+        NotTaken::NotRegular => (
+            words!(
+                language,
+                "this is no regular file, so it would not be taken",
+                "dit is geen gewoon bestand en wordt dus niet gelezen",
+            ),
+            words!(language, "copy its content into a file", "kopieer de inhoud naar een bestand"),
+        ),
+        NotTaken::Link => (
+            words!(
+                language,
+                "this is a link, and nothing is taken that a link leads to",
+                "dit is een koppeling, en waar een koppeling naar verwijst wordt niet gelezen",
+            ),
+            words!(language, "drop a copy of the file in its place", "lever in plaats ervan een kopie aan"),
+        ),
+        NotTaken::NoCustomer => (
+            words!(
+                language,
+                "this lies in no customer's drop folder, so nobody would look at it",
+                "dit ligt in geen enkele aanlevermap van een klant, dus wordt er niet naar gekeken",
+            ),
+            words!(
+                language,
+                "put it into a customer's folder (devicedrop customer list)",
+                "leg het in de map van een klant (devicedrop customer list)",
+            ),
+        ),
+        NotTaken::OurOutput => (
+            words!(
+                language,
+                "by its name this is a result file or a receipt, which is never taken",
+                "volgens de naam is dit een resultaatbestand of ontvangstbewijs, en dat wordt nooit gelezen",
+            ),
+            words!(language, "save it under a name without `.result`", "sla het op onder een naam zonder `.result`",),
+        ),
+        NotTaken::OrderFile => (
+            words!(
+                language,
+                "by its name this is the order file of a CSV file, no list of devices",
+                "volgens de naam is dit het orderbestand van een CSV-bestand, geen lijst van apparaten",
+            ),
+            words!(language, "check the CSV file beside it", "controleer het CSV-bestand ernaast"),
+        ),
+        NotTaken::Marker => (
+            words!(
+                language,
+                "by its name this is the marker of a CSV file, no list of devices",
+                "volgens de naam is dit de markering van een CSV-bestand, geen lijst van apparaten",
+            ),
+            words!(language, "check the CSV file beside it", "controleer het CSV-bestand ernaast"),
+        ),
+    };
+    (what, Some(help))
+}
+
+fn ignored(why: Ignored, language: Language) -> String {
+    match why {
+        Ignored::LeadingDot => words!(
+            language,
+            "it would be ignored: its name, or its folder's, begins with a full stop",
+            "het wordt overgeslagen: de naam ervan, of van de map, begint met een punt",
+        ),
+        Ignored::LeadingTilde => words!(
+            language,
+            "it would be ignored: its name begins with ~",
+            "het wordt overgeslagen: de naam begint met ~",
+        ),
+        Ignored::LeadingUnderscore => words!(
+            language,
+            "it would be ignored: its folder's name begins with _",
+            "het wordt overgeslagen: de naam van de map begint met _",
+        ),
+        Ignored::Unfinished(ending) => words!(
+            language,
+            "it would be ignored: its name ends in {ending}, as that of a file that isn't complete yet",
+            "het wordt overgeslagen: de naam eindigt op {ending}, zoals bij een bestand dat nog niet af is",
+        ),
+        Ignored::IgnoredFolder => words!(
+            language,
+            "it would be ignored: its folder stands in ignore_folders",
+            "het wordt overgeslagen: de map staat in ignore_folders",
+        ),
+        Ignored::OtherName => words!(
+            language,
+            "it would be ignored: its name doesn't end in .csv",
+            "het wordt overgeslagen: de naam eindigt niet op .csv",
+        ),
+    }
+}
+
+fn ignored_help(why: Ignored, language: Language) -> String {
+    match why {
+        Ignored::IgnoredFolder | Ignored::LeadingUnderscore => words!(
+            language,
+            "drop it directly in the drop folder, or in a folder with another name",
+            "leg het rechtstreeks in de aanlevermap, of in een map met een andere naam",
+        ),
+        Ignored::Unfinished(_) => words!(
+            language,
+            "give it a name that ends in .csv when it is complete",
+            "geef het een naam die op .csv eindigt zodra het af is",
+        ),
+        _ => words!(
+            language,
+            "give it a name that ends in .csv and begins with neither . nor ~",
+            "geef het een naam die op .csv eindigt en niet met . of ~ begint",
+        ),
+    }
+}
+
+/// Says what a file would wait for and what to do.
+pub fn waits_for(what: &WaitsFor<'_>, locale: Locale) -> Told {
+    let language = Language::from(locale);
+    let (what, help) = match what {
+        WaitsFor::Marker(name) => {
+            let name = quoted(name);
+            (
+                words!(
+                    language,
+                    "it would wait: its marker {name} isn't there",
+                    "het zou wachten: de markering {name} is er niet",
+                ),
+                words!(
+                    language,
+                    "put an empty file of that name beside it when it is complete",
+                    "leg er een leeg bestand met die naam naast zodra het af is",
+                ),
+            )
+        }
+        WaitsFor::NewerMarker(name) => {
+            let name = quoted(name);
+            (
+                words!(
+                    language,
+                    "it would wait: its marker {name} is older than its last change",
+                    "het zou wachten: de markering {name} is ouder dan de laatste wijziging",
+                ),
+                words!(language, "write the marker anew", "schrijf de markering opnieuw"),
+            )
+        }
+        WaitsFor::OrderFile(name) => {
+            let name = quoted(name);
+            (
+                words!(
+                    language,
+                    "it would wait: its order file {name} isn't there",
+                    "het zou wachten: het orderbestand {name} is er niet",
+                ),
+                words!(
+                    language,
+                    "put it beside the CSV file, like {{\"order_id\": \"...\", \"purchase_id\": \"...\"}}",
+                    "leg het naast het CSV-bestand, zoals {{\"order_id\": \"...\", \"purchase_id\": \"...\"}}",
+                ),
+            )
+        }
+        WaitsFor::Unpausing => (
+            words!(language, "it would wait: the customer is paused", "het zou wachten: de klant is gepauzeerd"),
+            words!(
+                language,
+                "set `paused = false` in the customer's section of the configuration when it is to go on",
+                "zet `paused = false` in de sectie van de klant in de configuratie als het verder mag",
+            ),
+        ),
+    };
+    Told { what, help }
+}
+
+/// What stands before and behind findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// Before something that would be refused.
+    Error,
+    /// Before something that looks wrong.
+    Warning,
+    /// Before what to do.
+    Help,
+    /// How many more findings there are like the one above.
+    MoreLikeThis(u64),
+    /// How many devices were compared with each other, where that wasn't all.
+    Compared(u64),
+    /// How many rows there are.
+    Rows(u64),
+    /// The file would not be taken.
+    WouldNotBeTaken,
+    /// The whole file would be rejected.
+    WouldBeRejected,
+    /// So many rows would be refused, and so much more looks wrong.
+    WouldBeRefused(u64, u64),
+}
+
+/// The words of a label.
+pub fn label(label: Label, locale: Locale) -> String {
+    let language = Language::from(locale);
+    match label {
+        Label::Error => words!(language, "error", "fout"),
+        Label::Warning => words!(language, "warning", "waarschuwing"),
+        Label::Help => words!(language, "help", "advies"),
+        Label::MoreLikeThis(1) => {
+            words!(language, "and 1 more line like this", "en nog 1 regel zoals deze")
+        }
+        Label::MoreLikeThis(more) => {
+            let more = number(more, language);
+            words!(language, "and {more} more lines like this", "en nog {more} regels zoals deze")
+        }
+        Label::Compared(devices) => {
+            let devices = number(devices, language);
+            words!(
+                language,
+                "rows that stand twice were looked for among the first {devices} devices only",
+                "naar dubbele rijen is alleen gezocht onder de eerste {devices} apparaten",
+            )
+        }
+        Label::Rows(1) => words!(language, "1 row", "1 rij"),
+        Label::Rows(rows) => {
+            let rows = number(rows, language);
+            words!(language, "{rows} rows", "{rows} rijen")
+        }
+        Label::WouldNotBeTaken => {
+            words!(language, "the file would not be taken", "het bestand zou niet worden gelezen")
+        }
+        Label::WouldBeRejected => {
+            words!(language, "the whole file would be rejected", "het hele bestand zou worden geweigerd")
+        }
+        Label::WouldBeRefused(0, 0) => {
+            words!(language, "nothing would be refused", "er zou niets worden geweigerd")
+        }
+        Label::WouldBeRefused(0, wrong) => {
+            let wrong = number(wrong, language);
+            words!(
+                language,
+                "nothing would be refused, {wrong} to look at",
+                "er zou niets worden geweigerd; na te kijken: {wrong}",
+            )
+        }
+        Label::WouldBeRefused(refused, 0) => {
+            let refused = number(refused, language);
+            words!(language, "{refused} would be refused", "zou worden geweigerd: {refused}")
+        }
+        Label::WouldBeRefused(refused, wrong) => {
+            let (refused, wrong) = (number(refused, language), number(wrong, language));
+            words!(
+                language,
+                "{refused} would be refused, {wrong} more to look at",
+                "zou worden geweigerd: {refused}; verder na te kijken: {wrong}",
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::tests::both;
+    use crate::name::NearMiss;
+
+    #[test]
+    fn why_a_file_would_not_be_taken() {
+        let notice = Notice::NotACsv(NearMiss::Tsv);
+        let samples = [
+            NotTaken::Folder,
+            NotTaken::NotRegular,
+            NotTaken::Link,
+            NotTaken::NoCustomer,
+            NotTaken::OurOutput,
+            NotTaken::OrderFile,
+            NotTaken::Marker,
+            NotTaken::Ignored(Ignored::LeadingDot),
+            NotTaken::Ignored(Ignored::LeadingTilde),
+            NotTaken::Ignored(Ignored::LeadingUnderscore),
+            NotTaken::Ignored(Ignored::Unfinished(".tmp")),
+            NotTaken::Ignored(Ignored::IgnoredFolder),
+            NotTaken::Ignored(Ignored::OtherName),
+            NotTaken::Notice(&notice),
+        ];
+        let each = |why: &NotTaken<'_>, locale| {
+            let (what, help) = not_taken(why, locale);
+            format!("{}: {what} // {}", why.code(), help.unwrap_or_default())
+        };
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|why| each(why, locale)).collect()), @r#"
+        folder: this is a folder // name the files in it
+          folder: dit is een map // noem de bestanden erin
+        no_file: this is no regular file, so it would not be taken // copy its content into a file
+          no_file: dit is geen gewoon bestand en wordt dus niet gelezen // kopieer de inhoud naar een bestand
+        link: this is a link, and nothing is taken that a link leads to // drop a copy of the file in its place
+          link: dit is een koppeling, en waar een koppeling naar verwijst wordt niet gelezen // lever in plaats ervan een kopie aan
+        no_customer: this lies in no customer's drop folder, so nobody would look at it // put it into a customer's folder (devicedrop customer list)
+          no_customer: dit ligt in geen enkele aanlevermap van een klant, dus wordt er niet naar gekeken // leg het in de map van een klant (devicedrop customer list)
+        our_output: by its name this is a result file or a receipt, which is never taken // save it under a name without `.result`
+          our_output: volgens de naam is dit een resultaatbestand of ontvangstbewijs, en dat wordt nooit gelezen // sla het op onder een naam zonder `.result`
+        order_file: by its name this is the order file of a CSV file, no list of devices // check the CSV file beside it
+          order_file: volgens de naam is dit het orderbestand van een CSV-bestand, geen lijst van apparaten // controleer het CSV-bestand ernaast
+        marker: by its name this is the marker of a CSV file, no list of devices // check the CSV file beside it
+          marker: volgens de naam is dit de markering van een CSV-bestand, geen lijst van apparaten // controleer het CSV-bestand ernaast
+        ignored_name: it would be ignored: its name, or its folder's, begins with a full stop // give it a name that ends in .csv and begins with neither . nor ~
+          ignored_name: het wordt overgeslagen: de naam ervan, of van de map, begint met een punt // geef het een naam die op .csv eindigt en niet met . of ~ begint
+        ignored_name: it would be ignored: its name begins with ~ // give it a name that ends in .csv and begins with neither . nor ~
+          ignored_name: het wordt overgeslagen: de naam begint met ~ // geef het een naam die op .csv eindigt en niet met . of ~ begint
+        ignored_folder: it would be ignored: its folder's name begins with _ // drop it directly in the drop folder, or in a folder with another name
+          ignored_folder: het wordt overgeslagen: de naam van de map begint met _ // leg het rechtstreeks in de aanlevermap, of in een map met een andere naam
+        ignored_name: it would be ignored: its name ends in .tmp, as that of a file that isn't complete yet // give it a name that ends in .csv when it is complete
+          ignored_name: het wordt overgeslagen: de naam eindigt op .tmp, zoals bij een bestand dat nog niet af is // geef het een naam die op .csv eindigt zodra het af is
+        ignored_folder: it would be ignored: its folder stands in ignore_folders // drop it directly in the drop folder, or in a folder with another name
+          ignored_folder: het wordt overgeslagen: de map staat in ignore_folders // leg het rechtstreeks in de aanlevermap, of in een map met een andere naam
+        ignored_name: it would be ignored: its name doesn't end in .csv // give it a name that ends in .csv and begins with neither . nor ~
+          ignored_name: het wordt overgeslagen: de naam eindigt niet op .csv // geef het een naam die op .csv eindigt en niet met . of ~ begint
+        not_a_csv: This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".) // 
+          not_a_csv: Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) // 
+        "#);
+    }
+
+    #[test]
+    fn what_a_file_would_wait_for() {
+        let samples = [
+            WaitsFor::Marker("a\u{1b}.csv.done"),
+            WaitsFor::NewerMarker("a.csv.done"),
+            WaitsFor::OrderFile("a.order.json"),
+            WaitsFor::Unpausing,
+        ];
+        let each = |what: &WaitsFor<'_>, locale| {
+            let told = waits_for(what, locale);
+            format!("{}: {} // {}", what.code(), told.what, told.help)
+        };
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|what| each(what, locale)).collect()), @r#"
+        no_marker: it would wait: its marker "a\u{1b}.csv.done" isn't there // put an empty file of that name beside it when it is complete
+          no_marker: het zou wachten: de markering "a\u{1b}.csv.done" is er niet // leg er een leeg bestand met die naam naast zodra het af is
+        old_marker: it would wait: its marker "a.csv.done" is older than its last change // write the marker anew
+          old_marker: het zou wachten: de markering "a.csv.done" is ouder dan de laatste wijziging // schrijf de markering opnieuw
+        no_order_file: it would wait: its order file "a.order.json" isn't there // put it beside the CSV file, like {"order_id": "...", "purchase_id": "..."}
+          no_order_file: het zou wachten: het orderbestand "a.order.json" is er niet // leg het naast het CSV-bestand, zoals {"order_id": "...", "purchase_id": "..."}
+        paused: it would wait: the customer is paused // set `paused = false` in the customer's section of the configuration when it is to go on
+          paused: het zou wachten: de klant is gepauzeerd // zet `paused = false` in de sectie van de klant in de configuratie als het verder mag
+        "#);
+    }
+
+    #[test]
+    fn labels() {
+        let labels = [
+            Label::Error,
+            Label::Warning,
+            Label::Help,
+            Label::MoreLikeThis(1),
+            Label::MoreLikeThis(4_812),
+            Label::Compared(1_048_576),
+            Label::Rows(1),
+            Label::Rows(100_000),
+            Label::WouldNotBeTaken,
+            Label::WouldBeRejected,
+            Label::WouldBeRefused(0, 0),
+            Label::WouldBeRefused(0, 5_000),
+            Label::WouldBeRefused(2, 0),
+            Label::WouldBeRefused(2, 3),
+        ];
+        insta::assert_snapshot!(both(|locale| labels.iter().map(|it| label(*it, locale)).collect()), @r#"
+        error
+          fout
+        warning
+          waarschuwing
+        help
+          advies
+        and 1 more line like this
+          en nog 1 regel zoals deze
+        and 4,812 more lines like this
+          en nog 4.812 regels zoals deze
+        rows that stand twice were looked for among the first 1,048,576 devices only
+          naar dubbele rijen is alleen gezocht onder de eerste 1.048.576 apparaten
+        1 row
+          1 rij
+        100,000 rows
+          100.000 rijen
+        the file would not be taken
+          het bestand zou niet worden gelezen
+        the whole file would be rejected
+          het hele bestand zou worden geweigerd
+        nothing would be refused
+          er zou niets worden geweigerd
+        nothing would be refused, 5,000 to look at
+          er zou niets worden geweigerd; na te kijken: 5.000
+        2 would be refused
+          zou worden geweigerd: 2
+        2 would be refused, 3 more to look at
+          zou worden geweigerd: 2; verder na te kijken: 3
+        "#);
+    }
+}
