@@ -74,7 +74,7 @@ Example:
 
     /// Tells, before dropping, what would be refused in CSV files and what looks wrong
     #[command(after_help = "\
-Nothing is registered or sent, and no ledger is needed.
+Nothing is registered or sent. What the customer sent before is looked up, if there is a ledger.
 
 Example:
   devicedrop check --customer contoso devices.csv")]
