@@ -58,6 +58,8 @@ pub struct Written {
     pub sha256: Sha256,
     /// Its size.
     pub bytes: u64,
+    /// Its mtime, in nanoseconds since 1970.
+    pub mtime_ns: i64,
 }
 
 /// Why a file isn't in place. Unless said otherwise, nothing changed at its name.
@@ -158,7 +160,7 @@ pub fn write_aside(
 ) -> Result<Aside<'_>, DurableError> {
     let (name, fd) = create_aside(dir)?;
     // From here on, dropping it removes the file.
-    let nothing = Written { file: FileId { dev: 0, ino: 0 }, sha256: Sha256::of(b""), bytes: 0 };
+    let nothing = Written { file: FileId { dev: 0, ino: 0 }, sha256: Sha256::of(b""), bytes: 0, mtime_ns: 0 };
     let mut aside = Aside { dir, name, written: nothing };
 
     let digesting = Digesting { file: File::from(fd), digest: sha2::Sha256::new(), bytes: 0 };
@@ -168,8 +170,8 @@ pub fn write_aside(
         buffered.into_inner().map_err(|error| DurableError::Fill(error.into_error()))?;
 
     let stat = finish(&file, dir, mode).map_err(|errno| DurableError::Sync(errno.into()))?;
-    aside.written =
-        Written { file: FileId::from(&stat), sha256: Sha256::from_bytes(digest.finalize().into()), bytes };
+    let sha256 = Sha256::from_bytes(digest.finalize().into());
+    aside.written = Written { file: FileId::from(&stat), sha256, bytes, mtime_ns: mtime_ns(&stat) };
     Ok(aside)
 }
 
@@ -277,6 +279,10 @@ fn finish(file: &File, dir: BorrowedFd<'_>, mode: u32) -> Result<Stat, Errno> {
     tolerate(rustix::fs::fchmod(file, Mode::from_bits_truncate(mode)), &[Errno::PERM, Errno::NOTSUP, Errno::NOSYS])?;
     rustix::io::retry_on_intr(|| rustix::fs::fsync(file))?;
     Ok(of_file)
+}
+
+fn mtime_ns(stat: &Stat) -> i64 {
+    stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(i64::try_from(stat.st_mtime_nsec).unwrap_or(0))
 }
 
 fn tolerate(result: Result<(), Errno>, tolerated: &[Errno]) -> Result<(), Errno> {

@@ -36,6 +36,8 @@ use self::lookups::{Asked, Filters, Subject};
 use self::output::Output;
 use self::services::Services;
 use crate::config::environment::Environment;
+use crate::config::{Lookup, control_socket};
+use crate::control::client::Client;
 use crate::control::protocol::{Answer, Request, Status};
 
 /// Does what the command line says, and tells how it went.
@@ -95,7 +97,10 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
         Command::Check(args) => return check::run(args, cli.config.as_ref(), environment, services, output),
         _ => {}
     }
-    let context = Context::load(cli, environment, output)?;
+    let context = match Context::load(cli, environment, output) {
+        Ok(context) => context,
+        Err(error) => return without_configuration(cli, environment, error, output),
+    };
     if let Some((request, json)) = requests::of(&cli.command)? {
         let answer = ask::ask(&context, services, &request, output)?;
         return replies::print(&answer, json, output);
@@ -116,6 +121,37 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
             Some(asked) => lookups::run(services.lookups(&context.config)?.as_mut(), asked, output),
             None => Ok(Exit::Done),
         },
+    }
+}
+
+/// Asks a running daemon how things stand although the configuration is broken: it goes on with the one that it has.
+fn without_configuration(
+    cli: &Cli,
+    environment: &Environment,
+    error: CliError,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    let request = match &cli.command {
+        Command::Status(_) => Some(Request::Status),
+        Command::Explain(_) => requests::of(&cli.command)?.map(|(request, _)| request),
+        _ => None,
+    };
+    let broken = matches!(&error, CliError::Config(error) if error.is_of_content());
+    let ledger = Lookup::of_this_process(cli.config.clone(), environment).ledger_all_the_same();
+    let (Some(request), true, Some(ledger)) = (request, broken, ledger) else { return Err(error) };
+    let Some(client) = Client::connect(&control_socket(&ledger)).ok().flatten() else { return Err(error) };
+    let answer = client.ask(&request, |_| {})?;
+    error.tell(output);
+    output.note("the daemon goes on with the configuration that it has:");
+    match (&cli.command, &answer) {
+        (Command::Status(args), Answer::Status(status)) if args.problems => {
+            status::print_problems(status, args.report.json, output)
+        }
+        (Command::Status(args), Answer::Status(status)) if !args.report.json => {
+            status::print(status, output).map(|()| Exit::Done)
+        }
+        (Command::Explain(args), answer) => replies::print(answer, args.report.json, output),
+        (_, answer) => replies::print(answer, true, output),
     }
 }
 

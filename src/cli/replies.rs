@@ -86,6 +86,9 @@ fn explained(explanation: &Explanation) -> String {
     format!("{}: {}: {}", path(&explanation.path), shown(&explanation.verdict), shown(&explanation.why))
 }
 
+const ANEW: &str = "rejected submission judged anew";
+const ANEW_MANY: &str = "rejected submissions judged anew";
+
 fn tried_again(retried: &Retried) -> String {
     let mut text = format!("{} tried again\n", counted(retried.registrations, "registration"));
     let mut more = |count: u64, words: &str| {
@@ -94,7 +97,7 @@ fn tried_again(retried: &Retried) -> String {
             writeln!(text, "{count} {words}").unwrap_or_default();
         }
     };
-    more(retried.submissions, "rejected submission(s) judged anew");
+    more(retried.submissions, if retried.submissions == 1 { ANEW } else { ANEW_MANY });
     more(retried.superseded_left_out, "left out: their files have a newer content (--superseded takes them too)");
     more(retried.not_valid_left_out, "left out: the row itself isn't valid; correct the file and drop it again");
     text
@@ -164,12 +167,13 @@ mod tests {
     fn a_retry_tells_what_it_left_out() {
         let retried = Answer::Retried(Retried {
             registrations: 1,
-            submissions: 0,
+            submissions: 1,
             superseded_left_out: 4,
             not_valid_left_out: 2,
         });
         assert_snapshot!(told(&retried, false).1, @r"
         1 registration tried again
+        1 rejected submission judged anew
         4 left out: their files have a newer content (--superseded takes them too)
         2 left out: the row itself isn't valid; correct the file and drop it again
         ");

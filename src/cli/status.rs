@@ -4,9 +4,12 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, Paint};
 use crate::cli::replies::counted;
-use crate::control::protocol::{CustomerStatus, FolderState, Health, Problem, Status};
+use crate::control::protocol::{CustomerStatus, FolderState, Health, Problem, Status, Unfinished};
 use devicedrop_core::shown::shown;
 use devicedrop_core::time::Timestamp;
+
+/// So many waiting files are listed on a screen.
+const WAITING_SHOWN: usize = 20;
 
 /// Prints all of it.
 pub fn print(status: &Status, output: &mut Output) -> Result<(), CliError> {
@@ -17,6 +20,7 @@ pub fn print(status: &Status, output: &mut Output) -> Result<(), CliError> {
         let (customer, file) = (&oldest.customer, shown(&oldest.file));
         output.line(format_args!("\noldest unfinished: {customer}/{file} since {since}: {}", shown(&oldest.why)))?;
     }
+    waiting(status, output)?;
     if !status.refused.is_empty() {
         output.line("")?;
         let row = |path: &crate::control::protocol::RefusedPath| {
@@ -31,6 +35,24 @@ pub fn print(status: &Status, output: &mut Output) -> Result<(), CliError> {
     } else {
         output.line("")?;
         problems(&status.problems, output)?;
+    }
+    Ok(())
+}
+
+/// Files that wait for something: not those that are about to be taken.
+fn waiting(status: &Status, output: &mut Output) -> Result<(), CliError> {
+    if status.waiting.is_empty() {
+        return Ok(());
+    }
+    let row =
+        |file: &Unfinished| vec![time(file.since), file.customer.to_string(), file.file.clone(), file.why.clone()];
+    let rows: Vec<_> = status.waiting.iter().take(WAITING_SHOWN).map(row).collect();
+    output.line("")?;
+    output.table(&["waiting since", "customer", "file", "why"], &rows)?;
+    let all: u64 = status.customers.iter().map(|customer| customer.waiting_files).sum();
+    let more = all.saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        output.line(format_args!("and {} more", counted(more, "file")))?;
     }
     Ok(())
 }
@@ -164,9 +186,7 @@ fn time(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::cli::testing::Printed;
-    use crate::control::protocol::{
-        ConfigurationStatus, DaemonStatus, Queue, RefusedPath, RegistrarStatus, Unfinished,
-    };
+    use crate::control::protocol::{ConfigurationStatus, DaemonStatus, Queue, RefusedPath, RegistrarStatus};
     use devicedrop_core::ids::CustomerKey;
     use insta::assert_snapshot;
 
@@ -223,6 +243,12 @@ mod tests {
                 results_owed: 1,
                 last_activity: Some(at(59)),
             }],
+            waiting: vec![Unfinished {
+                customer: contoso(),
+                file: "b.csv".into(),
+                since: at(58),
+                why: "its customer is paused in the configuration".into(),
+            }],
             refused: vec![RefusedPath {
                 at: at(10),
                 customer: contoso(),
@@ -264,6 +290,10 @@ mod tests {
         contoso   ok (events and walks, ext4)  2        12       88     3       1     2026-11-22 14:59:00
 
         oldest unfinished: contoso/a\u{1b}[2J.csv since 2026-11-22 14:05:00: 12 rows are pending
+
+        waiting since        customer  file   why
+        2026-11-22 14:58:00  contoso   b.csv  its customer is paused in the configuration
+        and 1 file more
 
         refused              customer  file          reason
         2026-11-22 14:10:00  contoso   devices.xlsx  an Excel workbook

@@ -71,6 +71,13 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Whether there is a file, and what stands in it is wrong.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::Invalid { .. } | Self::NotText { .. })
+    }
+}
+
 fn listed(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |text, problem| format!("{text}\n  {problem}"))
 }
@@ -110,6 +117,19 @@ impl Lookup {
         parse(path, bytes, &self.places_for(path))
     }
 
+    /// The ledger that a configuration names which can't be used as a whole: enough to find the daemon by.
+    pub fn ledger_all_the_same(&self) -> Option<PathBuf> {
+        let named = self.given.as_ref().or(self.environment.as_ref());
+        let path = match named {
+            Some(path) => path,
+            None => self.user.iter().chain([&self.system]).find(|path| fs::metadata(path).is_ok())?,
+        };
+        let path = std::path::absolute(path).ok()?;
+        let text = String::from_utf8_lossy(&fs::read(&path).ok()?).into_owned();
+        let ledger = ledger_in(&text).unwrap_or_else(|| self.places_for(&path).state.join("ledger.db"));
+        Some(path.parent()?.join(ledger))
+    }
+
     fn read(&self, path: &Path) -> Result<Config, ConfigError> {
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
         let path = std::path::absolute(path).map_err(failed)?;
@@ -139,6 +159,23 @@ pub fn parse(path: &Path, bytes: &[u8], places: &Places) -> Result<Config, Confi
     let source = Source::File { path: path.to_owned(), sha256: Sha256::of(bytes), text: text.to_owned() };
     let base = path.parent().unwrap_or(Path::new("/"));
     resolve(&document, raw, source, base, places).map_err(invalid)
+}
+
+/// The ledger's path in a text that may be no TOML elsewhere.
+fn ledger_in(text: &str) -> Option<PathBuf> {
+    let mut table = String::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            table = line.split('#').next().unwrap_or_default().trim_matches(['[', ']', ' ']).to_owned();
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else { continue };
+        if matches!((table.as_str(), key.trim()), ("ledger", "path") | ("", "ledger.path")) {
+            let read: toml::Table = toml::from_str(&format!("path = {}", value.trim())).ok()?;
+            return read.get("path")?.as_str().map(PathBuf::from);
+        }
+    }
+    None
 }
 
 fn is_missing(error: &io::Error) -> bool {

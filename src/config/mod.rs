@@ -10,6 +10,11 @@ mod load;
 mod raw;
 mod reload;
 mod resolve;
+/// Where the daemon of a ledger can be asked.
+pub fn control_socket(ledger: &Path) -> PathBuf {
+    ledger.parent().unwrap_or(Path::new("/")).join("control.sock")
+}
+
 #[cfg(test)]
 mod tests;
 mod units;
@@ -304,7 +309,7 @@ impl Config {
 
     /// The daemon's control socket.
     pub fn control_socket(&self) -> PathBuf {
-        self.state_folder().join("control.sock")
+        control_socket(&self.ledger.path)
     }
 
     /// The settings of a customer: its section's, or, where every folder is a customer, the defaults.

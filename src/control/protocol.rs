@@ -205,6 +205,9 @@ pub struct Status {
     pub queue: Queue,
     /// Each customer.
     pub customers: Vec<CustomerStatus>,
+    /// Files that wait to be taken, and what for, the longest first; at most a thousand.
+    #[serde(default)]
+    pub waiting: Vec<Unfinished>,
     /// Paths that were refused and still lie there.
     pub refused: Vec<RefusedPath>,
     /// The oldest file that isn't finished.

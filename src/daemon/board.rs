@@ -136,26 +136,37 @@ impl Board {
     /// A path of a customer was refused.
     pub fn refused(&self, customer: &CustomerKey, path: &DropPath, refusal: Refusal, at: Timestamp) {
         self.lane(customer, |lane| {
-            lane.refused.insert(path.clone(), (refusal, at));
+            lane.refused.insert(path.clone(), (refusal.clone(), at));
         });
         self.to_be_answered(customer, path, Cause::Refused(refusal));
     }
 
-    /// A path of a customer is to be answered without being taken; once for each cause.
-    pub(super) fn to_be_answered(&self, customer: &CustomerKey, path: &DropPath, cause: Cause) {
+    /// A path of a customer isn't refused any more, though it isn't taken either.
+    pub(super) fn no_longer_refused(&self, customer: &CustomerKey, path: &DropPath) {
         self.lane(customer, |lane| {
-            let told = lane.notices.entry(path.clone()).or_insert((cause, false));
-            if told.0 != cause {
-                *told = (cause, false);
+            lane.refused.remove(path);
+            if matches!(lane.notices.get(path), Some((Cause::Refused(_), _))) {
+                lane.notices.remove(path);
             }
         });
+    }
+
+    /// A path of a customer is to be answered without being taken; once for each cause. Says whether that is new.
+    pub(super) fn to_be_answered(&self, customer: &CustomerKey, path: &DropPath, cause: Cause) -> bool {
+        let mut state = self.lock();
+        let notices = &mut state.customers.entry(customer.clone()).or_default().notices;
+        let new = notices.get(path).is_none_or(|(told, _)| *told != cause);
+        if new {
+            notices.insert(path.clone(), (cause, false));
+        }
+        new
     }
 
     /// The paths of a customer that still have to be answered.
     pub(super) fn unanswered(&self, customer: &CustomerKey) -> Vec<(DropPath, Cause)> {
         let state = self.lock();
         let notices = state.customers.get(customer).into_iter().flat_map(|lane| &lane.notices);
-        notices.filter(|(_, (_, done))| !done).map(|(path, (cause, _))| (path.clone(), *cause)).collect()
+        notices.filter(|(_, (_, done))| !done).map(|(path, (cause, _))| (path.clone(), cause.clone())).collect()
     }
 
     /// The answer to a path is in place.

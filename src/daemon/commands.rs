@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use devicedrop_core::ids::RegistrationId;
+use devicedrop_core::ids::{CustomerKey, RegistrationId};
 use devicedrop_core::state::{ErrorCode, State};
 
 use crate::actor::Actor;
@@ -17,7 +17,7 @@ use super::payment;
 use super::registry;
 use super::scene::Scene;
 use super::shared::{AskError, Shared};
-use super::{explain, locate, reload, status};
+use super::{explain, locate, reload, roster, status};
 
 /// Rows of a view that are read at once.
 const PAGE: usize = 10_000;
@@ -111,6 +111,9 @@ pub fn acted(
 
 fn retry(shared: &Arc<Shared>, wanted: &Retry, actor: &Actor) -> Result<Retried, No> {
     let mut done = Retried::default();
+    if let Some(customer) = &wanted.customer {
+        is_known(shared, customer)?;
+    }
     if let Some(id) = wanted.submission {
         let found = shared.readers.ask(|reader| reader.submission_by_id(id))?;
         let submission = found.ok_or_else(|| {
@@ -138,6 +141,20 @@ fn retry(shared: &Arc<Shared>, wanted: &Retry, actor: &Actor) -> Result<Retried,
     acted(shared, actor, "retry", Some(told(wanted)), None)?;
     shared.stir();
     Ok(done)
+}
+
+/// Refuses a customer whom nobody knows: neither the configuration, nor the folders, nor the record.
+fn is_known(shared: &Shared, customer: &CustomerKey) -> Result<(), No> {
+    let config = shared.config();
+    let is_on_record = || shared.readers.ask(|reader| reader.last_activity(customer));
+    let listed = roster::customers(&config).customers.unwrap_or_default();
+    if config.customers.contains_key(customer)
+        || listed.iter().any(|one| one.key == *customer)
+        || is_on_record()?.is_some()
+    {
+        return Ok(());
+    }
+    Err(No::new(format!("there is no customer {customer}"), "devicedrop customer list tells who is"))
 }
 
 /// What a retry was asked for, for the record.
@@ -230,7 +247,12 @@ fn result(shared: &Shared, path: &std::path::Path, actor: &Actor) -> Result<Answ
     let sha256 = payment.sha256.to_string();
     shared
         .writer
-        .note(Some(at.customer.key.clone()), payment::WRITTEN.to_owned(), payment.file.clone(), Some(sha256.clone()))
+        .note(
+            Some(at.customer.key.clone()),
+            payment::WRITTEN.to_owned(),
+            payment.file.clone(),
+            Some(payment.noted.clone()),
+        )
         .wait()?;
     acted(shared, actor, "result", Some(format!("{} {}", submission.id, payment.file)), None)?;
     Ok(Answer::ResultWritten(ResultWritten {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message;
+use devicedrop_core::name;
 use devicedrop_core::plan::FolderId;
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::settle::Stamp;
@@ -19,13 +20,15 @@ use devicedrop_core::survey::Encoding;
 
 use crate::config::CustomerSettings;
 use crate::inbox::{
-    Arrival, Claimed, Desk, DeskError, DropPath, FileFacts, Hold, Known, Refusal, SideFile, TooLarge,
+    Arrival, Claimed, Desk, DeskError, DropPath, FileFacts, Hold, Known, Refusal, SideFile, TooLarge, Wrote,
 };
 use crate::ledger::command::{KnownFile, NewDelivery, NewSubmission};
+use crate::results::Ours;
 use crate::step::Step;
 
 use super::judge::{Judge, Judged};
 use super::notices::{self, Cause};
+use super::payment::{self, Written};
 use super::shared::{CustomerBells, Shared};
 use super::space::{self, Today};
 
@@ -37,6 +40,9 @@ mod topic {
     pub(super) const FOLDER: &str = "folder";
     pub(super) const SPENT: &str = "spent";
 }
+
+/// The reason on record for a file that waits because its customer is over the day's limit.
+const DAY_LIMIT: &str = "day_limit";
 
 /// One customer's desk.
 pub(super) struct CustomerDesk {
@@ -120,6 +126,40 @@ impl CustomerDesk {
         }
     }
 
+    /// What we wrote beside a file may have been moved with it, as when its folder was renamed: then it is ours at
+    /// its new place too, as its content tells.
+    fn take_results_along(&self, from: &DropPath, to: &DropPath) -> Result<(), DeskError> {
+        let note = |path: &DropPath| {
+            let note = |reader: &crate::ledger::Reader| {
+                reader.note(Some(&self.settings.key), payment::WRITTEN, &path.text())
+            };
+            self.shared.readers.ask(note).map_err(DeskError::new)
+        };
+        let plain = |path: &DropPath| path.beside(&name::result_name(path.bytes()));
+        let numbered = |path: &DropPath, number| path.beside(&name::result_name_numbered(path.bytes(), number));
+        let mut pair = (plain(from), plain(to));
+        for number in 2.. {
+            let Some(wrote) = note(&pair.0)? else { return Ok(()) };
+            if note(&pair.1)?.is_none() {
+                let (customer, topic) = (self.settings.key.clone(), payment::WRITTEN.to_owned());
+                let noted = self.shared.writer.note(Some(customer), topic, pair.1.text(), Some(wrote));
+                noted.wait().map_err(DeskError::new)?;
+            }
+            pair = (numbered(from, number), numbered(to, number));
+        }
+        Ok(())
+    }
+
+    /// Puts on record that a path is answered without being taken; once for each path and reason.
+    fn record_refusal(&self, path: &DropPath, reason: &str) -> Result<(), DeskError> {
+        let (customer, now) = (self.settings.key.clone(), self.shared.clock.now());
+        let refused = self.shared.writer.refuse(customer, path.text(), reason.to_owned(), now);
+        if refused.wait().map_err(DeskError::new)? {
+            tracing::warn!(customer = %self.settings.key, file = %path.text(), why = reason, "refused");
+        }
+        Ok(())
+    }
+
     fn spend(&self, spent: &[SideFile]) -> Result<(), DeskError> {
         for side in spent {
             let value = Some(marks(&side.stamp));
@@ -184,14 +224,16 @@ impl Desk for CustomerDesk {
             .readers
             .ask(|reader| reader.note(Some(&self.settings.key), topic::SPENT, &side.path.text()))
             .map_err(DeskError::new)?;
-        Ok(note.is_some_and(|marks_then| marks_then == marks(&side.stamp)))
+        Ok(note.is_some_and(|marks_then| was(&marks_then, &side.stamp)))
     }
 
     fn may_take(&mut self, path: &DropPath, bytes: u64) -> Result<Result<(), Hold>, DeskError> {
         let answer =
             space::may_take(&self.shared, &self.settings.key, &mut self.today, bytes).map_err(DeskError::new)?;
-        if answer == Err(Hold::DayLimit) {
-            self.shared.board.to_be_answered(&self.settings.key, path, Cause::DayLimit);
+        if answer == Err(Hold::DayLimit)
+            && self.shared.board.to_be_answered(&self.settings.key, path, Cause::DayLimit)
+        {
+            self.record_refusal(path, DAY_LIMIT)?;
         }
         Ok(answer)
     }
@@ -224,6 +266,7 @@ impl Desk for CustomerDesk {
                 let (from, submission) = (from.clone(), *submission);
                 let delivery = self.delivery(&claimed.path, &claimed.facts);
                 let file = self.known_file(&claimed.path, &claimed.facts.stamp);
+                self.take_results_along(&from, &claimed.path)?;
                 self.shared.writer.moved(submission, from.text(), delivery, file).wait().map_err(DeskError::new)?;
                 self.known()?.remove(&from);
                 tracing::info!(
@@ -275,6 +318,7 @@ impl Desk for CustomerDesk {
         let known = self.known_file(&file.path, &file.facts.stamp);
         let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
         self.today.add(file.facts.stamp.size, 0);
+        self.shared.board.taken(&self.settings.key, &file.path);
         self.remember(&file.path, Known { stamp: file.facts.stamp, sha256: None, submission: entry })?;
         self.bells.results.notify_one();
         Ok(())
@@ -291,19 +335,28 @@ impl Desk for CustomerDesk {
     }
 
     fn refused(&mut self, path: &DropPath, refusal: &Refusal) -> Result<(), DeskError> {
-        let now = self.shared.clock.now();
-        let new = self
-            .shared
-            .writer
-            .refuse(self.settings.key.clone(), path.text(), refusal.code().to_owned(), now)
-            .wait()
-            .map_err(DeskError::new)?;
-        if new {
-            tracing::warn!(customer = %self.settings.key, file = %path.text(), why = refusal.code(), "refused");
-        }
-        self.shared.board.refused(&self.settings.key, path, *refusal, now);
+        self.record_refusal(path, refusal.code())?;
+        self.shared.board.refused(&self.settings.key, path, refusal.clone(), self.shared.clock.now());
         self.bells.results.notify_one();
         Ok(())
+    }
+
+    fn no_longer_refused(&mut self, path: &DropPath) -> Result<(), DeskError> {
+        self.shared.board.no_longer_refused(&self.settings.key, path);
+        Ok(())
+    }
+
+    fn wrote(&mut self, path: &DropPath, stamp: &Stamp) -> Result<Wrote, DeskError> {
+        let key = path.text();
+        let note = |topic| {
+            let note = self.shared.readers.ask(|reader| reader.note(Some(&self.settings.key), topic, &key));
+            note.map_err(DeskError::new)
+        };
+        if note(payment::WRITTEN)?.is_some_and(|note| payment::is_noted(&note, stamp)) {
+            return Ok(Wrote::This);
+        }
+        let hashes = Written::new(&self.shared, &self.settings.key, path).last_written(path.name());
+        Ok(if hashes.is_empty() { Wrote::Nothing } else { Wrote::OneOf(hashes) })
     }
 }
 
@@ -328,4 +381,11 @@ pub(super) fn path_of(text: &str) -> DropPath {
 /// What tells one state of a side file from another, as text for a note.
 fn marks(stamp: &Stamp) -> String {
     format!("{} {} {} {}", stamp.ino, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
+}
+
+/// Whether these are the marks of this file. Its ctime doesn't count: another mode or owner makes it no new file.
+fn was(marks_then: &str, stamp: &Stamp) -> bool {
+    let now = marks(stamp);
+    let content = |marks: &str| marks.rsplit_once(' ').map(|(content, _)| content.to_owned());
+    content(marks_then) == content(&now)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use devicedrop_core::name::{self, Kind};
 
 use crate::control::protocol::Explanation;
-use crate::inbox::Why;
+use crate::inbox::{DropPath, Refusal, Why};
 use crate::ledger::rows::Submission;
 
 use super::commands::No;
@@ -29,30 +29,43 @@ pub(super) fn explain(shared: &Scene<'_>, path: &Path) -> Result<Explanation, No
 }
 
 fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Result<(&'static str, String), No> {
+    let board = &shared.board;
+    let lane = board.customers.get(&at.customer.key);
+    let refusal = lane.and_then(|lane| lane.refused.get(&at.path)).map(|(refusal, _)| refusal);
+    if let Some(refusal @ Refusal::ResultChanged) = refusal {
+        return Ok(("refused", refusal.to_string()));
+    }
     if let Some(ignored) = ignored(shared, at) {
         return Ok(("ignored", ignored));
     }
-    let board = &shared.board;
-    let lane = board.customers.get(&at.customer.key);
-    if let Some((refusal, _)) = lane.and_then(|lane| lane.refused.get(&at.path)) {
+    if let Some(refusal) = refusal {
         return Ok(("refused", refusal.to_string()));
     }
     if let Some(waiting) = lane.and_then(|lane| lane.waiting.iter().find(|waiting| waiting.path == at.path)) {
         let ago = ago(shared.now.since(waiting.since));
         let verdict = match waiting.why {
+            Why::Paused => return Ok(paused(at)),
             Why::Unsettled(_) => "settling",
             _ => "waiting",
         };
         return Ok((verdict, format!("{} (since {ago} ago)", waiting.why)));
     }
     if at.customer.paused && newest.is_none() {
-        return Ok(("paused", format!("its customer {} is paused in the configuration", at.customer.key)));
+        return Ok(paused(at));
     }
     if let Some(submission) = newest {
         return judged(shared, submission);
     }
     if let Some((why, _)) = lane.and_then(|lane| lane.offline.as_ref()) {
         return Ok(("offline", format!("its drop folder is offline: {why}")));
+    }
+    let folder = at.path.folder().map(|folder| at.customer.folder.join(DropPath::from_bytes(folder).os_path()));
+    if folder
+        .and_then(|folder| std::fs::symlink_metadata(folder).ok())
+        .is_some_and(|meta| meta.file_type().is_symlink())
+    {
+        let why = "its folder is a link; links are never followed: put the folder itself there";
+        return Ok(("ignored", why.to_owned()));
     }
     let there = std::fs::symlink_metadata(at.customer.folder.join(at.path.os_path()));
     Ok(match there {
@@ -63,6 +76,10 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
         Ok(meta) if !meta.is_file() => ("ignored", "it isn't a regular file".to_owned()),
         Ok(_) => ("new", "it wasn't looked at yet; it will be within the time of `rescan`".to_owned()),
     })
+}
+
+fn paused(at: &Located) -> (&'static str, String) {
+    ("paused", format!("its customer {} is paused in the configuration", at.customer.key))
 }
 
 /// What is told of a file that can't be looked at.

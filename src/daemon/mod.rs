@@ -86,7 +86,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));
     tasks.start("signals", signals::run(Arc::clone(&shared), signals));
     tracing::info!(
-        customers = shared.config().customers.len(), ledger = %ledger.path().display(),
+        customers = customers(&shared).await, ledger = %ledger.path().display(),
         watch = %shared.watch.describe(), "ready"
     );
     if ready.is_some_and(|ready| ready.send(()).is_err()) {
@@ -122,6 +122,25 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     Ok(end)
 }
 
+/// How many customers there are.
+async fn customers(shared: &Arc<Shared>) -> usize {
+    let config = shared.config();
+    let configured = config.customers.len();
+    let listed = tokio::task::spawn_blocking(move || roster::customers(&config).customers).await;
+    listed.ok().flatten().map_or(configured, |customers| customers.len())
+}
+
+/// Notes when each customer was last heard of, for the next start to tell.
+fn note_activity(shared: &Shared) {
+    for (customer, lane) in shared.board.read().customers {
+        let Some(at) = lane.last_activity else { continue };
+        let noted =
+            shared.writer.note(Some(customer), "activity".to_owned(), String::new(), Some(at.unix_ms().to_string()));
+        // Only told to people, who see an older time then.
+        drop(noted);
+    }
+}
+
 /// Puts the stop on record and closes the ledger in order, unless it failed.
 async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) {
     let socket = shared.config().control_socket();
@@ -132,10 +151,11 @@ async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) {
         subject: None,
         reason: None,
     };
-    if !matches!(end, End::LedgerFailed | End::LedgerUntrusted)
-        && let Err(error) = shared.writer.act(action).await
-    {
-        tracing::error!(error = %error, "the stop could not be recorded");
+    if !matches!(end, End::LedgerFailed | End::LedgerUntrusted) {
+        note_activity(&shared);
+        if let Err(error) = shared.writer.act(action).await {
+            tracing::error!(error = %error, "the stop could not be recorded");
+        }
     }
     drop(shared);
     let closed = tokio::task::spawn_blocking(move || ledger.close()).await;

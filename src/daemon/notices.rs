@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use devicedrop_core::device::Sha256;
 use devicedrop_core::dialect::Dialect;
 use devicedrop_core::message::{self, Notice};
 use devicedrop_core::name::{self, Kind, NearMiss};
@@ -15,11 +16,11 @@ use crate::config::CustomerSettings;
 use crate::inbox::{DropPath, Refusal};
 use crate::results::{self, Answers, Content, Ours, Place};
 
-use super::payment::{PayError, WRITTEN, Written};
+use super::payment::{self, PayError, WRITTEN, Written};
 use super::shared::Shared;
 
 /// Why a file is answered without being taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     /// It is refused.
     Refused(Refusal),
@@ -31,7 +32,7 @@ pub(super) enum Cause {
 pub(super) fn write_all(shared: &Shared, customer: &CustomerSettings) {
     forget_gone(shared, customer);
     for (path, cause) in shared.board.unanswered(&customer.key) {
-        match write(shared, customer, &path, cause) {
+        match write(shared, customer, &path, &cause) {
             Ok(()) => shared.board.answered(&customer.key, &path),
             Err(error) => {
                 tracing::warn!(customer = %customer.key, file = %path.text(), why = %error.told(), "answer owed");
@@ -60,35 +61,35 @@ fn is_gone(drop_folder: BorrowedFd<'_>, path: &DropPath) -> bool {
     looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: Cause) -> Result<(), PayError> {
+fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &Cause) -> Result<(), PayError> {
     let folder = open_folder(customer, path)?;
+    let answered = answered(path, cause);
     let answers = match cause {
         Cause::Refused(Refusal::NotACsv) => Answers::NotACsv,
         Cause::Refused(_) | Cause::DayLimit => Answers::Newest,
     };
-    let place = Place { folder: folder.as_fd(), path: path.bytes(), answers, mode: shared.config().results.mode };
-    let mut ours = Written::new(shared, &customer.key, path);
-    let name = match answers {
-        Answers::NotACsv => name::near_miss_result_name(path.bytes()),
-        _ => name::result_name(path.bytes()),
-    };
+    let place = Place { folder: folder.as_fd(), path: answered.bytes(), answers, mode: shared.config().results.mode };
     let details = words(path, cause, customer);
     let sheet = devicedrop_core::result_sheet::rejected(details.clone(), Dialect::STANDARD, customer.locale);
-    if ours.last_written(&name).contains(&devicedrop_core::device::Sha256::of(&sheet))
-        && beneath::look(folder.as_fd(), &name).is_ok()
-    {
+    let sha256 = Sha256::of(&sheet);
+    let mut ours = Written::new(shared, &customer.key, path);
+    // One name at a time, up to the first at which nothing stands.
+    let stands = |name: &Vec<u8>| beneath::look(folder.as_fd(), name).is_ok();
+    let names = (1..=results::NAMES).map(|number| results::name_of(&place, number)).take_while(stands);
+    if names.into_iter().any(|name| ours.last_written(&name).contains(&sha256)) {
         // Said before, and it still stands there.
         return Ok(());
     }
-    let placed =
-        results::write(&place, &mut ours, customer.locale, Content::Refused { details, dialect: Dialect::STANDARD })?;
+    let content = Content::Refused { details, dialect: Dialect::STANDARD };
+    let placed = if *cause == Cause::Refused(Refusal::ResultChanged) {
+        // What stands at the other names answers the original, and goes on doing so.
+        results::write(&place, &mut Beside(ours), customer.locale, content)?
+    } else {
+        results::write(&place, &mut ours, customer.locale, content)?
+    };
     let file = path.beside(&placed.name).text();
-    let noted = shared.writer.note(
-        Some(customer.key.clone()),
-        WRITTEN.to_owned(),
-        file.clone(),
-        Some(placed.sha256.to_string()),
-    );
+    let note = Some(payment::noted(&placed));
+    let noted = shared.writer.note(Some(customer.key.clone()), WRITTEN.to_owned(), file.clone(), note);
     if let Err(error) = noted.wait() {
         tracing::error!(error = %error, "an answer that is in place could not be noted");
     }
@@ -96,19 +97,44 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: C
     Ok(())
 }
 
-fn words(path: &DropPath, cause: Cause, customer: &CustomerSettings) -> String {
+/// The path whose result the answer looks like.
+fn answered(path: &DropPath, cause: &Cause) -> DropPath {
+    match cause {
+        Cause::Refused(Refusal::FolderUnreadable) => path.beside(&[path.name(), b".folder.csv"].concat()),
+        Cause::Refused(Refusal::ResultChanged) => path.beside(&name::answered_by(path.name())),
+        Cause::Refused(_) | Cause::DayLimit => path.clone(),
+    }
+}
+
+/// Replaces nothing: what we wrote under a name stays there.
+struct Beside<'a>(Written<'a>);
+
+impl Ours for Beside<'_> {
+    fn last_written(&mut self, _: &[u8]) -> Vec<Sha256> {
+        Vec::new()
+    }
+
+    fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()> {
+        self.0.about_to_write(name, sha256)
+    }
+}
+
+fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String {
     let near_miss = match name::classify(path.name()) {
         Kind::NotACsv(miss) => miss,
         _ => NearMiss::Txt,
     };
+    let result = name::path_text(path.name());
     let notice = match cause {
         Cause::Refused(Refusal::NotACsv) => Notice::NotACsv(near_miss),
         Cause::Refused(Refusal::TooDeep) => Notice::TooDeep,
         Cause::Refused(Refusal::Unreadable) => Notice::MayNotOpen,
         Cause::Refused(Refusal::SecondLink) => Notice::SecondLink,
-        Cause::DayLimit => Notice::DayLimit,
-        Cause::Refused(Refusal::BadOrderFile) => Notice::BadOrderFile,
+        Cause::Refused(Refusal::BadOrderFile(bad)) => Notice::BadOrderFile(bad),
         Cause::Refused(Refusal::OtherContent) => Notice::OtherContent,
+        Cause::Refused(Refusal::FolderUnreadable) => Notice::FolderUnreadable,
+        Cause::Refused(Refusal::ResultChanged) => Notice::ResultChanged { result: &result },
+        Cause::DayLimit => Notice::DayLimit,
     };
     message::notice(&notice, customer.locale)
 }
@@ -133,6 +159,19 @@ fn descend(drop_folder: BorrowedFd<'_>, path: &DropPath) -> io::Result<Option<Ow
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_stands_beside_what_it_is_about() {
+        let beside = |path: &[u8], refusal| {
+            let answered = answered(&DropPath::from_bytes(path), &Cause::Refused(refusal));
+            answered.beside(&name::result_name(answered.bytes())).text()
+        };
+        assert_eq!(beside(b"PO-1", Refusal::FolderUnreadable), "PO-1.folder.result.csv");
+        assert_eq!(beside(b"PO-1/a.csv", Refusal::SecondLink), "PO-1/a.result.csv");
+        assert_eq!(beside(b"PO-1/a.result.csv", Refusal::ResultChanged), "PO-1/a.result.csv");
+        assert_eq!(beside(b"A.result-12.CSV", Refusal::ResultChanged), "A.result.CSV");
+        assert_eq!(beside(b"a.1a2b3c4d.result.csv", Refusal::ResultChanged), "a.1a2b3c4d.result.csv");
+    }
 
     #[test]
     fn only_a_file_that_isnt_there_is_gone() {

@@ -15,6 +15,7 @@ use devicedrop_core::locale::Locale;
 use devicedrop_core::message::{self, Details};
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::result_sheet::Fate;
+use devicedrop_core::settle::Stamp;
 use devicedrop_core::sheet::SheetOptions;
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::survey::Encoding;
@@ -52,6 +53,8 @@ pub(super) struct Payment {
     pub(super) sha256: Sha256,
     /// Whether no row was pending any more when it was written.
     pub(super) last: bool,
+    /// What is noted of it under [`WRITTEN`].
+    pub(super) noted: String,
 }
 
 impl Payment {
@@ -126,7 +129,18 @@ pub(super) fn pay(
         Some(rejection) => (write_rejected(shared, customer, submission, rejection, &place, &mut ours)?, true),
         None => write_rows(shared, customer, submission, &place, &mut ours)?,
     };
-    Ok(Payment { file: path.beside(&placed.name).text(), sha256: placed.sha256, last })
+    let noted = noted(&placed);
+    Ok(Payment { file: path.beside(&placed.name).text(), sha256: placed.sha256, last, noted })
+}
+
+/// What is noted of a file of ours under [`WRITTEN`]: its hash, and what tells by a look that it is still that.
+pub(super) fn noted(placed: &results::Placed) -> String {
+    format!("{} {} {} {}", placed.sha256, placed.ino, placed.bytes, placed.mtime_ns)
+}
+
+/// Whether a note of a file of ours is of the file in this state.
+pub(super) fn is_noted(note: &str, stamp: &Stamp) -> bool {
+    note.split_once(' ').is_some_and(|(_, marks)| marks == format!("{} {} {}", stamp.ino, stamp.size, stamp.mtime_ns))
 }
 
 /// Removes our files aside that a crash left in a drop folder and the folders in it, and says how many those were. Only
@@ -278,7 +292,7 @@ impl Ours for Written<'_> {
         let key = self.path.beside(name).text();
         let noted = |topic| {
             let note = self.shared.readers.ask(|reader| reader.note(Some(self.customer), topic, &key));
-            note.ok().flatten().and_then(|text| text.parse().ok())
+            note.ok().flatten().and_then(|text| text.split(' ').next()?.parse().ok())
         };
         [WRITTEN, WRITING].into_iter().filter_map(noted).collect()
     }

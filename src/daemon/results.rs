@@ -271,12 +271,8 @@ async fn recorded(shared: &Shared, owed: &Owed, payment: &Payment) -> Result<(),
     let customer = Some(owed.submission.customer.clone());
     let written = (payment.last || owed.kind == OwedKind::First)
         .then(|| shared.writer.result_written(payment.entry(shared.clock.now(), owed.submission.entry)));
-    let noted = shared.writer.note(
-        customer,
-        payment::WRITTEN.to_owned(),
-        payment.file.clone(),
-        Some(payment.sha256.to_string()),
-    );
+    let noted =
+        shared.writer.note(customer, payment::WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()));
     let paid = shared.writer.pay(owed.submission.entry, owed.version);
     // All three are with the writer by now, and as a rule go into one transaction.
     if let Some(written) = written {

@@ -1,6 +1,7 @@
 //! Who is a customer now: by the configuration, or by the folders in the root.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use devicedrop_core::ids::CustomerKey;
@@ -20,8 +21,16 @@ pub(super) struct Roster {
 pub(super) fn customers(config: &Config) -> Roster {
     let mut strangers = BTreeMap::new();
     let mut customers: BTreeMap<CustomerKey, CustomerSettings> = config.customers.clone();
-    let listed = list(config);
+    let (listed, linked) = list(config).map_or((None, Vec::new()), |(folders, links)| (Some(folders), links));
     let mut folded: HashMap<String, CustomerKey> = customers.keys().map(|key| (key.folded(), key.clone())).collect();
+    for name in linked.iter().filter(|name| !is_configured(config, name)) {
+        strangers.insert(
+            shown_bytes(name.as_bytes()).to_string(),
+            "it is a link, and links are never followed: put the folder itself there, or name it in the customer's \
+             `folder`"
+                .to_owned(),
+        );
+    }
     for name in listed.iter().flatten() {
         let told = shown_bytes(name.as_bytes()).to_string();
         let key = match name.to_str().map(CustomerKey::parse) {
@@ -52,17 +61,28 @@ pub(super) fn customers(config: &Config) -> Roster {
     Roster { customers: known.then(|| customers.into_values().collect()), strangers }
 }
 
-/// The names of the folders in the root, the oldest first, but for the hidden and set aside ones.
-fn list(config: &Config) -> Option<Vec<std::ffi::OsString>> {
+/// Whether a name in the root is a configured customer's key: what is wrong with his folder is told elsewhere.
+fn is_configured(config: &Config, name: &OsStr) -> bool {
+    let key = name.to_str().and_then(|name| CustomerKey::parse(name).ok());
+    key.is_some_and(|key| config.customers.contains_key(&key))
+}
+
+/// The names of the folders in the root, the oldest first, but for the hidden and set aside ones; and those of
+/// links.
+fn list(config: &Config) -> Option<(Vec<OsString>, Vec<OsString>)> {
     let entries = std::fs::read_dir(&config.drop.root).ok()?;
-    let mut folders = Vec::new();
+    let (mut folders, mut links) = (Vec::new(), Vec::new());
     for entry in entries {
         let entry = entry.ok()?;
         // A link isn't a folder here: nobody becomes a customer by pointing at somebody else's files.
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let kind = entry.file_type().ok()?;
+        let is_folder = kind.is_dir();
         let name = entry.file_name();
         let hidden = matches!(name.as_bytes().first(), Some(b'.' | b'_'));
-        if is_folder && !hidden && name != "lost+found" {
+        if kind.is_symlink() && !hidden {
+            // Whatever it leads to: looking there could take for ever.
+            links.push(name);
+        } else if is_folder && !hidden && name != "lost+found" {
             // Of two that differ in capitals alone the older one is the customer: a folder that is made later must
             // not put another one's out of service.
             let made = entry.metadata().and_then(|about| about.created()).ok();
@@ -70,5 +90,5 @@ fn list(config: &Config) -> Option<Vec<std::ffi::OsString>> {
         }
     }
     folders.sort();
-    Some(folders.into_iter().map(|(_, _, name)| name).collect())
+    Some((folders.into_iter().map(|(_, _, name)| name).collect(), links))
 }

@@ -1,6 +1,7 @@
 //! How things stand: the board and the ledger's counts, put together for `status`.
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::state::Outcome;
 use devicedrop_core::time::Timestamp;
 
 use crate::actor;
@@ -9,6 +10,7 @@ use crate::control::protocol::{
     ConfigurationStatus, CustomerStatus, DaemonStatus, FolderState, Health, Problem, Queue, RefusedPath,
     RegistrarStatus, Status, Unfinished,
 };
+use crate::inbox::Waiting;
 use crate::ledger::rows::{InDoubt, Owed};
 
 use super::board::{Lane, State};
@@ -19,6 +21,9 @@ use super::shared::AskError;
 
 /// Attempts that may be in doubt without anybody having to be told: their calls have just been cut off.
 const DOUBTS_TOLD: usize = 100;
+
+/// So many waiting files are named; further ones are counted.
+const WAITING_TOLD: usize = 1_000;
 
 /// Puts the status together. Blocks while the ledger is read.
 pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
@@ -69,13 +74,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             refused: board.reload_refused.clone(),
         },
         web: None,
-        registrar: RegistrarStatus {
-            kind: shared.registrar.0.clone(),
-            target: shared.registrar.1.clone(),
-            health: board.registrar.health,
-            since: board.registrar.since,
-            why: board.registrar.why.clone(),
-        },
+        registrar: registrar(shared)?,
         queue: Queue {
             pending: counts.pending,
             under_way: u64::try_from(board.under_way.len()).unwrap_or(u64::MAX),
@@ -86,10 +85,53 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
         },
         last_activity: customers.iter().filter_map(|customer| customer.last_activity).max().or(last_entry),
         customers,
+        waiting: waiting(board),
         refused,
         oldest_unfinished: oldest(board, &owed),
         problems,
     })
+}
+
+/// How the registrar is; from the record where nothing was asked of it since the start.
+fn registrar(shared: &Scene<'_>) -> Result<RegistrarStatus, AskError> {
+    let met = &shared.board.registrar;
+    let (kind, target) = shared.registrar.clone();
+    let mut status = RegistrarStatus { kind, target, health: met.health, since: met.since, why: met.why.clone() };
+    if met.health == Health::Unknown
+        && let Some((outcome, at, detail)) = shared.readers.ask(crate::ledger::Reader::last_outcome)?
+    {
+        status.health = match outcome {
+            Outcome::Deferred => Health::Unavailable,
+            Outcome::Registered | Outcome::AlreadyRegistered | Outcome::Failed => Health::Working,
+            Outcome::Interrupted | Outcome::Resolved => return Ok(status),
+        };
+        status.since = Some(at);
+        let words = detail.filter(|_| status.health == Health::Unavailable);
+        let before = "by its last answer on record".to_owned();
+        status.why = Some(words.map_or(before.clone(), |words| format!("{before}: {words}")));
+    }
+    Ok(status)
+}
+
+/// Files that wait, the longest first, up to a number that a person may want to read.
+fn waiting(board: &State) -> Vec<Unfinished> {
+    let mut waiting: Vec<Unfinished> = board
+        .customers
+        .iter()
+        .flat_map(|(customer, lane)| lane.waiting.iter().map(|waiting| unfinished(customer, waiting)))
+        .collect();
+    waiting.sort_by_key(|one| one.since);
+    waiting.truncate(WAITING_TOLD);
+    waiting
+}
+
+fn unfinished(customer: &CustomerKey, waiting: &Waiting) -> Unfinished {
+    Unfinished {
+        customer: customer.clone(),
+        file: waiting.path.text(),
+        since: waiting.since,
+        why: waiting.why.to_string(),
+    }
 }
 
 /// How each customer stands.
@@ -101,6 +143,10 @@ fn customers(shared: &Scene<'_>) -> Result<Vec<CustomerStatus>, AskError> {
         let lane = shared.board.customers.get(&customer.key);
         let counts = shared.readers.ask(|reader| reader.counts(Some(&customer.key)))?;
         let (folder_state, folder_detail) = folder(lane, &shared.watched);
+        let last_activity = match lane.and_then(|lane| lane.last_activity) {
+            Some(at) => Some(at),
+            None => shared.readers.ask(|reader| reader.last_activity(&customer.key))?,
+        };
         listed.push(CustomerStatus {
             customer: customer.key,
             folder: customer.folder,
@@ -112,7 +158,7 @@ fn customers(shared: &Scene<'_>) -> Result<Vec<CustomerStatus>, AskError> {
             ready: counts.ready,
             failed: counts.failed,
             results_owed: counts.owed,
-            last_activity: lane.and_then(|lane| lane.last_activity),
+            last_activity,
         });
     }
     Ok(listed)
@@ -164,14 +210,10 @@ fn refused(board: &State) -> Vec<RefusedPath> {
 
 /// The file that has waited longest, whatever for: to be taken, or for its result.
 fn oldest(board: &State, owed: &[Owed]) -> Option<Unfinished> {
-    let waiting = board.customers.iter().flat_map(|(customer, lane)| {
-        lane.waiting.iter().map(move |waiting| Unfinished {
-            customer: customer.clone(),
-            file: waiting.path.text(),
-            since: waiting.since,
-            why: waiting.why.to_string(),
-        })
-    });
+    let waiting = board
+        .customers
+        .iter()
+        .flat_map(|(customer, lane)| lane.waiting.iter().map(move |waiting| unfinished(customer, waiting)));
     let owed = owed.iter().map(|owed| {
         let pending = owed.submission.tally.as_ref().map_or(0, |tally| tally.pending);
         Unfinished {

@@ -48,7 +48,10 @@ fn a_file_is_written_with_its_mode_digest_and_size() -> anyhow::Result<()> {
     let content = vec![b'x'; 200_000];
     let written = folder.write("a.csv", &content, Replace::Nothing)?;
     assert_eq!(fs::read(folder.at("a.csv"))?, content);
-    let expected = Written { file: id_of(&folder.at("a.csv"))?, sha256: Sha256::of(&content), bytes: 200_000 };
+    let found = fs::metadata(folder.at("a.csv"))?;
+    let mtime_ns = found.mtime() * 1_000_000_000 + found.mtime_nsec();
+    let expected =
+        Written { file: id_of(&folder.at("a.csv"))?, sha256: Sha256::of(&content), bytes: 200_000, mtime_ns };
     assert_eq!(written, expected);
     assert_eq!(fs::metadata(folder.at("a.csv"))?.permissions().mode() & 0o7777, 0o640);
     assert_eq!(folder.names()?, ["a.csv"]);

@@ -73,15 +73,15 @@ pub struct SideFile {
     pub stamp: Stamp,
 }
 
-/// What an order file says.
+/// What is on record of what we wrote at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// The file.
-    pub file: SideFile,
-    /// `order_id`.
-    pub order_id: Option<String>,
-    /// `purchase_id`.
-    pub purchase_id: Option<String>,
+pub enum Wrote {
+    /// Nothing: what lies there is somebody else's.
+    Nothing,
+    /// What lies there, in the state in which it is.
+    This,
+    /// Something with one of these hashes, which what lies there may have or not.
+    OneOf(Vec<Sha256>),
 }
 
 /// What the file system says of a file besides its [`Stamp`].
@@ -191,8 +191,9 @@ pub trait Desk {
     /// A file gets an answer other than being taken. Said again after each start.
     fn refused(&mut self, path: &DropPath, refusal: &Refusal) -> Result<(), DeskError>;
 
-    /// One of our own outputs lies here in this state; said once for each state and again after each start.
-    fn output_seen(&mut self, _path: &DropPath, _stamp: &Stamp) -> Result<(), DeskError> {
-        Ok(())
-    }
+    /// Nothing of what was said with [`refused`](Self::refused) of this file holds any more.
+    fn no_longer_refused(&mut self, path: &DropPath) -> Result<(), DeskError>;
+
+    /// What we wrote at this path, at which a file with the name of an output of ours lies in this state.
+    fn wrote(&mut self, path: &DropPath, stamp: &Stamp) -> Result<Wrote, DeskError>;
 }

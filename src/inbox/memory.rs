@@ -3,10 +3,11 @@
 //! A customer may leave a million files lying, so those that are done with take sixteen bytes each: a hash of the
 //! path and one of the state. The hashes are keyed, so that nobody can choose names that collide.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
+use devicedrop_core::name::order_file_name;
 use devicedrop_core::settle::{Settling, Stamp};
 
 use super::drop_path::DropPath;
@@ -58,6 +59,8 @@ pub(super) struct Memory {
     remembered: HashMap<u64, u64>,
     /// Refusals that were told, for the state in which the files are.
     told: HashMap<u64, u64>,
+    /// The order files that the last pass saw, and this one, without regard to capital letters.
+    order_files: [HashSet<u64>; 2],
     keys: RandomState,
     pass: u64,
     hits: usize,
@@ -67,6 +70,9 @@ impl Memory {
     pub(super) fn begin_pass(&mut self) {
         self.pass = self.pass.wrapping_add(1);
         self.hits = 0;
+        let [last, this] = &mut self.order_files;
+        std::mem::swap(last, this);
+        this.clear();
     }
 
     /// Forgets what wasn't there any more in the pass that ends, which saw everything.
@@ -110,14 +116,35 @@ impl Memory {
     }
 
     /// The refusal was told; it isn't told again for as long as the file stays in this state.
-    pub(super) fn tell(&mut self, path: &DropPath, stamp: &Stamp, refusal: Refusal) {
+    pub(super) fn tell(&mut self, path: &DropPath, stamp: &Stamp, refusal: &Refusal) {
         let (key, value) = (self.hash(path), self.hash((stamp, refusal)));
         if self.told.len() < MOST_REMEMBERED || self.told.contains_key(&key) {
             self.told.insert(key, value);
         }
     }
 
-    pub(super) fn is_told(&mut self, path: &DropPath, stamp: &Stamp, refusal: Refusal) -> bool {
+    /// What was told of the file doesn't hold any more. Says whether anything was.
+    pub(super) fn untell(&mut self, path: &DropPath) -> bool {
+        self.told.remove(&self.hash(path)).is_some()
+    }
+
+    /// An order file lies there.
+    pub(super) fn order_file_seen(&mut self, path: &DropPath) {
+        let hash = self.hash(path.bytes().to_ascii_lowercase());
+        let [_, this] = &mut self.order_files;
+        if this.len() < MOST_REMEMBERED {
+            this.insert(hash);
+        }
+    }
+
+    /// Whether a file was seen that could be this CSV's order file but for capital letters.
+    pub(super) fn has_order_file_like(&self, csv: &DropPath) -> bool {
+        let name = order_file_name(csv.name());
+        let hash = self.hash(csv.beside(&name).bytes().to_ascii_lowercase());
+        self.order_files.iter().any(|seen| seen.contains(&hash))
+    }
+
+    pub(super) fn is_told(&mut self, path: &DropPath, stamp: &Stamp, refusal: &Refusal) -> bool {
         let found = self.told.get(&self.hash(path)) == Some(&self.hash((stamp, refusal)));
         self.hits = self.hits.saturating_add(usize::from(found));
         found

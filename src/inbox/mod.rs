@@ -10,6 +10,7 @@ pub mod desk;
 pub mod drop_path;
 mod folder;
 mod memory;
+mod order_file;
 mod pass;
 mod side;
 mod taking;
@@ -29,7 +30,7 @@ use self::pass::Pass;
 use crate::clock::Clock;
 
 pub use archive::{Archive, Pin};
-pub use desk::{Arrival, Claimed, Desk, DeskError, FileFacts, Hold, Known, Order, SideFile, TooLarge};
+pub use desk::{Arrival, Claimed, Desk, DeskError, FileFacts, Hold, Known, SideFile, TooLarge, Wrote};
 pub use drop_path::DropPath;
 pub use watch::{Bell, Watch};
 pub use why::{Offline, Refusal, Waiting, Why};
@@ -137,9 +138,6 @@ impl CustomerInbox {
     /// Looks at the drop folder once and does what there is to do. Blocks, for long if there is much to copy.
     pub fn pass(&mut self, desk: &mut dyn Desk, clock: &dyn Clock) -> Result<PassReport, DeskError> {
         let mut report = PassReport::idle(self.settings.rescan);
-        if self.settings.paused {
-            return Ok(report);
-        }
         let root = match self.folder.open(&self.settings.folder, desk)? {
             Ok(root) => root,
             Err(offline) => {
@@ -157,6 +155,7 @@ impl CustomerInbox {
             clock,
             root: &root,
             report,
+            untold_in_folder: false,
             may_watch: MOST_WATCHED,
         };
         let walked = pass.walk()?;

@@ -42,12 +42,14 @@ pub(super) struct Pass<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) root: &'a Root,
     pub(super) report: PassReport,
+    /// Whether something in the folder that is being listed can't be looked at.
+    pub(super) untold_in_folder: bool,
     /// How many more folders are watched for events; files in further ones are found by the scan alone.
     pub(super) may_watch: usize,
 }
 
 /// What became of a file that isn't done with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     /// It isn't there any more, or isn't a file of ours after all.
     Gone,
@@ -61,7 +63,14 @@ pub(super) enum Step {
 
 impl Pass<'_> {
     pub(super) fn csv(&mut self, folder: BorrowedFd<'_>, path: &DropPath) -> Result<(), DeskError> {
-        let Some(looked) = regular(folder, path) else { return Ok(()) };
+        let looked = match regular(folder, path) {
+            Ok(Some(looked)) => looked,
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                self.untold_in_folder = true;
+                return Ok(());
+            }
+        };
         if self.memory.is_remembered(path, &looked.stamp) {
             return Ok(());
         }
@@ -81,6 +90,10 @@ impl Pass<'_> {
             Some(Change::Attributes) if looked.links != 1 => return Ok(()),
             Some(Change::Attributes | Change::Delivered) | None => {}
         }
+        if self.settings.paused {
+            self.note(path, Why::Paused, changed_at(&looked.stamp));
+            return Ok(());
+        }
         if self.still_refused(folder, path, &looked) {
             return Ok(());
         }
@@ -90,14 +103,14 @@ impl Pass<'_> {
         };
         let candidate = Candidate { folder, path, looked, known, change };
         let step = self.consider(&candidate, &mut tracked)?;
-        self.conclude(&candidate, tracked, step)
+        self.conclude(path, tracked, step)
     }
 
     /// Whether a refusal that takes no reading to be found was told and still holds.
     fn still_refused(&mut self, folder: BorrowedFd<'_>, path: &DropPath, looked: &Looked) -> bool {
-        let why = if looked.links != 1 && self.memory.is_told(path, &looked.stamp, Refusal::SecondLink) {
+        let why = if looked.links != 1 && self.memory.is_told(path, &looked.stamp, &Refusal::SecondLink) {
             Why::SecondLink
-        } else if self.memory.is_told(path, &looked.stamp, Refusal::Unreadable)
+        } else if self.memory.is_told(path, &looked.stamp, &Refusal::Unreadable)
             && open_file(folder, path.name()).is_err()
         {
             Why::Unreadable
@@ -154,31 +167,38 @@ impl Pass<'_> {
     }
 
     /// Draws the conclusions from what became of a file.
-    fn conclude(&mut self, candidate: &Candidate<'_>, mut tracked: Tracked, step: Step) -> Result<(), DeskError> {
-        let (path, now) = (candidate.path, self.clock.elapsed());
+    pub(super) fn conclude(&mut self, path: &DropPath, mut tracked: Tracked, step: Step) -> Result<(), DeskError> {
+        let now = self.clock.elapsed();
         match step {
             Step::Gone => {}
             Step::Done(stamp) => self.memory.remember(path, &stamp),
             Step::Wait(why, remaining) => {
                 tracked.blocked = None;
+                if self.memory.untell(path) {
+                    self.desk.no_longer_refused(path)?;
+                }
                 self.look_again(remaining);
                 self.note(path, why, self.clock.now().minus(tracked.settling.quiet(now)));
                 self.memory.put_back(path, tracked);
             }
             Step::Blocked(why, refusal) => {
                 let stamp = tracked.settling.stamp();
-                let since = match tracked.blocked {
-                    Some((blocked, since)) if blocked == refusal => since,
+                let since = match &tracked.blocked {
+                    Some((blocked, since)) if *blocked == refusal => *since,
                     _ => now,
                 };
-                tracked.blocked = Some((refusal, since));
+                tracked.blocked = Some((refusal.clone(), since));
                 let waited = now.saturating_sub(since);
+                // What was told before is no longer what is wrong.
+                if !self.memory.is_told(path, &stamp, &refusal) && self.memory.untell(path) {
+                    self.desk.no_longer_refused(path)?;
+                }
                 self.note(path, why, self.clock.now().minus(waited));
                 if waited < GRACE {
                     self.look_again(GRACE.saturating_sub(waited));
-                } else if !self.memory.is_told(path, &stamp, refusal) {
+                } else if !self.memory.is_told(path, &stamp, &refusal) {
                     self.desk.refused(path, &refusal)?;
-                    self.memory.tell(path, &stamp, refusal);
+                    self.memory.tell(path, &stamp, &refusal);
                 }
                 self.memory.put_back(path, tracked);
             }
@@ -198,9 +218,13 @@ impl Pass<'_> {
     }
 }
 
-/// Looks at what must be a regular file.
-pub(super) fn regular(folder: BorrowedFd<'_>, path: &DropPath) -> Option<Looked> {
-    look(folder, path.name()).ok().filter(|looked| looked.kind == FileType::RegularFile)
+/// Looks at what must be a regular file; an error if it can't be looked at although it is there.
+pub(super) fn regular(folder: BorrowedFd<'_>, path: &DropPath) -> io::Result<Option<Looked>> {
+    match look(folder, path.name()) {
+        Ok(looked) => Ok(Some(looked).filter(|looked| looked.kind == FileType::RegularFile)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether an error of opening says that there is nothing of ours under the name (any more): nothing at all, a link,

@@ -4,21 +4,19 @@ use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
 use devicedrop_core::device::Sha256;
+use devicedrop_core::order::BadOrderFile;
 use devicedrop_core::settle::{Openness, Readiness, Settling, Stamp};
 use rustix::fs::FileType;
-use serde::Deserialize;
 
 use super::desk::{Arrival, DeskError, SideFile};
 use super::drop_path::DropPath;
 use super::memory::Tracked;
+use super::order_file::{OrderFile, in_other_letters};
 use super::pass::{Pass, Step, is_gone};
 use super::taking::Candidate;
 use super::why::{Refusal, Why};
 use super::{Completion, OrderFiles};
 use crate::beneath::{Looked, look, look_at, open_file};
-
-/// An order file holds two short texts; a larger one isn't one.
-const LARGEST_ORDER_FILE: u64 = 64 * 1024;
 
 /// A marker holds a hash and perhaps a name; the rest of a larger one isn't read.
 const LARGEST_MARKER: u64 = 4 * 1024;
@@ -29,12 +27,12 @@ pub(super) struct Beside {
     pub(super) order_id: Option<String>,
     pub(super) purchase_id: Option<String>,
     pub(super) spent: Vec<SideFile>,
-    /// The SHA-256 that the marker says, and the marker.
-    pub(super) expected: Option<(Sha256, Stamp)>,
+    /// The SHA-256 that the marker says, or several for as many files, and the marker.
+    pub(super) expected: Option<(Vec<Sha256>, Stamp)>,
     /// What is missing of the marker: needed unless the file was only moved.
     no_marker: Option<Why>,
-    /// Whether the order file is missing: needed for a new submission.
-    no_order_file: bool,
+    /// What is missing of the order file: needed for a new submission.
+    no_order_file: Option<Why>,
 }
 
 impl Beside {
@@ -42,18 +40,10 @@ impl Beside {
     pub(super) fn lacks_for(&self, arrival: &Arrival) -> Option<Why> {
         match arrival {
             Arrival::Moved { .. } => None,
-            Arrival::Again { .. } => self.no_marker,
-            Arrival::New => self.no_marker.or(self.no_order_file.then_some(Why::NoOrderFile)),
+            Arrival::Again { .. } => self.no_marker.clone(),
+            Arrival::New => self.no_marker.clone().or_else(|| self.no_order_file.clone()),
         }
     }
-}
-
-/// An order file's content. A key that we don't know is a mistake that its sender should hear of.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OrderText {
-    order_id: Option<String>,
-    purchase_id: Option<String>,
 }
 
 impl Pass<'_> {
@@ -98,14 +88,21 @@ impl Pass<'_> {
         beside: &mut Beside,
     ) -> Result<Result<(), Step>, DeskError> {
         let name = [candidate.path.name(), b".done"].concat();
-        let Some((looked, mut file)) = open_regular(candidate.folder, &name).ok().flatten() else {
-            beside.no_marker = Some(Why::NoMarker);
-            return Ok(Ok(()));
+        let (looked, mut file) = match open_regular(candidate.folder, &name) {
+            Ok(opened) => opened,
+            Err(why) => {
+                beside.no_marker = Some(why);
+                return Ok(Ok(()));
+            }
         };
         let side = SideFile { path: candidate.path.beside(&name), stamp: looked.stamp };
+        if self.desk.is_spent(&side)? {
+            beside.no_marker = Some(Why::SpentMarker);
+            return Ok(Ok(()));
+        }
         // Both ctimes are of one file system's clock, and no sender can set them. Scripts write both files within
         // one tick of it, so equal times are in order; that a marker counts once keeps that safe.
-        if looked.stamp.ctime_ns < candidate.looked.stamp.ctime_ns || self.desk.is_spent(&side)? {
+        if looked.stamp.ctime_ns < candidate.looked.stamp.ctime_ns {
             beside.no_marker = Some(Why::OldMarker);
             return Ok(Ok(()));
         }
@@ -126,76 +123,71 @@ impl Pass<'_> {
             beside.no_marker = Some(Why::NoMarker);
             return Ok(Ok(()));
         };
-        beside.expected = hash_in(&text).map(|sha256| (sha256, looked.stamp));
+        let expected = hashes_in(&text);
+        beside.expected = (!expected.is_empty()).then_some((expected, looked.stamp));
         beside.spent.push(side);
         Ok(Ok(()))
     }
 
     fn order_file(&mut self, candidate: &Candidate<'_>, beside: &mut Beside) -> Result<Result<(), Step>, DeskError> {
         let required = self.settings.order_files == OrderFiles::Required;
-        let bad = Ok(Err(Step::Blocked(Why::BadOrderFile, Refusal::BadOrderFile)));
-        let name = order_file_name(candidate.path.name());
-        let (looked, mut file) = match open_regular(candidate.folder, &name) {
-            Ok(Some(opened)) => opened,
-            Ok(None) => {
-                beside.no_order_file = required;
-                return Ok(Ok(()));
+        let bad =
+            |bad: BadOrderFile| Ok(Err(Step::Blocked(Why::BadOrderFile(bad.clone()), Refusal::BadOrderFile(bad))));
+        let Some(file) = OrderFile::of(candidate.folder, candidate.path) else {
+            // Seldom so, and listing the folder for each file would take long.
+            if self.memory.has_order_file_like(candidate.path)
+                && let Ok(Some(other)) = in_other_letters(candidate.folder, candidate.path)
+            {
+                return bad(other);
             }
-            Err(_) => return bad,
+            beside.no_order_file = required.then_some(Why::NoOrderFile);
+            return Ok(Ok(()));
         };
-        let side = SideFile { path: candidate.path.beside(&name), stamp: looked.stamp };
+        let side = file.side.clone();
         if self.desk.is_spent(&side)? {
-            beside.no_order_file = required;
+            beside.no_order_file = required.then_some(Why::SpentOrderFile);
             return Ok(Ok(()));
         }
-        if looked.stamp.size > LARGEST_ORDER_FILE {
-            return bad;
-        }
-        let Ok(text) = read_up_to(&mut file, LARGEST_ORDER_FILE) else { return bad };
-        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
         // One that is still being written isn't valid yet; the grace is long enough for it.
-        let Ok(order) = serde_json::from_slice::<OrderText>(text) else { return bad };
-        beside.order_id = order.order_id;
-        beside.purchase_id = order.purchase_id;
+        let ids = match file.read() {
+            Ok(ids) => ids,
+            Err(problem) => return bad(problem),
+        };
+        beside.order_id = ids.order_id;
+        beside.purchase_id = ids.purchase_id;
         beside.spent.push(side);
         Ok(Ok(()))
     }
 }
 
-/// `devices.order.json` for `devices.csv`.
-fn order_file_name(csv: &[u8]) -> Vec<u8> {
-    let stem = csv.get(..csv.len().saturating_sub(".csv".len())).unwrap_or(csv);
-    [stem, b".order.json"].concat()
-}
-
-/// Opens a regular file of one link; `None` if there is none.
-fn open_regular(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<Option<(Looked, std::fs::File)>> {
-    match look(folder, name) {
-        Ok(looked) if looked.kind == FileType::RegularFile => {}
-        Ok(_) => return Ok(None),
-        Err(error) if is_gone(&error) => return Ok(None),
-        Err(error) => return Err(error),
+/// Opens a marker, which must be a regular file of one link; an error is what the file waits for.
+fn open_regular(folder: BorrowedFd<'_>, name: &[u8]) -> Result<(Looked, std::fs::File), Why> {
+    let unusable = |error: &io::Error| if is_gone(error) { Why::NoMarker } else { Why::UnusableMarker };
+    let looked = look(folder, name).map_err(|error| unusable(&error))?;
+    if looked.kind != FileType::RegularFile {
+        return Err(Why::UnusableMarker);
     }
-    match open_file(folder, name) {
-        Ok(file) => {
-            let looked = look_at(&file)?;
-            Ok((looked.kind == FileType::RegularFile && looked.links == 1).then_some((looked, file)))
-        }
-        Err(error) if is_gone(&error) => Ok(None),
-        Err(error) => Err(error),
+    let file = open_file(folder, name).map_err(|error| unusable(&error))?;
+    let looked = look_at(&file).map_err(|error| unusable(&error))?;
+    if looked.kind == FileType::RegularFile && looked.links == 1 {
+        Ok((looked, file))
+    } else {
+        Err(Why::UnusableMarker)
     }
 }
 
-fn read_up_to(file: &mut std::fs::File, limit: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_up_to(file: &mut std::fs::File, limit: u64) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.take(limit).read_to_end(&mut text)?;
     Ok(text)
 }
 
-/// The hash at a marker's beginning, as `sha256sum` and people write it.
-fn hash_in(text: &[u8]) -> Option<Sha256> {
-    let text = String::from_utf8_lossy(text);
-    text.trim_start_matches('\u{feff}').split_whitespace().next()?.parse().ok()
+/// The hashes in a marker: every 64 hexadecimal digits that stand alone, as `sha256sum` and people write them.
+fn hashes_in(text: &[u8]) -> Vec<Sha256> {
+    // Without the NUL bytes, the UTF-16 of some shells reads as ASCII does.
+    let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
+    let words = text.split(|byte| !byte.is_ascii_alphanumeric());
+    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -203,18 +195,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_file_has_the_csvs_stem() {
-        assert_eq!(order_file_name(b"devices.csv"), b"devices.order.json");
-        assert_eq!(order_file_name(b"A.CSV"), b"A.order.json");
-        assert_eq!(order_file_name(b".csv"), b".order.json");
-    }
-
-    #[test]
-    fn a_marker_may_hold_a_hash() {
+    fn a_marker_may_hold_hashes() {
         let hash = Sha256::of(b"abc");
-        assert_eq!(hash_in(format!("{hash}  devices.csv\n").as_bytes()), Some(hash));
-        assert_eq!(hash_in(format!("\u{feff}{}\r\n", hash.to_string().to_uppercase()).as_bytes()), Some(hash));
-        assert_eq!(hash_in(b""), None);
-        assert_eq!(hash_in(b"done"), None);
+        let other = Sha256::of(b"other");
+        assert_eq!(hashes_in(format!("{hash}  devices.csv\n").as_bytes()), [hash]);
+        assert_eq!(hashes_in(format!("\u{feff}{}\r\n", hash.to_string().to_uppercase()).as_bytes()), [hash]);
+        assert_eq!(hashes_in(format!("SHA256 (devices.csv) = {hash}\n").as_bytes()), [hash]);
+        assert_eq!(hashes_in(format!("{other} *a.csv\n{hash} *b.csv\n").as_bytes()), [other, hash]);
+        let wide: Vec<u8> = format!("\u{feff}{hash}\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(hashes_in(&wide), [hash]);
+        for none in ["", "done", &format!("{hash}0"), &format!("x{hash}")] {
+            assert_eq!(hashes_in(none.as_bytes()), [], "{none}");
+        }
     }
 }

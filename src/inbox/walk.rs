@@ -9,11 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{Dir, FileType};
 
-use super::desk::DeskError;
+use super::claim::digest;
+use super::desk::{DeskError, Wrote};
 use super::drop_path::DropPath;
-use super::pass::{GRACE, Pass, is_gone, regular};
+use super::pass::{GRACE, Pass, Step, is_gone, regular};
 use super::why::{Refusal, Why};
-use crate::beneath::{look, look_at, open_file, open_folder};
+use crate::beneath::{Looked, look, look_at, open_file, open_folder};
+use devicedrop_core::device::Sha256;
 use devicedrop_core::name::{self, Kind};
 
 /// The part of a text file in which its headings are looked for.
@@ -88,6 +90,7 @@ impl Pass<'_> {
             Level::Order(_) => Level::TooDeep(path.bytes()),
             Level::TooDeep(_) => return Ok(()),
         };
+        self.untold_in_folder = false;
         let listed = match open_folder(parent, name) {
             Ok(folder) => {
                 if let (Level::Order(_), 1.., Ok(looked)) = (inner, self.may_watch, look_at(&folder)) {
@@ -99,12 +102,29 @@ impl Pass<'_> {
             }
             Err(error) => Err(error),
         };
-        if let Err(error) = listed
-            && !is_gone(&error)
-        {
-            self.note(&path, Why::Unreadable, self.clock.now());
+        let shut = match listed {
+            Ok(()) => std::mem::take(&mut self.untold_in_folder),
+            Err(error) => !is_gone(&error) && error.kind() != io::ErrorKind::Interrupted,
+        };
+        // Nothing is taken from a folder in one of these, whether it can be listed or not.
+        if let Level::Order(_) = inner {
+            if shut {
+                return self.shut_folder(parent, &path);
+            }
+            if self.memory.untell(&path) {
+                self.desk.no_longer_refused(&path)?;
+            }
         }
         Ok(())
+    }
+
+    /// A folder in the drop folder can't be listed or entered: the files in it wait, and their sender is told so.
+    fn shut_folder(&mut self, parent: BorrowedFd<'_>, path: &DropPath) -> Result<(), DeskError> {
+        let Ok(looked) = look(parent, path.name()) else { return Ok(()) };
+        let now = self.clock.elapsed();
+        let Some(mut tracked) = self.memory.take(path, looked.stamp, now) else { return Ok(()) };
+        tracked.seen(looked.stamp, now);
+        self.conclude(path, tracked, Step::Blocked(Why::FolderUnreadable, Refusal::FolderUnreadable))
     }
 
     fn file(&mut self, folder: BorrowedFd<'_>, level: Level<'_>, name: &[u8]) -> Result<(), DeskError> {
@@ -112,7 +132,9 @@ impl Pass<'_> {
         let path = level.path(name);
         match (level, kind) {
             (Level::TooDeep(_), Kind::Submission) => self.answer(folder, &path, Some(Refusal::TooDeep)),
-            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::OrderFile | Kind::Marker | Kind::Rehearsal) => {
+            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker | Kind::Rehearsal) => Ok(()),
+            (_, Kind::OrderFile) => {
+                self.memory.order_file_seen(&path);
                 Ok(())
             }
             (_, Kind::Submission) => self.csv(folder, &path),
@@ -122,27 +144,37 @@ impl Pass<'_> {
         }
     }
 
+    /// Looks whether an output of ours is as we wrote it; its sender may have put his corrections there.
     fn output(&mut self, folder: BorrowedFd<'_>, path: &DropPath) -> Result<(), DeskError> {
-        let Some(looked) = regular(folder, path) else { return Ok(()) };
-        if !self.memory.is_remembered(path, &looked.stamp) {
-            self.desk.output_seen(path, &looked.stamp)?;
-            self.memory.remember(path, &looked.stamp);
+        let Ok(Some(looked)) = regular(folder, path) else { return Ok(()) };
+        if self.memory.is_remembered(path, &looked.stamp) {
+            return Ok(());
         }
+        let changed = match self.desk.wrote(path, &looked.stamp)? {
+            Wrote::Nothing | Wrote::This => false,
+            Wrote::OneOf(_) if !self.is_grace_over(path, &looked) => return Ok(()),
+            Wrote::OneOf(hashes) => match self.hash_of(folder, path, &looked) {
+                Some(sha256) => !hashes.contains(&sha256),
+                None => return Ok(()),
+            },
+        };
+        if changed {
+            self.desk.refused(path, &Refusal::ResultChanged)?;
+            self.memory.tell(path, &looked.stamp, &Refusal::ResultChanged);
+        } else if self.memory.untell(path) {
+            self.desk.no_longer_refused(path)?;
+        }
+        self.memory.remember(path, &looked.stamp);
         Ok(())
     }
 
     /// Waits with what isn't taken for the grace, then has it refused; without a refusal its beginning decides.
     fn answer(&mut self, folder: BorrowedFd<'_>, path: &DropPath, refusal: Option<Refusal>) -> Result<(), DeskError> {
-        let Some(looked) = regular(folder, path) else { return Ok(()) };
-        if self.memory.is_remembered(path, &looked.stamp) {
+        let Ok(Some(looked)) = regular(folder, path) else { return Ok(()) };
+        if self.settings.paused || self.memory.is_remembered(path, &looked.stamp) {
             return Ok(());
         }
-        let now = self.clock.elapsed();
-        let Some(mut tracked) = self.memory.take(path, looked.stamp, now) else { return Ok(()) };
-        tracked.settling.seen(looked.stamp, now);
-        if let Some(remaining) = GRACE.checked_sub(tracked.settling.quiet(now)).filter(|left| !left.is_zero()) {
-            self.look_again(remaining);
-            self.memory.put_back(path, tracked);
+        if !self.is_grace_over(path, &looked) {
             return Ok(());
         }
         if let Some(refusal) = refusal.or_else(|| has_headings(folder, path).then_some(Refusal::NotACsv)) {
@@ -150,6 +182,25 @@ impl Pass<'_> {
         }
         self.memory.remember(path, &looked.stamp);
         Ok(())
+    }
+
+    /// Whether a file lay unchanged for the grace.
+    fn is_grace_over(&mut self, path: &DropPath, looked: &Looked) -> bool {
+        let now = self.clock.elapsed();
+        let Some(mut tracked) = self.memory.take(path, looked.stamp, now) else { return false };
+        tracked.settling.seen(looked.stamp, now);
+        let left = GRACE.checked_sub(tracked.settling.quiet(now)).filter(|left| !left.is_zero());
+        if let Some(remaining) = left {
+            self.look_again(remaining);
+            self.memory.put_back(path, tracked);
+        }
+        left.is_none()
+    }
+
+    fn hash_of(&self, folder: BorrowedFd<'_>, path: &DropPath, looked: &Looked) -> Option<Sha256> {
+        let mut file = open_file(folder, path.name()).ok()?;
+        let sha256 = digest(&mut file, u64::MAX, || !self.desk.is_closing()).ok()?;
+        (look_at(&file).ok()? == *looked).then_some(sha256)
     }
 }
 

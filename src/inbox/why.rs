@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message::{self, Notice};
+use devicedrop_core::order::BadOrderFile;
 use devicedrop_core::settle::Unsettled;
 use devicedrop_core::time::Timestamp;
 
@@ -13,7 +16,7 @@ use super::desk::Hold;
 use super::drop_path::DropPath;
 
 /// Why a file hasn't been taken yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Why {
     /// It hasn't settled.
     Unsettled(Unsettled),
@@ -21,16 +24,26 @@ pub enum Why {
     NoMarker,
     /// Its marker is older than its last change.
     OldMarker,
+    /// Its marker was used for an earlier delivery.
+    SpentMarker,
+    /// What stands at its marker's name is a link, has a second one, or can't be opened.
+    UnusableMarker,
     /// Its marker names another content.
     OtherContent,
-    /// Its order file isn't there, or was used for an earlier submission.
+    /// Its order file isn't there.
     NoOrderFile,
-    /// Its order file can't be read as one.
-    BadOrderFile,
+    /// Its order file was used for an earlier submission.
+    SpentOrderFile,
+    /// Its order file can't be used.
+    BadOrderFile(BadOrderFile),
     /// It has a second hard link.
     SecondLink,
     /// We may not open it, or it can't be read.
     Unreadable,
+    /// It is a folder that we may not list or enter.
+    FolderUnreadable,
+    /// Its customer is paused.
+    Paused,
     /// The desk doesn't let it in.
     Held(Hold),
     /// The archive can't take it.
@@ -42,13 +55,29 @@ impl fmt::Display for Why {
         f.write_str(match self {
             Self::Unsettled(unsettled) => return unsettled.fmt(f),
             Self::NoMarker => "waiting for its marker (a file of the same name with .done added)",
-            Self::OldMarker => "waiting for its marker: the one there is older than the file's last change",
+            Self::OldMarker => {
+                "waiting for its marker: the one there is older than the file's last change; write it anew"
+            }
             Self::OtherContent => "waiting for its marker: the one there names another content's SHA-256",
-            Self::NoOrderFile => "waiting for its order file",
-            Self::BadOrderFile => "its order file is not valid",
+            Self::SpentMarker => {
+                "waiting for its marker: the one there was used for an earlier delivery; write it anew"
+            }
+            Self::UnusableMarker => {
+                "waiting for its marker: what stands there is a link, has a second hard link, or may not be read; \
+                 write a file of its own"
+            }
+            Self::NoOrderFile => "waiting for its order file (the same name with .order.json instead of .csv)",
+            Self::SpentOrderFile => {
+                "waiting for its order file: the one there was used for an earlier file; write it anew"
+            }
+            Self::BadOrderFile(bad) => {
+                return f.write_str(&message::notice(&Notice::BadOrderFile(bad), Locale::En));
+            }
+            Self::FolderUnreadable => "devicedrop may not look into this folder",
+            Self::Paused => "its customer is paused in the configuration",
             Self::SecondLink => "it has a second hard link",
             Self::Unreadable => "devicedrop may not read it",
-            Self::Held(Hold::DayLimit) => "its customer is over the day's limit",
+            Self::Held(Hold::DayLimit) => "its customer is over the day's limit; it is taken after midnight UTC",
             Self::Held(Hold::Reserve) => "the disk is too full to take anything",
             Self::Held(Hold::Closed) => "nothing is being taken now",
             Self::Archive => "the archive of originals can't be written",
@@ -68,7 +97,7 @@ pub struct Waiting {
 }
 
 /// Why a file gets an answer other than being taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// It has a second hard link.
     SecondLink,
@@ -78,21 +107,27 @@ pub enum Refusal {
     TooDeep,
     /// It isn't a CSV by its name but looks like an attempt.
     NotACsv,
-    /// Its order file can't be read as one.
-    BadOrderFile,
+    /// Its order file can't be used.
+    BadOrderFile(BadOrderFile),
+    /// It is a folder that we may not list or enter.
+    FolderUnreadable,
+    /// It is a result file that isn't as we wrote it.
+    ResultChanged,
     /// Its marker names the SHA-256 of another content.
     OtherContent,
 }
 
 impl Refusal {
     /// The word for it in the record.
-    pub fn code(self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::SecondLink => "second_link",
             Self::Unreadable => "unreadable",
             Self::TooDeep => "too_deep",
             Self::NotACsv => "not_a_csv",
-            Self::BadOrderFile => "bad_order_file",
+            Self::BadOrderFile(_) => "bad_order_file",
+            Self::FolderUnreadable => "folder_unreadable",
+            Self::ResultChanged => "result_changed",
             Self::OtherContent => "other_content",
         }
     }
@@ -110,9 +145,16 @@ impl fmt::Display for Refusal {
                 "The file lies too deep. Put it into the drop folder or into one folder directly inside it."
             }
             Self::NotACsv => "The file is not a CSV. Save it as a CSV (comma separated, UTF-8) and drop that.",
-            Self::BadOrderFile => {
-                "The order file beside it is not valid. Write it like {\"order_id\": \"...\", \"purchase_id\": \
-                 \"...\"} and drop it again."
+            Self::BadOrderFile(bad) => {
+                return f.write_str(&message::notice(&Notice::BadOrderFile(bad), Locale::En));
+            }
+            Self::FolderUnreadable => {
+                "devicedrop may not look into this folder, so the files in it wait. Give its user the right to list \
+                 and to enter it."
+            }
+            Self::ResultChanged => {
+                "The result file was changed by somebody else. Result files aren't read: save corrections under a \
+                 name without .result and drop that."
             }
             Self::OtherContent => {
                 "Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop \

@@ -23,7 +23,7 @@ use devicedrop_core::survey::Encoding;
 use crate::durable::{self, DurableError};
 use crate::step::Step;
 
-pub use names::{Answers, Ours};
+pub use names::{Answers, Ours, TRIES as NAMES, candidate as name_of};
 pub use sheet::{Fates, RowFate};
 
 /// Where a result goes.
@@ -69,6 +69,10 @@ pub struct Placed {
     pub sha256: Sha256,
     /// Its size.
     pub bytes: u64,
+    /// Its inode.
+    pub ino: u64,
+    /// Its mtime, in nanoseconds since 1970.
+    pub mtime_ns: i64,
 }
 
 /// A result couldn't be written.
@@ -124,7 +128,8 @@ pub fn write(
         match ready.place(OsStr::from_bytes(&name), replace) {
             Ok(written) => {
                 Step::ResultInPlace.passed();
-                return Ok(Placed { name, sha256: written.sha256, bytes: written.bytes });
+                let durable::Written { file, sha256, bytes, mtime_ns } = written;
+                return Ok(Placed { name, sha256, bytes, ino: file.ino, mtime_ns });
             }
             Err(error) => return Err(ResultError::Write(error)),
         }

@@ -17,7 +17,7 @@ use crate::durable::{FileId, Replace};
 use super::{Place, ResultError, hash_of};
 
 /// So many names are tried; whoever takes all of them away means it.
-pub(super) const TRIES: u32 = 99;
+pub const TRIES: u32 = 99;
 
 /// What a result answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub trait Ours {
     fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()>;
 }
 
-/// The name to try at the `number`th time, from 1.
-pub(super) fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
+/// The name of a result to try at the `number`th time, from 1.
+pub fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
     match (place.answers, number) {
         (Answers::Newest, 1) => name::result_name(place.path),
         (Answers::Older(short), 1) => name::older_result_name(place.path, short),

@@ -296,8 +296,9 @@ fn look_ups_have_the_views_columns_as_keys() -> Result<()> {
 fn retry_tries_again_what_failed() -> Result<()> {
     let env = settled()?;
     assert_snapshot!(run(&env, &["retry", "--customer", "nobody"])?, @"
-    0 registrations tried again
-    exit 0
+    error: there is no customer nobody
+      try: devicedrop customer list tells who is
+    exit 2
     ");
     let inventory = env.path("more.csv");
     fs::write(&inventory, csv(&["2"]))?;
@@ -338,7 +339,7 @@ fn a_rejected_submission_is_judged_anew_when_named() -> Result<()> {
     let mut daemon = start(&env)?;
     assert_snapshot!(run(&env, &["retry", "--submission", &id])?, @"
     0 registrations tried again
-    1 rejected submission(s) judged anew
+    1 rejected submission judged anew
     exit 0
     ");
     daemon.wait_for_file(&path.with_file_name("a.result.csv"), |text| text.contains("1,Ready for user"))?;

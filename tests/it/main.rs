@@ -8,12 +8,16 @@
 )]
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod arrivals;
 mod audit;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod erp;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]

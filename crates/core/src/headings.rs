@@ -5,7 +5,7 @@
 use crate::device::{Column, Format};
 use crate::hints;
 use crate::limits::{HASH_CHARS, QUOTED_HEADING_CHARS, QUOTED_HEADINGS, VALUE_CHARS};
-use crate::problem::FileProblem;
+use crate::problem::{FileProblem, HeadingHint};
 use crate::row::Fields;
 use crate::sheet::SheetOptions;
 
@@ -168,7 +168,21 @@ fn place(column: Column, index: usize, options: &SheetOptions) -> Place {
 
 fn differ_problem(names: &[&str], line: u64, options: &SheetOptions) -> FileProblem {
     let expected = options.expected();
-    let hint = hints::hint(names, &expected, !options.columns.is_empty());
+    let known = options.known_headings();
+    let mut twice = names
+        .iter()
+        .enumerate()
+        .filter(|(index, name)| known.contains(name) && names.iter().skip(index + 1).any(|other| other == *name));
+    let hint = match twice.next() {
+        // The optional columns too, which no format's list names.
+        Some((_, name)) if !options.columns.is_empty() => HeadingHint::Twice(quoted(&[name]).concat()),
+        _ => hints::hint(names, &expected, !options.columns.is_empty()),
+    };
+    let headings: Vec<(String, Column)> = (Column::ALL.into_iter())
+        .filter(|column| options.heading(*column) != column.heading())
+        .map(|column| (options.heading(column).to_owned(), column))
+        .collect();
+    let hint = if headings.is_empty() { hint } else { HeadingHint::Mapped { hint: Box::new(hint), headings } };
     FileProblem::HeadingsDiffer { line, found: quoted(names), expected, hint }
 }
 

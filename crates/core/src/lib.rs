@@ -14,6 +14,7 @@ pub mod locale;
 pub mod message;
 pub mod name;
 pub mod oa3;
+pub mod order;
 pub mod plan;
 pub mod problem;
 pub mod record;

@@ -205,8 +205,25 @@ pub enum HeadingHint {
     TypeLine,
     /// All in one cell: the delimiter isn't comma, semicolon or tab.
     Delimiter(char),
+    /// Any of those above, where a customer's own headings stand for some of ours.
+    Mapped {
+        /// What probably happened.
+        hint: Box<HeadingHint>,
+        /// The customer's headings, and ours that they stand for.
+        headings: Vec<(String, Column)>,
+    },
     /// Nothing can be guessed.
     Unknown,
+}
+
+impl HeadingHint {
+    /// What probably happened, whosever the headings are.
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Mapped { hint, .. } => hint.plain(),
+            plain => plain,
+        }
+    }
 }
 
 /// Why one row is refused while the others go on.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use devicedrop::actor::Actor;
@@ -20,6 +21,8 @@ use devicedrop::daemon::{self, End, Parts};
 use devicedrop::registrar::Registrar;
 use devicedrop::registrar::embedded::Embedded;
 use devicedrop::step::Step;
+use devicedrop_core::ids::SubmissionId;
+use devicedrop_core::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
@@ -34,6 +37,8 @@ const REGISTRAR: &str = "DEVICEDROP_UNDER_TEST";
 const SCRIPT: &str = "DEVICEDROP_UNDER_TEST_SCRIPT";
 const JOURNAL: &str = "DEVICEDROP_UNDER_TEST_JOURNAL";
 const KILL_AT: &str = "DEVICEDROP_UNDER_TEST_KILL_AT";
+const CLOCK: &str = "DEVICEDROP_UNDER_TEST_CLOCK";
+const CLOCK_FILE: &str = "clock";
 const ONCE: &str = "DEVICEDROP_UNDER_TEST_ONCE";
 
 /// Where a daemon kills itself.
@@ -62,6 +67,13 @@ impl UnderTest {
     /// Starts the daemon in `env` over the embedded registrar.
     pub fn embedded(&self, env: &TestEnv, kill: Option<KillAt>) -> Result<Daemon> {
         start(env, self.command(env, "embedded", kill))
+    }
+
+    /// Starts the daemon in `env` over the embedded registrar, with clocks that [`put_forward`] moves.
+    pub fn with_a_clock_to_move(&self, env: &TestEnv) -> Result<Daemon> {
+        let mut command = self.command(env, "embedded", None);
+        command.env(CLOCK, env.path(CLOCK_FILE));
+        start(env, command)
     }
 
     /// Starts the daemon in `env` over the scripted registrar, whose memory is [`journal`] of the same place.
@@ -127,7 +139,7 @@ fn run(registrar: &str) -> Result<i32> {
     tracing_subscriber::registry().with(kill).with(log.with_filter(filter)).init();
     let lookup = Lookup::of_this_process(None, &environment);
     let config = lookup.load()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = clock();
     let registrar: (Arc<dyn Registrar>, Option<Arc<Embedded>>) = match registrar {
         "scripted" => (Arc::new(scripted()?), None),
         "embedded" => {
@@ -156,6 +168,46 @@ fn run(registrar: &str) -> Result<i32> {
         End::LedgerUntrusted => 4,
         End::TaskFailed => 2,
     })
+}
+
+fn clock() -> Arc<dyn Clock> {
+    match std::env::var_os(CLOCK) {
+        Some(file) => Arc::new(ShiftedClock(file.into())),
+        None => Arc::new(SystemClock),
+    }
+}
+
+/// The system's clocks, put forward by the milliseconds that a file holds. A test moves them by [`put_forward`].
+#[derive(Debug)]
+struct ShiftedClock(PathBuf);
+
+impl ShiftedClock {
+    fn shift(&self) -> Duration {
+        let text = fs::read_to_string(&self.0).unwrap_or_default();
+        Duration::from_millis(text.trim().parse().unwrap_or(0))
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus(self.shift())
+    }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.elapsed().saturating_add(self.shift())
+    }
+
+    fn new_submission_id(&self) -> SubmissionId {
+        SystemClock.new_submission_id()
+    }
+}
+
+/// Puts the clocks of the daemons in a place forward, all in all by this time. For daemons with
+/// [`UnderTest::with_a_clock_to_move`].
+pub fn put_forward(env: &TestEnv, by: Duration) -> Result<()> {
+    let aside = env.path("clock.new");
+    fs::write(&aside, by.as_millis().to_string())?;
+    Ok(fs::rename(aside, env.path(CLOCK_FILE))?)
 }
 
 fn scripted() -> Result<Scripted> {

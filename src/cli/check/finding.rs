@@ -182,8 +182,8 @@ fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
         FileProblem::QuoteNeverClosed { line } => (*line, Mark::OpenQuote),
         FileProblem::RecordTooLong { line, .. } | FileProblem::TooManyFields { line, .. } => (*line, Mark::Line),
         FileProblem::HeadingsDiffer { line, found, expected, hint } => {
-            let whole =
-                free || matches!(hint, HeadingHint::Missing | HeadingHint::TypeLine | HeadingHint::Delimiter(_));
+            let whole = free
+                || matches!(hint.plain(), HeadingHint::Missing | HeadingHint::TypeLine | HeadingHint::Delimiter(_));
             let mark = if whole { Mark::Line } else { Mark::Headings(found.clone(), expected.clone()) };
             (*line, mark)
         }

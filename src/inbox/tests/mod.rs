@@ -32,14 +32,22 @@ struct FakeDesk {
     inodes: HashMap<u64, Vec<DropPath>>,
     /// Submissions by path and content, as the ledger has them.
     submissions: HashMap<(DropPath, String), SubmissionEntry>,
-    spent: HashSet<(DropPath, i64)>,
+    spent: HashSet<(DropPath, u64, u64, i64)>,
     folder: Option<FolderId>,
     hold: Option<Hold>,
     fed: Vec<u8>,
+    /// Our own outputs: their mtime and hash.
+    wrote: HashMap<DropPath, (i64, devicedrop_core::device::Sha256)>,
+    looks: usize,
     /// Done while the next file is read.
     meanwhile: Option<Meanwhile>,
     fails: bool,
     feeds: usize,
+}
+
+/// What tells a side file from another, but for its mode.
+fn marks(side: &SideFile) -> (DropPath, u64, u64, i64) {
+    (side.path.clone(), side.stamp.ino, side.stamp.size, side.stamp.mtime_ns)
 }
 
 struct Meanwhile(Box<dyn FnOnce() + Send>);
@@ -76,7 +84,7 @@ impl Desk for FakeDesk {
     }
 
     fn is_spent(&mut self, side: &SideFile) -> Result<bool, DeskError> {
-        Ok(self.spent.contains(&(side.path.clone(), side.stamp.ctime_ns)))
+        Ok(self.spent.contains(&marks(side)))
     }
 
     fn may_take(&mut self, _path: &DropPath, _bytes: u64) -> Result<Result<(), Hold>, DeskError> {
@@ -126,7 +134,7 @@ impl Desk for FakeDesk {
         let shown_id = |name, id: &Option<String>| id.as_ref().map(|id| format!(" {name} {id}")).unwrap_or_default();
         let ids = shown_id("order", &claimed.order_id) + &shown_id("purchase", &claimed.purchase_id);
         self.hear(format!("{word} {}: {shown}{ids}", path.text()));
-        self.spent.extend(claimed.spent.into_iter().map(|side| (side.path, side.stamp.ctime_ns)));
+        self.spent.extend(claimed.spent.iter().map(marks));
         let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission };
         self.inodes.entry(known.stamp.ino).or_default().push(path.clone());
         self.known.insert(path, known);
@@ -151,9 +159,18 @@ impl Desk for FakeDesk {
         Ok(())
     }
 
-    fn output_seen(&mut self, path: &DropPath, _stamp: &Stamp) -> Result<(), DeskError> {
-        self.hear(format!("output {}", path.text()));
+    fn no_longer_refused(&mut self, path: &DropPath) -> Result<(), DeskError> {
+        self.hear(format!("no longer refused {}", path.text()));
         Ok(())
+    }
+
+    fn wrote(&mut self, path: &DropPath, stamp: &Stamp) -> Result<Wrote, DeskError> {
+        self.looks += 1;
+        Ok(match self.wrote.get(path) {
+            None => Wrote::Nothing,
+            Some((mtime_ns, _)) if *mtime_ns == stamp.mtime_ns => Wrote::This,
+            Some((_, sha256)) => Wrote::OneOf(vec![*sha256]),
+        })
     }
 }
 

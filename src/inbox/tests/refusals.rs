@@ -17,7 +17,7 @@ fn a_second_hard_link_waits_and_is_refused_after_a_minute() {
     assert_eq!(scene.why(), [("a.csv".into(), Why::SecondLink)]);
     assert_eq!(scene.desk.feeds, 0);
     fs::remove_file(scene.outer.join("mine")).unwrap();
-    assert_eq!(scene.settled(), ["new a.csv: secret"]);
+    assert_eq!(scene.settled(), ["no longer refused a.csv", "new a.csv: secret"]);
 }
 
 #[test]
@@ -70,6 +70,65 @@ fn a_file_that_we_may_not_open_is_refused_after_a_minute_and_taken_once_we_may()
         assert_eq!(scene.why(), [("a.csv".into(), Why::Unreadable)]);
     });
     fs::set_permissions(scene.path("a.csv"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(scene.settled(), ["no longer refused a.csv", "new a.csv: x"]);
+}
+
+#[test]
+fn a_folder_that_we_may_not_look_into_is_answered_until_we_may() {
+    for mode in [0o000, 0o644] {
+        let mut scene = Scene::new();
+        fs::create_dir(scene.path("PO-1")).unwrap();
+        scene.write("PO-1/a.csv", "x\n");
+        fs::set_permissions(scene.path("PO-1"), fs::Permissions::from_mode(mode)).unwrap();
+        as_nobody(&mut scene, |scene| {
+            assert_eq!(scene.run(Duration::from_secs(59)), [""; 0]);
+            assert_eq!(scene.why(), [("PO-1".into(), Why::FolderUnreadable)], "mode {mode:o}");
+            assert_eq!(scene.run(MINUTE), ["refused PO-1: folder_unreadable"]);
+            assert_eq!(scene.run(MINUTE), [""; 0]);
+        });
+        fs::set_permissions(scene.path("PO-1"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(scene.settled(), ["no longer refused PO-1", "new PO-1/a.csv: x order PO-1"]);
+    }
+}
+
+#[test]
+fn a_result_that_its_sender_changed_is_answered_once() {
+    use std::os::unix::fs::MetadataExt;
+    let mut scene = Scene::new();
+    let ours = |scene: &mut Scene, name: &str, content: &str| {
+        scene.write(name, content);
+        let mtime = i64::try_from(fs::metadata(scene.path(name)).unwrap().mtime_nsec()).unwrap()
+            + fs::metadata(scene.path(name)).unwrap().mtime() * 1_000_000_000;
+        let hash = devicedrop_core::device::Sha256::of(content.as_bytes());
+        scene.desk.wrote.insert(DropPath::file(name.as_bytes()), (mtime, hash));
+    };
+    ours(&mut scene, "a.result.csv", "ours\n");
+    ours(&mut scene, "b.result.csv", "ours\n");
+    scene.write("c.result.csv", "somebody else's\n");
+    assert_eq!(scene.run(MINUTE * 2), [""; 0]);
+    scene.write("a.result.csv", "changed\n");
+    assert_eq!(scene.run(Duration::from_secs(59)), [""; 0], "it may be about to change more");
+    assert_eq!(scene.run(MINUTE), ["refused a.result.csv: result_changed"]);
+    let looks = scene.desk.looks;
+    assert_eq!(scene.run(MINUTE * 10), [""; 0]);
+    assert_eq!(scene.desk.looks, looks, "it isn't looked at again and again");
+    scene.set_mtime("b.result.csv", 5);
+    assert_eq!(scene.run(MINUTE * 2), [""; 0], "touched and the same");
+    scene.restart();
+    assert_eq!(scene.run(MINUTE * 2), ["refused a.result.csv: result_changed"], "said again after a start");
+    scene.write("a.result.csv", "ours\n");
+    assert_eq!(scene.run(MINUTE * 2), ["no longer refused a.result.csv"]);
+}
+
+#[test]
+fn a_paused_customers_files_are_counted_and_left() {
+    let mut scene = Scene::with(|settings| settings.paused = true);
+    scene.write("a.csv", "x\n");
+    scene.write("b.xlsx", "x\n");
+    assert_eq!(scene.run(MINUTE * 2), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::Paused)]);
+    scene.settings.paused = false;
+    scene.inbox.reconfigure(scene.settings.clone());
     assert_eq!(scene.settled(), ["new a.csv: x"]);
 }
 

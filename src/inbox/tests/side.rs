@@ -1,6 +1,7 @@
 //! Markers and order files.
 
 use devicedrop_core::device::Sha256;
+use devicedrop_core::order::{BadOrderFile, JsonKind, OrderKey, OrderProblem};
 
 use super::*;
 
@@ -30,9 +31,21 @@ fn a_marker_counts_for_what_it_was_written_after() {
     scene.settled();
     tick(&scene, "a.csv.done", || scene.write("a.csv", "y\n"));
     assert_eq!(scene.settled(), [""; 0]);
-    assert_eq!(scene.why(), [("a.csv".into(), Why::OldMarker)]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::SpentMarker)]);
     scene.write("a.csv.done", "");
     assert_eq!(scene.settled(), ["new a.csv: y"]);
+}
+
+#[test]
+fn a_marker_that_was_there_before_the_file_counts_for_nothing() {
+    let mut scene = with_marker();
+    scene.write("a.csv.done", "");
+    scene.write("a.csv", "x\n");
+    tick(&scene, "a.csv.done", || scene.write("a.csv", "x\n"));
+    assert_eq!(scene.settled(), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::OldMarker)]);
+    scene.write("a.csv.done", "");
+    assert_eq!(scene.settled(), ["new a.csv: x"]);
 }
 
 #[test]
@@ -47,7 +60,7 @@ fn a_marker_counts_once() {
     }
     scene.restart();
     assert_eq!(scene.settled(), [""; 0]);
-    assert_eq!(scene.why(), [("a.csv".into(), Why::OldMarker)]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::SpentMarker)]);
 }
 
 #[test]
@@ -130,25 +143,92 @@ fn what_is_on_record_already_needs_no_new_order_file() {
 
 #[test]
 fn an_order_file_that_is_none_is_told_of() {
-    for bad in ["{", "[]", r#"{"order_id": 1}"#, r#"{"orderid": "1"}"#, &" ".repeat(70_000)] {
+    let long = " ".repeat(70_000);
+    let problems = [
+        ("{", OrderProblem::NotJson { line: 1, column: 1 }),
+        ("", OrderProblem::Empty),
+        (r#"{"order_id": 1}"#, OrderProblem::NotAText { key: OrderKey::OrderId, found: JsonKind::Number }),
+        (&long, OrderProblem::TooLarge { bytes: 70_000, limit: 65_536 }),
+    ];
+    for (text, problem) in problems {
         let mut scene = Scene::new();
-        scene.write("a.order.json", bad);
+        scene.write("a.order.json", text);
         scene.write("a.csv", "x\n");
-        assert_eq!(scene.settled(), [""; 0]);
-        assert_eq!(scene.why(), [("a.csv".into(), Why::BadOrderFile)]);
-        assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: bad_order_file"]);
+        is_waited_for(&mut scene, problem);
         fs::remove_file(scene.path("a.order.json")).unwrap();
         assert_eq!(scene.settled(), ["new a.csv: x"]);
     }
 }
 
+fn is_waited_for(scene: &mut Scene, problem: OrderProblem) {
+    assert_eq!(scene.settled(), [""; 0]);
+    let bad = BadOrderFile { name: "a.order.json".into(), problem };
+    assert_eq!(scene.why(), [("a.csv".into(), Why::BadOrderFile(bad))]);
+    assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: bad_order_file"]);
+}
+
 #[test]
-fn an_order_file_that_is_a_link_is_none() {
+fn what_has_an_order_files_name_and_is_none_is_told_of() {
+    let makes: [(fn(&Scene), OrderProblem); 4] = [
+        (|scene| fs::create_dir(scene.path("a.order.json")).unwrap(), OrderProblem::NotAFile),
+        (
+            |scene| {
+                fs::write(scene.outer.join("other"), r#"{"order_id": "secret"}"#).unwrap();
+                fs::hard_link(scene.outer.join("other"), scene.path("a.order.json")).unwrap();
+            },
+            OrderProblem::SecondLink,
+        ),
+        (|scene| std::os::unix::fs::symlink("nowhere", scene.path("a.order.json")).unwrap(), OrderProblem::Link),
+        (
+            |scene| scene.write("A.ORDER.JSON", r#"{"order_id": "1"}"#),
+            OrderProblem::OtherCase { name: "A.ORDER.JSON".into() },
+        ),
+    ];
+    for (make, problem) in makes {
+        let mut scene = Scene::new();
+        make(&scene);
+        scene.write("a.csv", "x\n");
+        is_waited_for(&mut scene, problem);
+    }
     let mut scene = Scene::new();
-    fs::write(scene.outer.join("other.json"), r#"{"order_id": "secret"}"#).unwrap();
-    std::os::unix::fs::symlink(scene.outer.join("other.json"), scene.path("a.order.json")).unwrap();
+    scene.write("A.ORDER.JSON", r#"{"order_id": "1"}"#);
     scene.write("a.csv", "x\n");
-    assert_eq!(scene.settled(), ["new a.csv: x"]);
+    scene.settled();
+    fs::rename(scene.path("A.ORDER.JSON"), scene.path("a.order.json")).unwrap();
+    assert_eq!(scene.settled(), ["new a.csv: x order 1"]);
+}
+
+#[test]
+fn another_mode_makes_no_new_marker() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut scene = with_marker();
+    scene.write("a.csv", "x\n");
+    scene.write("a.csv.done", "");
+    scene.settled();
+    scene.write("a.csv", "y\n");
+    fs::set_permissions(scene.path("a.csv.done"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(scene.settled(), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::SpentMarker)]);
+}
+
+#[test]
+fn a_marker_that_goes_away_before_the_file_is_taken_counts_for_nothing() {
+    let mut scene = with_marker();
+    scene.write("a.csv", "x\n");
+    scene.write("a.csv.done", "");
+    scene.pass();
+    fs::remove_file(scene.path("a.csv.done")).unwrap();
+    assert_eq!(scene.settled(), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::NoMarker)]);
+}
+
+#[test]
+fn a_marker_that_is_a_link_is_named() {
+    let mut scene = with_marker();
+    scene.write("a.csv", "x\n");
+    std::os::unix::fs::symlink("a.csv", scene.path("a.csv.done")).unwrap();
+    assert_eq!(scene.settled(), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::UnusableMarker)]);
 }
 
 /// Does `change` until the file system's clock has moved on since `file`'s last change.

@@ -2,10 +2,11 @@
 
 use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::{CustomerKey, SubmissionEntry, SubmissionId};
+use devicedrop_core::state::Outcome;
 use devicedrop_core::time::Timestamp;
 use rusqlite::params;
 
-use super::{Reader, SUBMISSION, SUBMISSIONS, all, count, entry, one, submission, time};
+use super::{Reader, SUBMISSION, SUBMISSIONS, all, count, entry, one, submission, time, time_or_none};
 use crate::ledger::command::{KnownFile, OwedKind};
 use crate::ledger::error::ReadError;
 use crate::ledger::rows::{Known, Owed, Submission, Totals, Unfinished};
@@ -142,6 +143,30 @@ impl Reader {
             |row| Ok(Totals { files: count(row, 0)?, bytes: count(row, 1)?, rows: count(row, 2)? }),
         )?;
         Ok(totals.unwrap_or_default())
+    }
+
+    /// When anything of a customer last happened, as far as is on record: its newest submission, or what was noted
+    /// under the topic `activity` at the last stop.
+    pub fn last_activity(&self, customer: &CustomerKey) -> Result<Option<Timestamp>, ReadError> {
+        let last = one(
+            &self.db,
+            "WITH c AS (SELECT number FROM customer WHERE text = ?)
+             SELECT max(at) FROM (
+               SELECT max(at) AS at FROM submission WHERE customer = (SELECT number FROM c)
+               UNION ALL SELECT CAST(value AS INTEGER) FROM note
+               WHERE customer = (SELECT number FROM c) AND topic = 'activity' AND key = '')",
+            [customer.as_str()],
+            |row| time_or_none(row, 0),
+        )?;
+        Ok(last.flatten())
+    }
+
+    /// How the attempt went that ended last: its outcome, when, and what is on record of it in words.
+    pub fn last_outcome(&self) -> Result<Option<(Outcome, Timestamp, Option<String>)>, ReadError> {
+        let last = one(&self.db, "SELECT outcome, at, detail FROM outcome ORDER BY id DESC LIMIT 1", [], |row| {
+            Ok((Outcome::from_number(row.get(0)?), time(row, 1)?, row.get(2)?))
+        })?;
+        Ok(last.and_then(|(outcome, at, detail)| Some((outcome?, at, detail))))
     }
 
     /// What was noted, of a customer or of all, under a topic and a key.

@@ -1,6 +1,7 @@
 //! The words for headings that differ: what was found, what is expected, and what probably happened.
 
 use super::{Language, quoted, quoted_list, words};
+use crate::device::Column;
 use crate::problem::HeadingHint;
 
 /// Says where the headings differ from those expected.
@@ -85,8 +86,22 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
                 "De waarden lijken gescheiden te zijn door {delimiter}: scheid ze door een komma, puntkomma of tab.",
             )
         }
+        HeadingHint::Mapped { hint, headings } => mapped(line, hint, headings, language),
         HeadingHint::Unknown => copy_them(line, language),
     }
+}
+
+/// Names ours beside the customer's own: whoever set them up knows the one, and whoever sends the file the other.
+fn mapped(line: u64, hint: &HeadingHint, headings: &[(String, Column)], language: Language) -> String {
+    let advice = advice(line, hint, language);
+    let each: Vec<String> =
+        headings.iter().map(|(theirs, ours)| format!("{} = {}", quoted(theirs), quoted(ours.heading()))).collect();
+    let each = each.join(", ");
+    words!(
+        language,
+        "{advice} By the settings for your files, these headings stand for ours: {each}.",
+        "{advice} Volgens de instellingen voor uw bestanden staan deze kolomkoppen voor de onze: {each}.",
+    )
 }
 
 /// Names the line where that isn't the first: what stands above it (`sep=`, blank lines) is fine.

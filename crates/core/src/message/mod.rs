@@ -9,6 +9,7 @@ mod encoding;
 mod file;
 mod headings;
 mod notice;
+mod order;
 mod registrar;
 mod row;
 mod suspicion;

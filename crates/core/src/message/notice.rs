@@ -4,9 +4,10 @@
 //! `file_not_valid`.
 
 use super::file::save_as_csv;
-use super::{Language, words};
+use super::{Language, order, words};
 use crate::locale::Locale;
 use crate::name::NearMiss;
+use crate::order::BadOrderFile;
 use crate::shown::shown;
 
 /// Why a file waits, or is left where it is.
@@ -20,10 +21,12 @@ pub enum Notice<'a> {
     MayNotOpen,
     /// It has a second name somewhere (a hard link), so that it could be anybody's file.
     SecondLink,
-    /// The order file beside it can't be read as one.
-    BadOrderFile,
+    /// The order file beside it can't be used.
+    BadOrderFile(&'a BadOrderFile),
     /// Its marker names the SHA-256 of another content.
     OtherContent,
+    /// It is a folder whose files we may not list.
+    FolderUnreadable,
     /// The customer's limit for a day is reached; it waits.
     DayLimit,
     /// A result file was changed in place by its sender.
@@ -59,19 +62,22 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
             "Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. \
              Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.",
         ),
-        Notice::BadOrderFile => words!(
-            language,
-            "The order file beside it is not valid. Write it like {{\"order_id\": \"...\", \"purchase_id\": \
-             \"...\"}} and drop it again.",
-            "Het orderbestand ernaast is niet geldig. Schrijf het als {{\"order_id\": \"...\", \"purchase_id\": \
-             \"...\"}} en lever het opnieuw aan.",
-        ),
+        Notice::BadOrderFile(bad) => order::bad_order_file(bad, language),
         Notice::OtherContent => words!(
             language,
             "Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop the \
              file and its marker again.",
             "De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is \
              verstuurd. Lever het bestand en de markering opnieuw aan.",
+        ),
+        Notice::FolderUnreadable => words!(
+            language,
+            "This folder may not be looked into: the service has no permission to list it, so the files in it wait. \
+             They are read as soon as it may. Give the folder's group the right to list and to enter it, or drop the \
+             files into a new folder.",
+            "In deze map mag niet worden gekeken: de dienst heeft geen recht om de inhoud te zien, dus de bestanden \
+             erin wachten. Ze worden gelezen zodra dat mag. Geef de groep van de map het recht om de inhoud te zien \
+             en de map te openen, of zet de bestanden in een nieuwe map.",
         ),
         Notice::DayLimit => words!(
             language,
@@ -140,8 +146,8 @@ mod tests {
             Notice::TooDeep,
             Notice::MayNotOpen,
             Notice::SecondLink,
-            Notice::BadOrderFile,
             Notice::OtherContent,
+            Notice::FolderUnreadable,
             Notice::DayLimit,
             Notice::ResultChanged { result: "devices.result.csv" },
         ];
@@ -160,10 +166,10 @@ mod tests {
           Dit bestand mag niet worden geopend: de dienst heeft geen recht om het te lezen. Het wacht en wordt gelezen zodra dat mag. Geef de groep van de map leesrecht, of lever een nieuwe kopie aan.
         This file has a second name elsewhere (a hard link), so whose it is can't be told. It waits and is read as soon as it has one name only. Drop a copy of it in its place.
           Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.
-        The order file beside it is not valid. Write it like {"order_id": "...", "purchase_id": "..."} and drop it again.
-          Het orderbestand ernaast is niet geldig. Schrijf het als {"order_id": "...", "purchase_id": "..."} en lever het opnieuw aan.
         Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop the file and its marker again.
           De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is verstuurd. Lever het bestand en de markering opnieuw aan.
+        This folder may not be looked into: the service has no permission to list it, so the files in it wait. They are read as soon as it may. Give the folder's group the right to list and to enter it, or drop the files into a new folder.
+          In deze map mag niet worden gekeken: de dienst heeft geen recht om de inhoud te zien, dus de bestanden erin wachten. Ze worden gelezen zodra dat mag. Geef de groep van de map het recht om de inhoud te zien en de map te openen, of zet de bestanden in een nieuwe map.
         The amount that is accepted in a day is used up. This file waits and is read when the limit allows it; nothing needs to be done. If it is urgent, contact whoever runs the service.
           De hoeveelheid die per dag wordt aanvaard, is bereikt. Dit bestand wacht en wordt gelezen zodra de limiet dat toelaat; u hoeft niets te doen. Neem bij spoed contact op met de beheerder van de dienst.
         The result file "devices.result.csv" was changed. Result files aren't read, so nothing happened with the change. To send corrections, save them under a name without ".result", and drop that file.

@@ -7,7 +7,7 @@ mod results;
 mod text;
 
 pub use results::{
-    marker_name, near_miss_result_name, older_result_name, order_file_name, receipt_name, result_name,
+    answered_by, marker_name, near_miss_result_name, older_result_name, order_file_name, receipt_name, result_name,
     result_name_numbered,
 };
 pub use text::{path_bytes, path_text};

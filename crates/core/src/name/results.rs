@@ -35,6 +35,19 @@ pub fn near_miss_result_name(path: &[u8]) -> Vec<u8> {
     fitting(path, [name, b".not-a-csv.result.csv"].concat(), ".not-a-csv.result.csv")
 }
 
+/// The name of the file that a result with this name answers, as far as the name tells: `A.result.csv`, and
+/// `A.result-2.csv` too, give `A.csv`.
+pub fn answered_by(result: &[u8]) -> Vec<u8> {
+    let (stem, extension) = split_csv(result);
+    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let unnumbered = stem.get(..stem.len() - digits).filter(|_| digits > 0);
+    let stem = unnumbered
+        .and_then(|stem| without_ending(stem, ".result-"))
+        .or_else(|| without_ending(stem, ".result"))
+        .unwrap_or(stem);
+    [stem, extension].concat()
+}
+
 /// The receipt's name: `A.csv` gives `A.receipt.json`.
 pub fn receipt_name(path: &[u8]) -> Vec<u8> {
     let (stem, _) = split_csv(last_component(path));
