@@ -163,14 +163,14 @@ pub fn parse(path: &Path, bytes: &[u8], places: &Places) -> Result<Config, Confi
 
 /// The ledger's path in a text that may be no TOML elsewhere.
 fn ledger_in(text: &str) -> Option<PathBuf> {
-    let mut table = String::new();
+    let mut table = "";
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
-            table = line.split('#').next().unwrap_or_default().trim_matches(['[', ']', ' ']).to_owned();
+            table = line.split('#').next().unwrap_or_default().trim_matches(['[', ']', ' ']);
             continue;
         }
         let Some((key, value)) = line.split_once('=') else { continue };
-        if matches!((table.as_str(), key.trim()), ("ledger", "path") | ("", "ledger.path")) {
+        if matches!((table, key.trim()), ("ledger", "path") | ("", "ledger.path")) {
             let read: toml::Table = toml::from_str(&format!("path = {}", value.trim())).ok()?;
             return read.get("path")?.as_str().map(PathBuf::from);
         }

@@ -287,3 +287,20 @@ fn a_reload_refuses_what_needs_a_restart() {
     assert_snapshot!(refusals(one, "[drop]\ncustomers = 'configured'\n"), @"the customer `contoso` is gone: restart the daemon for that");
     assert_eq!(refusals("[customers.contoso]\nname = 'C'\n", ""), "", "its folder stays a customer");
 }
+
+#[test]
+fn the_ledger_is_found_in_a_configuration_that_is_broken_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("devicedrop.toml");
+    let lookup =
+        Lookup { given: Some(path.clone()), environment: None, user: None, system: "/nowhere".into(), data: None };
+    for (text, ledger) in [
+        ("lokale = 'nl'\nledger.path = '/a/ledger.db' # here\n", "/a/ledger.db".into()),
+        ("[customers\n[ledger] # ours\npath = \"/b/ledger.db\"\n", "/b/ledger.db".into()),
+        ("[drop]\npath = '/c'\n[ledger]\npath = 'state/l.db'\n[", folder.path().join("state/l.db")),
+        ("locale = \n", std::path::PathBuf::from("/var/lib/devicedrop/ledger.db")),
+    ] {
+        fs::write(&path, text).expect("written");
+        assert_eq!(lookup.ledger_all_the_same(), Some(ledger), "{text}");
+    }
+}

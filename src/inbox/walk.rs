@@ -90,7 +90,7 @@ impl Pass<'_> {
             Level::Order(_) => Level::TooDeep(path.bytes()),
             Level::TooDeep(_) => return Ok(()),
         };
-        self.untold_in_folder = false;
+        let untold_around = std::mem::take(&mut self.untold_in_folder);
         let listed = match open_folder(parent, name) {
             Ok(folder) => {
                 if let (Level::Order(_), 1.., Ok(looked)) = (inner, self.may_watch, look_at(&folder)) {
@@ -102,8 +102,9 @@ impl Pass<'_> {
             }
             Err(error) => Err(error),
         };
+        let untold_inside = std::mem::replace(&mut self.untold_in_folder, untold_around);
         let shut = match listed {
-            Ok(()) => std::mem::take(&mut self.untold_in_folder),
+            Ok(()) => untold_inside,
             Err(error) => !is_gone(&error) && error.kind() != io::ErrorKind::Interrupted,
         };
         // Nothing is taken from a folder in one of these, whether it can be listed or not.

@@ -320,7 +320,6 @@ fn retry_tries_again_what_failed() -> Result<()> {
         "SELECT action, subject FROM audit_actions WHERE action NOT IN ('start', 'stop', 'load_configuration')";
     assert_snapshot!(rows(&env, asked)?.join("\n").replace(text(&env.path(""))?, "[place]/"), @"
     registry_import|[place]/inventory.csv
-    retry|customer nobody
     registry_import|[place]/more.csv
     retry|error device_not_found
     ");

@@ -151,9 +151,12 @@ fn own_headings_in_every_encoding() -> Result<()> {
     Ok(())
 }
 
+/// Settings, a file, and what its rejection says.
+type Told<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a [&'a str]);
+
 #[test]
 fn headings_that_are_missing_or_twice_are_told_by_both_names() -> Result<()> {
-    let cases: [(&[(&str, &str)], &str, &[&str]); 6] = [
+    let cases: [Told<'_>; 6] = [
         (
             &[("columns", GERMAN)],
             "Hersteller,Modell\nDell,L\n",

@@ -162,3 +162,14 @@ fn as_nobody(scene: &mut Scene, does: impl FnOnce(&mut Scene) + Send) {
         scope.spawn(work).join().unwrap();
     });
 }
+
+#[test]
+fn another_mistake_is_another_answer_after_another_minute() {
+    let mut scene = Scene::new();
+    scene.write("a.order.json", "{");
+    scene.write("a.csv", "x\n");
+    assert_eq!(scene.run(MINUTE * 2), ["refused a.csv: bad_order_file"]);
+    scene.write("a.order.json", "[]");
+    assert_eq!(scene.run(Duration::from_secs(59)), ["no longer refused a.csv"]);
+    assert_eq!(scene.run(MINUTE), ["refused a.csv: bad_order_file"]);
+}
