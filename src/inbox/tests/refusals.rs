@@ -97,8 +97,8 @@ fn a_result_that_its_sender_changed_is_answered_once() {
     let mut scene = Scene::new();
     let ours = |scene: &mut Scene, name: &str, content: &str| {
         scene.write(name, content);
-        let mtime = i64::try_from(fs::metadata(scene.path(name)).unwrap().mtime_nsec()).unwrap()
-            + fs::metadata(scene.path(name)).unwrap().mtime() * 1_000_000_000;
+        let found = fs::metadata(scene.path(name)).unwrap();
+        let mtime = found.mtime_nsec() + found.mtime() * 1_000_000_000;
         let hash = devicedrop_core::device::Sha256::of(content.as_bytes());
         scene.desk.wrote.insert(DropPath::file(name.as_bytes()), (mtime, hash));
     };

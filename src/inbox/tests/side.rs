@@ -167,9 +167,12 @@ fn is_waited_for(scene: &mut Scene, problem: OrderProblem) {
     assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: bad_order_file"]);
 }
 
+/// Makes something at an order file's name, and the problem that it is.
+type Making = (fn(&Scene), OrderProblem);
+
 #[test]
 fn what_has_an_order_files_name_and_is_none_is_told_of() {
-    let makes: [(fn(&Scene), OrderProblem); 4] = [
+    let makes: [Making; 4] = [
         (|scene| fs::create_dir(scene.path("a.order.json")).unwrap(), OrderProblem::NotAFile),
         (
             |scene| {
