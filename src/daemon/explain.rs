@@ -137,10 +137,11 @@ fn judged(shared: &Scene<'_>, submission: &Submission) -> Result<(&'static str, 
     if let Some(reason) = owed.iter().find(|one| one.submission.id == id).and_then(|one| one.reason.clone()) {
         return Ok(("result-owed", format!("accepted as submission {id}; its result can't be written: {reason}")));
     }
+    let row = if tally.rows == 1 { "row" } else { "rows" };
     Ok((
         "accepted",
         format!(
-            "as submission {id}: {} rows, {} ready, {} failed, {} pending",
+            "as submission {id}: {} {row}, {} ready, {} failed, {} pending",
             tally.rows, tally.ready, tally.failed, tally.pending
         ),
     ))

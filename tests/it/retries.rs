@@ -334,7 +334,7 @@ fn a_rejected_content_that_came_again_is_judged_anew_by_any_of_its_names() -> Re
     let mut daemon = crate::scene::start(&env)?;
     let retried = env.run(&["retry", "--submission", &id])?;
     ensure!(
-        retried.code == Some(0) && retried.stdout.contains("1 rejected submission(s) judged anew"),
+        retried.code == Some(0) && retried.stdout.contains("1 rejected submission judged anew"),
         "{retried:?}"
     );
     daemon.wait_for_file(&path.with_file_name("a.result.csv"), |text| text.contains("1,Ready for user"))?;

@@ -2,6 +2,7 @@
 
 use crate::headings::quoted;
 use crate::problem::HeadingHint;
+use crate::shown::is_deceptive;
 
 /// Characters that programs put between cells, other than the three that are accepted.
 const OTHER_DELIMITERS: [char; 9] = ['|', ':', '^', '~', '*', '/', '\\', '#', '\u{1F}'];
@@ -15,6 +16,13 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
     }
     if let ([_], Some(delimiter)) = (found, other_delimiter(first, expected)) {
         return HeadingHint::Delimiter(delimiter);
+    }
+    if let ([_], true) = (found, [',', ';', '\t'].into_iter().any(|delimiter| makes_two(first, delimiter, expected)))
+    {
+        return HeadingHint::OneCell;
+    }
+    if let Some((heading, character)) = invisible(found, expected) {
+        return HeadingHint::Invisible { heading: quoted(&[heading]).concat(), character };
     }
     if let Some(heading) = twice(found, expected) {
         return HeadingHint::Twice(quoted(&[heading]).concat());
@@ -38,9 +46,31 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
 
 /// The delimiter that would make at least two of the headings of one cell.
 fn other_delimiter(cell: &str, expected: &[Vec<String>]) -> Option<char> {
-    let known = |name: &str| expected.iter().flatten().any(|heading| same_plain(heading, name));
-    let makes_two = |delimiter: &char| cell.split(*delimiter).filter(|name| known(name)).count() >= 2;
-    OTHER_DELIMITERS.into_iter().find(makes_two)
+    OTHER_DELIMITERS.into_iter().find(|delimiter| makes_two(cell, *delimiter, expected))
+}
+
+fn makes_two(cell: &str, delimiter: char, expected: &[Vec<String>]) -> bool {
+    let bare = |name: &str| name.trim().trim_matches('"').to_owned();
+    let known = |name: &str| expected.iter().flatten().any(|heading| same_plain(heading, &bare(name)));
+    cell.split(delimiter).filter(|name| known(name)).count() >= 2
+}
+
+/// One of our headings with a character in it that can't be seen, or can't be told from a blank.
+fn invisible<'a>(found: &[&str], expected: &'a [Vec<String>]) -> Option<(&'a str, char)> {
+    let seen = |name: &str| {
+        let seen = |character: char| match character {
+            _ if !is_deceptive(character) => Some(character),
+            _ if character.is_whitespace() => Some(' '),
+            _ => None,
+        };
+        name.chars().filter_map(seen).collect::<String>().trim().trim_matches('"').to_owned()
+    };
+    found.iter().find_map(|name| {
+        let character = name.chars().find(|character| is_deceptive(*character))?;
+        let seen = seen(name);
+        let heading = expected.iter().flatten().find(|heading| **heading == seen)?;
+        Some((heading.as_str(), character))
+    })
 }
 
 /// One of our headings that stands twice.
@@ -161,12 +191,34 @@ mod tests {
             ("#TYPE System.Management.Automation.PSCustomObject", HeadingHint::TypeLine),
             ("Manufacturer|Model|Serial Number", HeadingHint::Delimiter('|')),
             ("Manufacturer : Model : Serial Number", HeadingHint::Delimiter(':')),
+            ("\"Manufacturer\"|\"Model\"|\"Serial Number\"", HeadingHint::Delimiter('|')),
+            (
+                "\u{feff}\"Manufacturer\",Model,Serial Number",
+                HeadingHint::Invisible { heading: "Manufacturer".to_owned(), character: '\u{feff}' },
+            ),
+            (
+                "Manufacturer,Model,Serial\u{a0}Number",
+                HeadingHint::Invisible { heading: "Serial Number".to_owned(), character: '\u{a0}' },
+            ),
+            (
+                "Model,Serial Num\u{200b}ber",
+                HeadingHint::Invisible { heading: "Serial Number".to_owned(), character: '\u{200b}' },
+            ),
             ("Hersteller,Modell,Seriennummer", HeadingHint::Unknown),
             ("No.,Manufacturer,Model,Serial Number", HeadingHint::Unknown),
             ("", HeadingHint::Unknown),
         ] {
             assert_eq!(strict(line), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn a_line_in_quotes_is_one_cell() {
+        let expected = [vec!["Manufacturer".to_owned(), "Model".to_owned(), "Serial Number".to_owned()]];
+        for line in ["Manufacturer,Model,Serial Number", "manufacturer;model"] {
+            assert_eq!(hint(&[line], &expected, false), HeadingHint::OneCell, "{line}");
+        }
+        assert_eq!(hint(&["Report, Model"], &expected, false), HeadingHint::Unknown);
     }
 
     #[test]

@@ -34,6 +34,11 @@ impl KindScan {
         }
     }
 
+    /// The first bytes of the file.
+    pub(crate) fn beginning(&self) -> &[u8] {
+        &self.beginning
+    }
+
     pub(crate) fn finish(&self) -> Option<OtherKind> {
         let bytes = self.beginning.as_slice();
         let begins = |magic: &[u8]| bytes.starts_with(magic);

@@ -32,6 +32,7 @@ pub mod survey;
 pub mod suspicion;
 pub mod time;
 
+mod below;
 mod decode;
 mod hints;
 mod kind;

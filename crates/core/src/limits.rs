@@ -17,6 +17,9 @@ pub const QUOTED_LINES: u64 = 257;
 /// fields, 64 characters each.
 pub const SNIFFED_BYTES: usize = 64 << 10;
 
+/// Lines below an unknown first one in which our headings are looked for: no report has a longer title.
+pub(crate) const SEARCHED_LINES: usize = 32;
+
 /// Characters in a manufacturer, model, serial number, order ID or purchase ID.
 pub const VALUE_CHARS: usize = 1024;
 

@@ -38,8 +38,12 @@ pub enum FileProblem {
         /// Where.
         line: u64,
     },
+    /// UTF-16 without its byte order mark: every other byte of the beginning is zero.
+    Utf16WithoutMark,
     /// UTF-32, which nothing that people use writes on purpose.
     Utf32,
+    /// UTF-7, which old mail programs wrote.
+    Utf7,
     /// Valid multi-byte UTF-8 and bytes that aren't UTF-8 in one file: glued together from two encodings.
     MixedEncodings {
         /// The first line with a multi-byte UTF-8 character.
@@ -121,7 +125,9 @@ impl FileProblem {
             Self::InvalidUtf8 { .. } => "invalid_utf8",
             Self::Utf8Cut { .. } => "utf8_cut",
             Self::InvalidUtf16 { .. } => "invalid_utf16",
+            Self::Utf16WithoutMark => "utf16_without_mark",
             Self::Utf32 => "utf32",
+            Self::Utf7 => "utf7",
             Self::MixedEncodings { .. } => "mixed_encodings",
             Self::UndefinedByte { .. } => "undefined_byte",
             Self::QuoteNeverClosed { .. } => "quote_never_closed",
@@ -147,7 +153,9 @@ impl FileProblem {
             | Self::QuoteNeverClosed { .. } => true,
             Self::OtherKind(_)
             | Self::InvalidUtf8 { .. }
+            | Self::Utf16WithoutMark
             | Self::Utf32
+            | Self::Utf7
             | Self::MixedEncodings { .. }
             | Self::UndefinedByte { .. }
             | Self::RecordTooLong { .. }
@@ -212,6 +220,17 @@ pub enum HeadingHint {
         /// The customer's headings, and ours that they stand for.
         headings: Vec<(String, Column)>,
     },
+    /// All in one cell, since quotes stand around the whole line.
+    OneCell,
+    /// Right but for a character that can't be seen: a second byte order mark, a blank that isn't the usual one, ...
+    Invisible {
+        /// The heading that it should be.
+        heading: String,
+        /// The character.
+        character: char,
+    },
+    /// They stand further down, on this line.
+    Below(u64),
     /// Nothing can be guessed.
     Unknown,
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 pub use crate::dialect::{Delimiter, Dialect, LineEnding};
 
+use crate::below::Below;
 use crate::decode::{Decoder, Piece};
 use crate::device::{Column, Format};
 use crate::headings::{self, Headings, Layout, quoted};
@@ -101,7 +102,7 @@ impl SheetReader {
     /// The file's beginning, once it is read.
     pub fn head(&self) -> Option<&Head> {
         match &self.parser.stage {
-            Stage::Preamble(_) => None,
+            Stage::Preamble(_) | Stage::Below(_) => None,
             Stage::Table(table) => table.known.as_ref().filter(|_| !table.open_ending).map(|known| &known.head),
         }
     }
@@ -123,6 +124,8 @@ struct Parser {
 enum Stage {
     Preamble(Preamble),
     Table(Box<Table>),
+    /// The headings aren't ours: it is only looked whether ours stand further down.
+    Below(Below),
 }
 
 impl Parser {
@@ -142,21 +145,32 @@ impl Parser {
         match &self.stage {
             Stage::Preamble(preamble) => preamble.lines(),
             Stage::Table(table) => table.records.lines(),
+            Stage::Below(below) => below.lines(),
         }
     }
 
     fn text(&mut self, text: &[u8], sink: Sink<'_>) -> Result<(), FileProblem> {
         let options = &self.options;
-        match &mut self.stage {
-            Stage::Table(table) => table.text(text, options, sink),
-            Stage::Preamble(preamble) => {
-                let Some((opening, rest)) = preamble.feed(text, &options.known_headings()) else { return Ok(()) };
-                let mut table = Table::open(&opening, options, self.bom)?;
-                table.text(&opening.held, options, sink)?;
-                table.text(rest, options, sink)?;
-                self.stage = Stage::Table(Box::new(table));
-                Ok(())
+        let mut rest = text;
+        if let Stage::Preamble(preamble) = &mut self.stage {
+            let Some((opening, behind)) = preamble.feed(text, &options.known_headings()) else { return Ok(()) };
+            let mut table = Table::open(&opening, options, self.bom)?;
+            table.text(&mut opening.held.as_slice(), options, sink)?;
+            self.stage = Stage::Table(Box::new(table));
+            rest = behind;
+        }
+        if let Stage::Table(table) = &mut self.stage {
+            match table.text(&mut rest, options, sink) {
+                Err(problem) if Below::may_explain(&problem) => {
+                    let free = !options.columns.is_empty();
+                    self.stage = Stage::Below(Below::new(problem, table.records.lines().clone(), free));
+                }
+                done => return done,
             }
+        }
+        match &mut self.stage {
+            Stage::Below(below) => below.feed(rest),
+            Stage::Preamble(_) | Stage::Table(_) => Ok(()),
         }
     }
 
@@ -164,13 +178,14 @@ impl Parser {
         let options = &self.options;
         match self.stage {
             Stage::Table(table) => table.finish(options, sink),
+            Stage::Below(below) => Err(below.finish()),
             Stage::Preamble(preamble) => {
                 let nothing = preamble.is_empty();
                 let Some(opening) = preamble.finish(&options.known_headings()) else {
                     return Err(if nothing { FileProblem::Empty } else { FileProblem::NoDataRow });
                 };
                 let mut table = Table::open(&opening, options, self.bom)?;
-                table.text(&opening.held, options, sink)?;
+                table.text(&mut opening.held.as_slice(), options, sink)?;
                 table.finish(options, sink)
             }
         }
@@ -216,10 +231,11 @@ impl Table {
         })
     }
 
-    fn text(&mut self, mut text: &[u8], options: &SheetOptions, sink: Sink<'_>) -> Result<(), FileProblem> {
+    /// Reads `text`; what is left of it after a problem is what stands behind the record with the problem.
+    fn text(&mut self, text: &mut &[u8], options: &SheetOptions, sink: Sink<'_>) -> Result<(), FileProblem> {
         let any_quote = text.contains(&b'"');
         self.settle_ending(text);
-        while let Some(line) = self.records.next(&mut text, any_quote, &mut self.fields)? {
+        while let Some(line) = self.records.next(text, any_quote, &mut self.fields)? {
             self.record(line, options, sink)?;
             self.settle_ending(text);
         }

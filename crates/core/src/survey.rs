@@ -68,9 +68,16 @@ const MARK_BYTES: usize = 4;
 
 #[derive(Debug)]
 enum Scan {
-    Bytes { marked: bool, scan: ByteScan },
-    Utf16 { big: bool, scan: UnitScan },
-    Utf32,
+    Bytes {
+        marked: bool,
+        scan: ByteScan,
+    },
+    Utf16 {
+        big: bool,
+        scan: UnitScan,
+    },
+    /// One that isn't read.
+    Refused(FileProblem),
 }
 
 impl Survey {
@@ -106,7 +113,10 @@ impl Survey {
         }
         let encoding = match (self.kind.finish(), self.scan) {
             (Some(kind), _) => Err(FileProblem::OtherKind(kind)),
-            (None, Some(scan)) => scan.finish(self.bytes),
+            (None, Some(scan)) => scan.finish(self.bytes).map_err(|problem| match problem {
+                FileProblem::NulByte { .. } => unmarked(self.kind.beginning()).unwrap_or(problem),
+                _ => problem,
+            }),
             (None, None) => Err(FileProblem::Empty),
         };
         Surveyed { encoding, bytes: self.bytes }
@@ -124,7 +134,10 @@ impl Scan {
     fn behind_mark(start: &[u8]) -> Self {
         // UTF-32's mark begins with UTF-16's, so it is asked for first.
         if start == b"\xFF\xFE\0\0" || start == b"\0\0\xFE\xFF" {
-            return Self::Utf32;
+            return Self::Refused(FileProblem::Utf32);
+        }
+        if matches!(start, b"+/v8" | b"+/v9" | b"+/v+" | b"+/v/") {
+            return Self::Refused(FileProblem::Utf7);
         }
         let (mut scan, rest) = if let Some(rest) = start.strip_prefix(b"\xFF\xFE") {
             (Self::Utf16 { big: false, scan: UnitScan::new() }, rest)
@@ -143,7 +156,7 @@ impl Scan {
         match self {
             Self::Bytes { scan, .. } => scan.feed(bytes),
             Self::Utf16 { big, scan } => bytes.iter().for_each(|byte| scan.byte(*byte, *big)),
-            Self::Utf32 => {}
+            Self::Refused(_) => {}
         }
     }
 
@@ -157,8 +170,25 @@ impl Scan {
                 scan.finish()?;
                 Ok(if big { Encoding::Utf16Be } else { Encoding::Utf16Le })
             }
-            Self::Utf32 => Err(FileProblem::Utf32),
+            Self::Refused(problem) => Err(problem),
         }
+    }
+}
+
+/// What a file with NUL bytes is if it only lacks its byte order mark: told by where the zeros stand among the first
+/// characters, which are headings and so almost surely Latin letters.
+fn unmarked(beginning: &[u8]) -> Option<FileProblem> {
+    let quads: Vec<&[u8]> = beginning.chunks_exact(4).take(16).collect();
+    let all =
+        |zero: [bool; 4]| quads.iter().all(|quad| quad.iter().zip(zero).all(|(byte, zero)| (*byte == 0) == zero));
+    if quads.len() < 2 {
+        None
+    } else if all([false, true, false, true]) || all([true, false, true, false]) {
+        Some(FileProblem::Utf16WithoutMark)
+    } else if all([false, true, true, true]) || all([true, true, true, false]) {
+        Some(FileProblem::Utf32)
+    } else {
+        None
     }
 }
 

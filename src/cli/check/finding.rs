@@ -183,14 +183,23 @@ fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
         FileProblem::RecordTooLong { line, .. } | FileProblem::TooManyFields { line, .. } => (*line, Mark::Line),
         FileProblem::HeadingsDiffer { line, found, expected, hint } => {
             let whole = free
-                || matches!(hint.plain(), HeadingHint::Missing | HeadingHint::TypeLine | HeadingHint::Delimiter(_));
+                || matches!(
+                    hint.plain(),
+                    HeadingHint::Missing
+                        | HeadingHint::TypeLine
+                        | HeadingHint::Delimiter(_)
+                        | HeadingHint::OneCell
+                        | HeadingHint::Below(_)
+                );
             let mark = if whole { Mark::Line } else { Mark::Headings(found.clone(), expected.clone()) };
             (*line, mark)
         }
         FileProblem::Empty
         | FileProblem::NoDataRow
         | FileProblem::OtherKind(_)
+        | FileProblem::Utf16WithoutMark
         | FileProblem::Utf32
+        | FileProblem::Utf7
         | FileProblem::FormatNotAllowed { .. }
         | FileProblem::TooLarge { .. }
         | FileProblem::TooManyRows { .. }

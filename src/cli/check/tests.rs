@@ -38,7 +38,7 @@ fn what_would_be_refused_is_pointed_at() {
     let (fine, told) = check("devices.csv", text, false);
     assert!(!fine);
     assert_snapshot!(told, @r#"
-    error: Line 2: fields found: 2, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Correct the row and drop the file again.
+    error: Line 2: fields found: 2, expected: 3, one for each heading. A value is missing, or the delimiter before it. Correct the row and drop the file again.
      --> devices.csv:2:15
       |
     2 | Contoso,Laptop
@@ -329,7 +329,7 @@ fn a_customers_own_settings_hold() {
     let text = "Seriennummer,Model,Pos,Manufacturer\n1,,x,A\n2,B,x,A\n3,B,x,A\n";
     let (_, told) = check_by(&settings, "a.csv", text, false);
     assert_snapshot!(told, @r#"
-    fout: Het bestand heeft meer dan 2 rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
+    fout: Het bestand heeft meer rijen dan worden aanvaard; de limiet is 2. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
      --> a.csv
 
     fout: Regel 2, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.

@@ -5,9 +5,10 @@ use super::{Language, words};
 pub(super) fn nul_byte(line: u64, language: Language) -> String {
     let what = words!(
         language,
-        "Line {line} holds a NUL byte, which no text file has: the file is damaged, or it was still being copied.",
-        "Regel {line} bevat een NUL-byte, die in geen tekstbestand voorkomt: het bestand is beschadigd, of het werd \
-         nog gekopieerd.",
+        "Line {line} holds a zero byte (NUL), which no text file has: the file is damaged, or it was still being \
+         copied.",
+        "Regel {line} bevat een nulbyte (NUL), die in geen tekstbestand voorkomt: het bestand is beschadigd, of het \
+         werd nog gekopieerd.",
     );
     with_advice(&what, language)
 }
@@ -15,9 +16,10 @@ pub(super) fn nul_byte(line: u64, language: Language) -> String {
 pub(super) fn invalid_utf8(line: u64, byte: u8, language: Language) -> String {
     let what = words!(
         language,
-        "The file begins with the mark of UTF-8, but the byte {byte:02X} on line {line} can't stand there in UTF-8.",
-        "Het bestand begint met het merkteken van UTF-8, maar de byte {byte:02X} op regel {line} kan daar in UTF-8 \
-         niet staan.",
+        "The file says at its beginning that it is UTF-8, but the byte {byte:02X} on line {line} can't stand there \
+         in UTF-8.",
+        "Het bestand geeft aan het begin aan dat het UTF-8 is, maar de byte {byte:02X} op regel {line} kan daar in \
+         UTF-8 niet staan.",
     );
     with_advice(&what, language)
 }
@@ -25,8 +27,10 @@ pub(super) fn invalid_utf8(line: u64, byte: u8, language: Language) -> String {
 pub(super) fn invalid_utf16(line: u64, language: Language) -> String {
     let what = words!(
         language,
-        "The file begins with the mark of UTF-16, but line {line} holds half a character.",
-        "Het bestand begint met het merkteken van UTF-16, maar regel {line} bevat een half teken.",
+        "The file says at its beginning that it is UTF-16, but line {line} holds half a character: a part of the \
+         file is probably missing.",
+        "Het bestand geeft aan het begin aan dat het UTF-16 is, maar regel {line} bevat een half teken: \
+         waarschijnlijk ontbreekt een deel van het bestand.",
     );
     with_advice(&what, language)
 }
@@ -41,8 +45,23 @@ pub(super) fn utf8_cut(line: u64, language: Language) -> String {
     )
 }
 
-pub(super) fn utf32(language: Language) -> String {
-    let what = words!(language, "The file is written in UTF-32.", "Het bestand is in UTF-32 geschreven.");
+pub(super) fn utf16_without_mark(language: Language) -> String {
+    let what = words!(
+        language,
+        "The file is written in UTF-16 without a byte order mark, the two bytes at the beginning that say so.",
+        "Het bestand is in UTF-16 geschreven, maar zonder byte-ordemarkering: de twee bytes aan het begin die dat \
+         aangeven.",
+    );
+    with_advice(&what, language)
+}
+
+/// An encoding that isn't read at all.
+pub(super) fn never_read(name: &str, language: Language) -> String {
+    let what = words!(
+        language,
+        "The file is written in {name}, which isn't read.",
+        "Het bestand is in {name} geschreven, en dat wordt niet gelezen.",
+    );
     with_advice(&what, language)
 }
 

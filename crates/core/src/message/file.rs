@@ -16,7 +16,9 @@ pub fn file_problem(problem: &FileProblem, locale: Locale) -> String {
         FileProblem::InvalidUtf8 { line, byte } => encoding::invalid_utf8(*line, *byte, language),
         FileProblem::Utf8Cut { line } => encoding::utf8_cut(*line, language),
         FileProblem::InvalidUtf16 { line } => encoding::invalid_utf16(*line, language),
-        FileProblem::Utf32 => encoding::utf32(language),
+        FileProblem::Utf16WithoutMark => encoding::utf16_without_mark(language),
+        FileProblem::Utf32 => encoding::never_read("UTF-32", language),
+        FileProblem::Utf7 => encoding::never_read("UTF-7", language),
         FileProblem::MixedEncodings { utf8_line, other_line, byte } => {
             encoding::mixed(*utf8_line, *other_line, *byte, language)
         }
@@ -167,9 +169,9 @@ fn too_many_rows(limit: u64, language: Language) -> String {
     let limit = number(limit, language);
     words!(
         language,
-        "The file has more than {limit} rows, which is the most that is accepted. Split it into several files, each \
-         with the headings, and drop those.",
-        "Het bestand heeft meer dan {limit} rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, \
+        "The file has more rows than are accepted; the limit is {limit}. Split it into several files, each with the \
+         headings, and drop those.",
+        "Het bestand heeft meer rijen dan worden aanvaard; de limiet is {limit}. Splits het in meerdere bestanden, \
          elk met de kolomkoppen, en lever die aan.",
     )
 }
@@ -196,6 +198,10 @@ mod tests {
     fn headings_differ(found: &[&str], hint: HeadingHint) -> FileProblem {
         let expected = Format::ALL.iter().map(|f| f.columns().iter().map(|c| c.heading().to_owned()).collect());
         FileProblem::HeadingsDiffer { line: 1, found: texts(found), expected: expected.collect(), hint }
+    }
+
+    fn invisible(heading: &str, character: char) -> HeadingHint {
+        HeadingHint::Invisible { heading: heading.to_owned(), character }
     }
 
     #[test]
@@ -241,19 +247,28 @@ mod tests {
             FileProblem::NulByte { line: 12 },
             FileProblem::InvalidUtf8 { line: 7, byte: 0x80 },
             FileProblem::InvalidUtf16 { line: 3 },
+            FileProblem::Utf16WithoutMark,
             FileProblem::Utf32,
+            FileProblem::Utf7,
+            FileProblem::Utf8Cut { line: 8 },
             FileProblem::MixedEncodings { utf8_line: 2, other_line: 90, byte: 0xfc },
             FileProblem::UndefinedByte { line: 5, byte: 0x81 },
         ];
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
-        Line 12 holds a NUL byte, which no text file has: the file is damaged, or it was still being copied. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
-          Regel 12 bevat een NUL-byte, die in geen tekstbestand voorkomt: het bestand is beschadigd, of het werd nog gekopieerd. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
-        The file begins with the mark of UTF-8, but the byte 80 on line 7 can't stand there in UTF-8. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
-          Het bestand begint met het merkteken van UTF-8, maar de byte 80 op regel 7 kan daar in UTF-8 niet staan. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
-        The file begins with the mark of UTF-16, but line 3 holds half a character. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
-          Het bestand begint met het merkteken van UTF-16, maar regel 3 bevat een half teken. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
-        The file is written in UTF-32. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
-          Het bestand is in UTF-32 geschreven. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        Line 12 holds a zero byte (NUL), which no text file has: the file is damaged, or it was still being copied. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Regel 12 bevat een nulbyte (NUL), die in geen tekstbestand voorkomt: het bestand is beschadigd, of het werd nog gekopieerd. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file says at its beginning that it is UTF-8, but the byte 80 on line 7 can't stand there in UTF-8. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand geeft aan het begin aan dat het UTF-8 is, maar de byte 80 op regel 7 kan daar in UTF-8 niet staan. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file says at its beginning that it is UTF-16, but line 3 holds half a character: a part of the file is probably missing. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand geeft aan het begin aan dat het UTF-16 is, maar regel 3 bevat een half teken: waarschijnlijk ontbreekt een deel van het bestand. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file is written in UTF-16 without a byte order mark, the two bytes at the beginning that say so. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand is in UTF-16 geschreven, maar zonder byte-ordemarkering: de twee bytes aan het begin die dat aangeven. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file is written in UTF-32, which isn't read. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand is in UTF-32 geschreven, en dat wordt niet gelezen. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file is written in UTF-7, which isn't read. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          Het bestand is in UTF-7 geschreven, en dat wordt niet gelezen. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The file ends on line 8 in the middle of a character: a part of it is missing. Expected is the whole file. Drop it again once it is complete. Nothing of this file was registered.
+          Het bestand eindigt op regel 8 midden in een teken: er ontbreekt een deel. Verwacht wordt het hele bestand. Lever het opnieuw aan als het volledig is. Niets uit dit bestand is geregistreerd.
         The file is written in two encodings: line 2 is UTF-8, and the byte FC on line 90 isn't. It was probably put together from two files. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
           Het bestand is in twee coderingen geschreven: regel 2 is UTF-8 en de byte FC op regel 90 niet. Waarschijnlijk is het uit twee bestanden samengevoegd. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
         The byte 81 on line 5 is a character neither in UTF-8 nor in Windows-1252. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
@@ -282,8 +297,8 @@ mod tests {
           De kolomkoppen zijn "Manufacturer", "Model", "Serial Number", "Hardware Hash", en deze map aanvaardt die indeling niet. Verwacht, precies zo: "Manufacturer", "Model", "Serial Number". Pas de kolommen aan en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         The file has 1,073,741,825 bytes; at most 1,073,741,824 are accepted. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
           Het bestand telt 1.073.741.825 bytes; hoogstens 1.073.741.824 worden aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
-        The file has more than 5,000,000 rows, which is the most that is accepted. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
-          Het bestand heeft meer dan 5.000.000 rijen; meer worden er niet aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
+        The file has more rows than are accepted; the limit is 5,000,000. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
+          Het bestand heeft meer rijen dan worden aanvaard; de limiet is 5.000.000. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
         "##);
     }
 
@@ -301,33 +316,48 @@ mod tests {
             headings_differ(&["Model", "Model"], HeadingHint::Twice("Model".into())),
             headings_differ(&["#TYPE System.Object"], HeadingHint::TypeLine),
             headings_differ(&["Manufacturer|Model|Serial Number"], HeadingHint::Delimiter('|')),
+            headings_differ(&["Manufacturer,Model,Serial Number"], HeadingHint::OneCell),
+            headings_differ(
+                &["\u{feff}Manufacturer", "Model", "Serial Number"],
+                invisible("Manufacturer", '\u{feff}'),
+            ),
+            headings_differ(&["Manufacturer", "Model", "Serial\u{a0}Number"], invisible("Serial Number", '\u{a0}')),
+            headings_differ(&["Devices of May"], HeadingHint::Below(3)),
             headings_differ(&["=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m"], HeadingHint::Unknown),
         ];
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
         The headings on line 1 differ from those expected. Found: "SpiralOrbit", "ContosoABC", "000000000000". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". This line looks like a device: put the line of headings above it. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "SpiralOrbit", "ContosoABC", "000000000000". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Deze regel lijkt een apparaat te zijn: zet de regel met kolomkoppen erboven. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "SpiralOrbit", "ContosoABC", "000000000000". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Deze regel lijkt een apparaat te zijn: zet de regel met kolomkoppen erboven. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "manufacturer", "Model", "Serial number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Only capital and small letters differ: write the headings exactly as expected. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "manufacturer", "Model", "Serial number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen hoofdletters en kleine letters verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
-        The headings on line 1 differ from those expected. Found: "Model", "Manufacturer", "Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". All headings are there, in another order: put the columns in the expected order. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Model", "Manufacturer", "Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alle kolomkoppen zijn er, in een andere volgorde: zet de kolommen in de verwachte volgorde. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "manufacturer", "Model", "Serial number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen hoofdletters en kleine letters verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Model", "Manufacturer", "Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". All columns are there, in another order: put them in the expected order, under exactly the expected headings. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Model", "Manufacturer", "Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alle kolommen zijn er, in een andere volgorde: zet ze in de verwachte volgorde, onder precies de verwachte kolomkoppen. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial_Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Only blanks, hyphens or underscores differ: write the headings exactly as expected. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer", "Model", "Serial_Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen spaties, streepjes of onderstrepingstekens verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
-        The headings on line 1 differ from those expected. Found: "Device Serial Number", "Windows Product ID", "Hardware Hash". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Intune (Windows Autopilot). Make a file with the expected headings: the manufacturer and model must be in it too. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Device Serial Number", "Windows Product ID", "Hardware Hash". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Intune (Windows Autopilot). Maak een bestand met de verwachte kolomkoppen: ook de fabrikant en het model moeten erin staan. Niets uit dit bestand is geregistreerd.
-        The headings on line 1 differ from those expected. Found: "Device Serial Number", "Manufacturer name". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Partner Center. Rename the columns and put them in the expected order. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Device Serial Number", "Manufacturer name". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Partner Center. Geef de kolommen de verwachte namen en zet ze in de verwachte volgorde. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer", "Model", "Serial_Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen spaties, streepjes of onderstrepingstekens verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Device Serial Number", "Windows Product ID", "Hardware Hash". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Intune (Windows Autopilot). Make a file with the expected headings: "Device Serial Number" is "Serial Number" here, and the manufacturer and model must be there too. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Device Serial Number", "Windows Product ID", "Hardware Hash". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Intune (Windows Autopilot). Maak een bestand met de verwachte kolomkoppen: "Device Serial Number" heet hier "Serial Number", en ook de fabrikant en het model moeten erin staan. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Device Serial Number", "Manufacturer name". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Partner Center. Its "Manufacturer name" is "Manufacturer" here, "Device model" is "Model" and "Device Serial Number" is "Serial Number": rename these columns, put them in the expected order, and leave out the others. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Device Serial Number", "Manufacturer name". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Partner Center. "Manufacturer name" heet hier "Manufacturer", "Device model" heet "Model" en "Device Serial Number" heet "Serial Number": geef deze kolommen die namen, zet ze in de verwachte volgorde en laat de andere weg. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial Number", "Ort". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Remove the column "Ort". Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer", "Model", "Serial Number", "Ort". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Verwijder de kolom "Ort". Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer", "Model", "Serial Number", "Ort". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Verwijder de kolom "Ort". Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Manufacturer". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Add the missing columns "Model", "Serial Number". Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Voeg de ontbrekende kolommen "Model", "Serial Number" toe. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Voeg de ontbrekende kolommen "Model", "Serial Number" toe. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Model", "Model". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The heading "Model" stands there twice: remove one of the two columns. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Model", "Model". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De kolomkop "Model" staat er tweemaal: verwijder een van beide kolommen. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Model", "Model". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De kolomkop "Model" staat er tweemaal: verwijder een van beide kolommen. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "#TYPE System.Object". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The line that begins with #TYPE comes from PowerShell: delete it, or export with -NoTypeInformation. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "#TYPE System.Object". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De regel die met #TYPE begint, komt van PowerShell: verwijder hem, of exporteer met -NoTypeInformation. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "#TYPE System.Object". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De regel die met #TYPE begint, komt van PowerShell: verwijder hem, of exporteer met -NoTypeInformation. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Manufacturer|Model|Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The values seem to be separated by "|": separate them by comma, semicolon or tab. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer|Model|Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De waarden lijken gescheiden te zijn door "|": scheid ze door een komma, puntkomma of tab. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer|Model|Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De waarden lijken gescheiden te zijn door "|": scheid ze door een komma, puntkomma of tab. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer,Model,Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The whole line stands in one cell, with quotes around it: remove the quotes around each line, so that every value has a cell of its own. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer,Model,Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De hele regel staat in één cel, met aanhalingstekens eromheen: verwijder de aanhalingstekens om elke regel, zodat iedere waarde een eigen cel heeft. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "\u{feff}Manufacturer", "Model", "Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". At the heading "Manufacturer" stands a byte order mark (U+FEFF), which can't be seen: a file may have one, at its very beginning. Delete this heading and type it anew. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "\u{feff}Manufacturer", "Model", "Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Bij de kolomkop "Manufacturer" staat een byte-ordemarkering (U+FEFF), die onzichtbaar is: een bestand mag er één hebben, helemaal aan het begin. Verwijder deze kolomkop en typ hem opnieuw in. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial\u{a0}Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The heading "Serial Number" only looks right: it holds a character (U+00A0) that can't be seen or told from a blank. Delete the heading and type it anew. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer", "Model", "Serial\u{a0}Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De kolomkop "Serial Number" lijkt alleen maar goed: er staat een teken in (U+00A0) dat onzichtbaar is of niet van een spatie te onderscheiden. Verwijder de kolomkop en typ hem opnieuw in. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Devices of May". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". The expected headings stand on line 3: delete the lines above it. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Devices of May". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". De verwachte kolomkoppen staan op regel 3: verwijder de regels erboven. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Copy the expected headings into the first line and leave that line as it is. Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Kopieer de verwachte kolomkoppen naar de eerste regel en laat die regel zoals hij is. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "=cmd|' /C calc'!A0", "\u{202e}\u{1b}[31m". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Kopieer de verwachte kolomkoppen naar de eerste regel en laat die regel zoals hij is. Niets uit dit bestand is geregistreerd.
         "##);
     }
 
@@ -340,7 +370,7 @@ mod tests {
         let below = FileProblem::HeadingsDiffer { line: 2, found, expected, hint: HeadingHint::Unknown };
         insta::assert_snapshot!(both(|locale| vec![file_problem(&below, locale)]), @r##"
         The headings on line 2 differ from those expected. Found: "A", "B". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Copy the expected headings into line 2 and leave that line as it is. Nothing of this file was registered.
-          De kolomkoppen op regel 2 zijn niet die welke verwacht worden. Gevonden: "A", "B". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Kopieer de verwachte kolomkoppen naar regel 2 en laat die regel zoals hij is. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 2 wijken af van de verwachte. Gevonden: "A", "B". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Kopieer de verwachte kolomkoppen naar regel 2 en laat die regel zoals hij is. Niets uit dit bestand is geregistreerd.
         "##);
     }
 
@@ -349,7 +379,7 @@ mod tests {
         let one = headings_differ(&["Manufacturer", "Model"], HeadingHint::Incomplete(texts(&["Serial Number"])));
         insta::assert_snapshot!(both(|locale| vec![file_problem(&one, locale)]), @r##"
         The headings on line 1 differ from those expected. Found: "Manufacturer", "Model". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Add the missing column "Serial Number". Nothing of this file was registered.
-          De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: "Manufacturer", "Model". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Voeg de ontbrekende kolom "Serial Number" toe. Niets uit dit bestand is geregistreerd.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer", "Model". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Voeg de ontbrekende kolom "Serial Number" toe. Niets uit dit bestand is geregistreerd.
         "##);
     }
 

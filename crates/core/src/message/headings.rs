@@ -23,7 +23,7 @@ pub(super) fn differ(
         language,
         "The headings on line {line} differ from those expected. Found: {found}. Expected, exactly: {expected}. \
          {advice}",
-        "De kolomkoppen op regel {line} zijn niet die welke verwacht worden. Gevonden: {found}. Verwacht, precies \
+        "De kolomkoppen op regel {line} wijken af van de verwachte. Gevonden: {found}. Verwacht, precies \
          zo: {expected}. {advice}",
     )
 }
@@ -42,8 +42,10 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
         ),
         HeadingHint::Order => words!(
             language,
-            "All headings are there, in another order: put the columns in the expected order.",
-            "Alle kolomkoppen zijn er, in een andere volgorde: zet de kolommen in de verwachte volgorde.",
+            "All columns are there, in another order: put them in the expected order, under exactly the expected \
+             headings.",
+            "Alle kolommen zijn er, in een andere volgorde: zet ze in de verwachte volgorde, onder precies de verwachte \
+             kolomkoppen.",
         ),
         HeadingHint::Renamed => words!(
             language,
@@ -87,6 +89,19 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
             )
         }
         HeadingHint::Mapped { hint, headings } => mapped(line, hint, headings, language),
+        HeadingHint::OneCell => words!(
+            language,
+            "The whole line stands in one cell, with quotes around it: remove the quotes around each line, so that \
+             every value has a cell of its own.",
+            "De hele regel staat in één cel, met aanhalingstekens eromheen: verwijder de aanhalingstekens om elke \
+             regel, zodat iedere waarde een eigen cel heeft.",
+        ),
+        HeadingHint::Invisible { heading, character } => invisible(heading, *character, language),
+        HeadingHint::Below(below) => words!(
+            language,
+            "The expected headings stand on line {below}: delete the lines above it.",
+            "De verwachte kolomkoppen staan op regel {below}: verwijder de regels erboven.",
+        ),
         HeadingHint::Unknown => copy_them(line, language),
     }
 }
@@ -101,6 +116,27 @@ fn mapped(line: u64, hint: &HeadingHint, headings: &[(String, Column)], language
         language,
         "{advice} By the settings for your files, these headings stand for ours: {each}.",
         "{advice} Volgens de instellingen voor uw bestanden staan deze kolomkoppen voor de onze: {each}.",
+    )
+}
+
+/// A heading that looks right.
+fn invisible(heading: &str, character: char, language: Language) -> String {
+    let (heading, code) = (quoted(heading), u32::from(character));
+    if character == '\u{feff}' {
+        return words!(
+            language,
+            "At the heading {heading} stands a byte order mark (U+{code:04X}), which can't be seen: a file may have one, \
+             at its very beginning. Delete this heading and type it anew.",
+            "Bij de kolomkop {heading} staat een byte-ordemarkering (U+{code:04X}), die onzichtbaar is: een bestand mag \
+             er één hebben, helemaal aan het begin. Verwijder deze kolomkop en typ hem opnieuw in.",
+        );
+    }
+    words!(
+        language,
+        "The heading {heading} only looks right: it holds a character (U+{code:04X}) that can't be seen or told from a \
+         blank. Delete the heading and type it anew.",
+        "De kolomkop {heading} lijkt alleen maar goed: er staat een teken in (U+{code:04X}) dat onzichtbaar is of niet \
+         van een spatie te onderscheiden. Verwijder de kolomkop en typ hem opnieuw in.",
     )
 }
 
@@ -126,16 +162,19 @@ fn of_another_program(hint: &HeadingHint, language: Language) -> String {
         HeadingHint::Intune => words!(
             language,
             "These are the columns of a file for Intune (Windows Autopilot). Make a file with the expected headings: \
-             the manufacturer and model must be in it too.",
+             \"Device Serial Number\" is \"Serial Number\" here, and the manufacturer and model must be there too.",
             "Dit zijn de kolommen van een bestand voor Intune (Windows Autopilot). Maak een bestand met de verwachte \
-             kolomkoppen: ook de fabrikant en het model moeten erin staan.",
+             kolomkoppen: \"Device Serial Number\" heet hier \"Serial Number\", en ook de fabrikant en het model \
+             moeten erin staan.",
         ),
         HeadingHint::PartnerCenter => words!(
             language,
-            "These are the columns of a file for Partner Center. Rename the columns and put them in the expected \
-             order.",
-            "Dit zijn de kolommen van een bestand voor Partner Center. Geef de kolommen de verwachte namen en zet ze \
-             in de verwachte volgorde.",
+            "These are the columns of a file for Partner Center. Its \"Manufacturer name\" is \"Manufacturer\" here, \
+             \"Device model\" is \"Model\" and \"Device Serial Number\" is \"Serial Number\": rename these columns, \
+             put them in the expected order, and leave out the others.",
+            "Dit zijn de kolommen van een bestand voor Partner Center. \"Manufacturer name\" heet hier \
+             \"Manufacturer\", \"Device model\" heet \"Model\" en \"Device Serial Number\" heet \"Serial Number\": \
+             geef deze kolommen die namen, zet ze in de verwachte volgorde en laat de andere weg.",
         ),
         _ => words!(
             language,

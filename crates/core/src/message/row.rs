@@ -30,13 +30,25 @@ fn column_name(name: &ColumnName) -> String {
 fn what(problem: &RowProblem, language: Language) -> String {
     match problem {
         RowProblem::FieldCount { expected, found } => {
+            let why = if found < expected {
+                words!(
+                    language,
+                    "A value is missing, or the delimiter before it.",
+                    "Er ontbreekt een waarde, of het scheidingsteken ervoor.",
+                )
+            } else {
+                words!(
+                    language,
+                    "A value that holds the delimiter needs quotes around it, as in \"Dell, Inc.\".",
+                    "Een waarde die het scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals \
+                     \"Dell, Inc.\".",
+                )
+            };
             let (expected, found) = (number(*expected, language), number(*found, language));
             words!(
                 language,
-                "fields found: {found}, expected: {expected}, one for each heading. A value that holds the delimiter \
-                 needs quotes around it, as in \"Dell, Inc.\".",
-                "aantal velden gevonden: {found}, verwacht: {expected}, één per kolomkop. Een waarde die het \
-                 scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals \"Dell, Inc.\".",
+                "fields found: {found}, expected: {expected}, one for each heading. {why}",
+                "aantal velden gevonden: {found}, verwacht: {expected}, één per kolomkop. {why}",
             )
         }
         RowProblem::EmptyValue { .. } => words!(
@@ -117,6 +129,7 @@ mod tests {
         let serial = column(Column::SerialNumber);
         let samples = [
             RowProblem::FieldCount { expected: 3, found: 4 },
+            RowProblem::FieldCount { expected: 3, found: 2 },
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\t', position: 13 },
@@ -128,6 +141,8 @@ mod tests {
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| row_problem(p, 7, locale)).collect()), @r##"
         Line 7: fields found: 4, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Correct the row and drop the file again.
           Regel 7: aantal velden gevonden: 4, verwacht: 3, één per kolomkop. Een waarde die het scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals "Dell, Inc.". Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: fields found: 2, expected: 3, one for each heading. A value is missing, or the delimiter before it. Correct the row and drop the file again.
+          Regel 7: aantal velden gevonden: 2, verwacht: 3, één per kolomkop. Er ontbreekt een waarde, of het scheidingsteken ervoor. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Model": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.
           Regel 7, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Manufacturer": the value has 1,025 characters; at most 1,024 are accepted. Probably several values stand in one field. Correct the row and drop the file again.

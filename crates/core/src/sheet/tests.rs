@@ -185,12 +185,15 @@ fn headings_that_differ_are_told_with_what_was_found() {
     for (text, wanted) in [
         (
             "\u{feff}Manufacturer,Model,Serial Number\na,b,c\n",
-            HeadingHint::Incomplete(vec!["Manufacturer".to_owned()]),
+            HeadingHint::Invisible { heading: "Manufacturer".to_owned(), character: '\u{feff}' },
         ),
         ("#TYPE X\nManufacturer,Model,Serial Number\na,b,c\n", HeadingHint::TypeLine),
         ("sep=|\nManufacturer|Model|Serial Number\na|b|c\n", HeadingHint::Delimiter('|')),
         ("Manufacturer|Model|Serial Number\na|b|c\n", HeadingHint::Delimiter('|')),
         ("Dell,L,8CD1\nDell,L,8CD2\n", HeadingHint::Missing),
+        ("Report\r\n\r\n\"Manufacturer\";\"Model\";\"Serial Number\"\r\na;b;c\r\n", HeadingHint::Below(3)),
+        ("Report\nManufacturer,Model,Serial Number", HeadingHint::Below(2)),
+        ("Report\nManufacturer,Model,Serial No\na,b,c\n", HeadingHint::Unknown),
     ] {
         let FileProblem::HeadingsDiffer { hint, .. } = problem(text) else { panic!("accepted") };
         assert_eq!(hint, wanted);
@@ -363,6 +366,7 @@ fn held(reader: &SheetReader) -> usize {
     match &reader.parser.stage {
         Stage::Preamble(preamble) => preamble.held(),
         Stage::Table(table) => table.records.held() + table.fields.held(),
+        Stage::Below(below) => below.held(),
     }
 }
 
