@@ -34,6 +34,8 @@ mod results;
 mod retries;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod zoo;
 
 /// The daemon that tests here start and kill: this binary, run with [`daemon`]'s arguments.
 #[test]

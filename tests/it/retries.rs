@@ -333,10 +333,7 @@ fn a_rejected_content_that_came_again_is_judged_anew_by_any_of_its_names() -> Re
     env.set("customers.contoso.columns", "{ \"Manufacturer\" = \"Hersteller\" }")?;
     let mut daemon = crate::scene::start(&env)?;
     let retried = env.run(&["retry", "--submission", &id])?;
-    ensure!(
-        retried.code == Some(0) && retried.stdout.contains("1 rejected submission judged anew"),
-        "{retried:?}"
-    );
+    ensure!(retried.code == Some(0) && retried.stdout.contains("1 rejected submission judged anew"), "{retried:?}");
     daemon.wait_for_file(&path.with_file_name("a.result.csv"), |text| text.contains("1,Ready for user"))?;
     // Not a second time: it would be accepted twice.
     let again = env.run(&["retry", "--submission", &id])?;

@@ -5,6 +5,7 @@
 mod ledger_shape;
 mod scale;
 mod tidy;
+mod zoo;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
-const USAGE: &str = "usage: cargo xtask tidy | scale | faults | ledger-shape | ci
+const USAGE: &str = "usage: cargo xtask tidy | scale | faults | zoo | ledger-shape | ci
 
   tidy   checks the house rules that neither the compiler nor clippy knows
   scale [--rows 100000] [--files 10000] [--folders 100] [--quick] [--keep]
@@ -20,6 +21,10 @@ const USAGE: &str = "usage: cargo xtask tidy | scale | faults | ledger-shape | c
          checks everything that comes of it and prints how long it took and what it needed (docs/performance.md)
   faults [--kills N] [--seed S]
          kills the daemon N times at random moments under load and checks what must hold; a seed gives the same again
+  zoo [--quick | --libreoffice | --write]
+         drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
+         what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
+         made of the table (docs/corpus.md)
   ledger-shape [--rows 500000] [--rounds 1] [--variant WORD+WORD]... [--look] [--after SQL]
          loads so many rows into each variant of the ledger's tables, so many times, and prints what it cost; --look
          also times look-ups, --after runs SQL before them (docs/decisions/0010-the-shape-of-the-ledger.md)
@@ -33,6 +38,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["tidy"] => tidy::run(&top, &mut std::io::stdout().lock()),
         ["scale", sizes @ ..] => scale::run(&top, sizes, &mut std::io::stdout().lock()),
         ["faults", rest @ ..] => faults(&top, rest),
+        ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
         ["ci"] => gate(&top),
         _ => {

@@ -136,9 +136,10 @@ fn incomplete(found: &[&str], plain: &[String], expected: &[Vec<String>]) -> Hea
     HeadingHint::Unknown
 }
 
-/// A heading without capitals, blanks, underscores and hyphens.
+/// A heading without capitals, blanks, underscores, hyphens and quotes of any kind.
 fn plain(name: &str) -> String {
-    let kept = |character: &char| !character.is_whitespace() && !matches!(character, '_' | '-');
+    let quote = |character: char| matches!(character, '"' | '\'' | '`' | '‘'..='‟' | '«' | '»' | '‹' | '›');
+    let kept = |character: &char| !character.is_whitespace() && !matches!(character, '_' | '-') && !quote(*character);
     name.chars().filter(kept).flat_map(char::to_lowercase).collect()
 }
 
@@ -176,6 +177,7 @@ mod tests {
             ("Serial_Number,Manufacturer,Model", HeadingHint::Order),
             ("Manufacturer,Model,Serial_Number,HardwareHash", HeadingHint::Renamed),
             ("Manufacturer,Model,serial-number", HeadingHint::Renamed),
+            ("“Manufacturer”,“Model”,“Serial Number”", HeadingHint::Renamed),
             ("Device Serial Number,Windows Product ID,Hardware Hash", HeadingHint::Intune),
             ("Device Serial Number,Windows Product ID,Hardware Hash,Group Tag,Assigned User", HeadingHint::Intune),
             (

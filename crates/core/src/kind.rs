@@ -6,8 +6,8 @@ use crate::problem::OtherKind;
 /// What stands in every Excel workbook's table of contents, uncompressed.
 const WORKBOOK: &[u8] = b"xl/workbook";
 
-/// Tags with which HTML, and the XML that Excel also calls a workbook, begin.
-const TAGS: [&str; 8] = ["<!doctype", "<html", "<head", "<body", "<table", "<meta", "<?xml", "<!--"];
+/// Tags with which HTML begins.
+const TAGS: [&str; 7] = ["<!doctype", "<html", "<head", "<body", "<table", "<meta", "<!--"];
 
 /// Watches a file go by.
 #[derive(Debug, Default)]
@@ -44,7 +44,11 @@ impl KindScan {
         let begins = |magic: &[u8]| bytes.starts_with(magic);
         if begins(b"PK\x03\x04") || begins(b"PK\x05\x06") || begins(b"PK\x07\x08") {
             let calc = bytes.windows(24).any(|window| window == b"opendocument.spreadsheet");
-            return Some(if self.workbook || calc { OtherKind::Workbook } else { OtherKind::Zip });
+            return Some(match (self.workbook, calc) {
+                (true, _) => OtherKind::Workbook,
+                (false, true) => OtherKind::OpenDocument,
+                (false, false) => OtherKind::Zip,
+            });
         }
         if begins(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
             return Some(OtherKind::OldWorkbook);
@@ -59,10 +63,13 @@ impl KindScan {
     }
 }
 
-/// HTML or JSON. A heading that only begins with `<` or `[` is neither.
+/// HTML, XML or JSON. A heading that only begins with `<` or `[` is neither.
 fn markup(bytes: &[u8]) -> Option<OtherKind> {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     let begins = |tag: &&str| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));
+    if begins(&"<?xml") {
+        return Some(OtherKind::Xml);
+    }
     if TAGS.iter().any(begins) {
         return Some(OtherKind::Html);
     }
@@ -94,13 +101,13 @@ mod tests {
         let workbook = [b"PK\x03\x04".as_slice(), &[7; 4000], b"xxl/workbook.xml", &[7; 90]].concat();
         assert_eq!(kind(&workbook), Some(OtherKind::Workbook));
         let calc = b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK";
-        assert_eq!(kind(calc), Some(OtherKind::Workbook));
+        assert_eq!(kind(calc), Some(OtherKind::OpenDocument));
         assert_eq!(kind(b"PK\x03\x04devices.csv"), Some(OtherKind::Zip));
         assert_eq!(kind(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0"), Some(OtherKind::OldWorkbook));
         assert_eq!(kind(b"\x1F\x8B\x08\0"), Some(OtherKind::Gzip));
         assert_eq!(kind(b"%PDF-1.7"), Some(OtherKind::Pdf));
         assert_eq!(kind(b"\xEF\xBB\xBF\r\n <HTML><body>"), Some(OtherKind::Html));
-        assert_eq!(kind(b"<?xml version=\"1.0\"?>"), Some(OtherKind::Html));
+        assert_eq!(kind(b"<?xml version=\"1.0\"?>"), Some(OtherKind::Xml));
         assert_eq!(kind(b"{ \"order_id\": 1}"), Some(OtherKind::Json));
         assert_eq!(kind(b"[{}]"), Some(OtherKind::Json));
     }

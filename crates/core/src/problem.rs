@@ -176,6 +176,8 @@ pub enum OtherKind {
     Workbook,
     /// An Excel workbook of the old kind (`.xls`), or another OLE file.
     OldWorkbook,
+    /// A LibreOffice sheet (`.ods`).
+    OpenDocument,
     /// A ZIP of something else.
     Zip,
     /// gzip.
@@ -184,6 +186,8 @@ pub enum OtherKind {
     Pdf,
     /// An HTML page (also what some portals export as `.xls` or `.csv`).
     Html,
+    /// XML, also what Excel calls "XML Spreadsheet".
+    Xml,
     /// JSON.
     Json,
 }
@@ -197,7 +201,7 @@ pub enum HeadingHint {
     Capitals,
     /// All there, in another order.
     Order,
-    /// Right but for blanks, underscores or hyphens inside (`Serial_Number`, as ConfigMgr writes it).
+    /// Right but for quotes, blanks, underscores or hyphens (`Serial_Number`, as ConfigMgr writes it).
     Renamed,
     /// Intune's own columns (`Device Serial Number,Windows Product ID,Hardware Hash`, ...).
     Intune,

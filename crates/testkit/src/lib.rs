@@ -11,3 +11,4 @@ pub mod process;
 pub mod registrar_suite;
 pub mod scripted;
 pub mod under_test;
+pub mod zoo;

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use self::data::{Drop, Sizes};
+pub(crate) use self::process::build;
 use self::process::{Program, Reading};
 
 /// Quiet time before a file is taken; the product's default. Told apart in the figures, for it is none of the work.

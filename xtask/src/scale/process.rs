@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const TICKS: u64 = 100;
 
 /// Builds the release and says where it lies.
-pub(super) fn build(top: &Path) -> Result<PathBuf> {
+pub(crate) fn build(top: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo).current_dir(top).args(["build", "--release", "--locked", "--quiet"]).status()?;
     ensure!(status.success(), "the release can't be built");

@@ -79,8 +79,10 @@ pub(super) fn mixed(utf8_line: u64, other_line: u64, byte: u8, language: Languag
 pub(super) fn undefined_byte(line: u64, byte: u8, language: Language) -> String {
     let what = words!(
         language,
-        "The byte {byte:02X} on line {line} is a character neither in UTF-8 nor in Windows-1252.",
-        "De byte {byte:02X} op regel {line} is geen teken in UTF-8 en ook niet in Windows-1252.",
+        "The byte {byte:02X} on line {line} is a character neither in UTF-8 nor in Windows-1252. Excel writes such \
+         files as \"CSV (MS-DOS)\" and \"CSV (Macintosh)\".",
+        "De byte {byte:02X} op regel {line} is geen teken in UTF-8 en ook niet in Windows-1252. Excel schrijft zulke \
+         bestanden als \"CSV (MS-DOS)\" en \"CSV (Macintosh)\".",
     );
     with_advice(&what, language)
 }

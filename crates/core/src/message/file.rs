@@ -63,6 +63,8 @@ fn other_kind(kind: OtherKind, language: Language) -> String {
         (OtherKind::Workbook, Language::Dutch) => "een Excel-werkmap",
         (OtherKind::OldWorkbook, Language::English) => "an old Excel workbook or another Office document",
         (OtherKind::OldWorkbook, Language::Dutch) => "een oude Excel-werkmap of een ander Office-document",
+        (OtherKind::OpenDocument, Language::English) => "a LibreOffice sheet (ODS)",
+        (OtherKind::OpenDocument, Language::Dutch) => "een LibreOffice-werkblad (ODS)",
         (OtherKind::Zip, Language::English) => "a ZIP archive",
         (OtherKind::Zip, Language::Dutch) => "een ZIP-archief",
         (OtherKind::Gzip, Language::English) => "a gzip archive",
@@ -71,10 +73,13 @@ fn other_kind(kind: OtherKind, language: Language) -> String {
         (OtherKind::Pdf, Language::Dutch) => "een PDF-document",
         (OtherKind::Html, Language::English) => "a web page (HTML)",
         (OtherKind::Html, Language::Dutch) => "een webpagina (HTML)",
+        (OtherKind::Xml, Language::English) => "an XML document",
+        (OtherKind::Xml, Language::Dutch) => "een XML-document",
         (OtherKind::Json, _) => "JSON",
     };
     let advice = match kind {
-        OtherKind::Workbook | OtherKind::OldWorkbook | OtherKind::Html => save_as_csv(language),
+        OtherKind::Workbook | OtherKind::OldWorkbook | OtherKind::Html | OtherKind::Xml => save_as_csv(language),
+        OtherKind::OpenDocument => save_as_csv_in_libreoffice(language),
         OtherKind::Zip | OtherKind::Gzip => words!(
             language,
             "Unpack it and drop the CSV file that is in it.",
@@ -102,6 +107,17 @@ pub(super) fn save_as_csv(language: Language) -> String {
          new file. Check first that no serial number lost its leading zeros.",
         "Open het in Excel, kies \"Opslaan als\" en het bestandstype waarvan de naam met \"CSV UTF-8\" begint, en \
          lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is.",
+    )
+}
+
+/// How to make a CSV of a LibreOffice sheet.
+pub(super) fn save_as_csv_in_libreoffice(language: Language) -> String {
+    words!(
+        language,
+        "Open it in LibreOffice, choose \"Save As\" and the file type \"Text CSV\" with the character set UTF-8, and \
+         drop the new file.",
+        "Open het in LibreOffice, kies \"Opslaan als\" en het bestandstype \"Tekst CSV\" met de tekenset UTF-8, en \
+         lever het nieuwe bestand aan.",
     )
 }
 
@@ -209,10 +225,12 @@ mod tests {
         let kinds = [
             OtherKind::Workbook,
             OtherKind::OldWorkbook,
+            OtherKind::OpenDocument,
             OtherKind::Zip,
             OtherKind::Gzip,
             OtherKind::Pdf,
             OtherKind::Html,
+            OtherKind::Xml,
             OtherKind::Json,
         ];
         let problems = [FileProblem::Empty, FileProblem::NoDataRow, FileProblem::Poison];
@@ -228,6 +246,8 @@ mod tests {
           Naar zijn inhoud is het bestand een Excel-werkmap, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
         By its content the file is an old Excel workbook or another Office document, although its name ends in .csv. Expected is a text file (CSV). Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros. Nothing of this file was registered.
           Naar zijn inhoud is het bestand een oude Excel-werkmap of een ander Office-document, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
+        By its content the file is a LibreOffice sheet (ODS), although its name ends in .csv. Expected is a text file (CSV). Open it in LibreOffice, choose "Save As" and the file type "Text CSV" with the character set UTF-8, and drop the new file. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een LibreOffice-werkblad (ODS), hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in LibreOffice, kies "Opslaan als" en het bestandstype "Tekst CSV" met de tekenset UTF-8, en lever het nieuwe bestand aan. Niets uit dit bestand is geregistreerd.
         By its content the file is a ZIP archive, although its name ends in .csv. Expected is a text file (CSV). Unpack it and drop the CSV file that is in it. Nothing of this file was registered.
           Naar zijn inhoud is het bestand een ZIP-archief, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Pak het uit en lever het CSV-bestand aan dat erin zit. Niets uit dit bestand is geregistreerd.
         By its content the file is a gzip archive, although its name ends in .csv. Expected is a text file (CSV). Unpack it and drop the CSV file that is in it. Nothing of this file was registered.
@@ -236,6 +256,8 @@ mod tests {
           Naar zijn inhoud is het bestand een PDF-document, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Exporteer de apparaten als CSV-bestand en lever dat aan. Niets uit dit bestand is geregistreerd.
         By its content the file is a web page (HTML), although its name ends in .csv. Expected is a text file (CSV). Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros. Nothing of this file was registered.
           Naar zijn inhoud is het bestand een webpagina (HTML), hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
+        By its content the file is an XML document, although its name ends in .csv. Expected is a text file (CSV). Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een XML-document, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
         By its content the file is JSON, although its name ends in .csv. Expected is a text file (CSV). Export the devices as a CSV file and drop that. Nothing of this file was registered.
           Naar zijn inhoud is het bestand JSON, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Exporteer de apparaten als CSV-bestand en lever dat aan. Niets uit dit bestand is geregistreerd.
         "##);
@@ -271,8 +293,8 @@ mod tests {
           Het bestand eindigt op regel 8 midden in een teken: er ontbreekt een deel. Verwacht wordt het hele bestand. Lever het opnieuw aan als het volledig is. Niets uit dit bestand is geregistreerd.
         The file is written in two encodings: line 2 is UTF-8, and the byte FC on line 90 isn't. It was probably put together from two files. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
           Het bestand is in twee coderingen geschreven: regel 2 is UTF-8 en de byte FC op regel 90 niet. Waarschijnlijk is het uit twee bestanden samengevoegd. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
-        The byte 81 on line 5 is a character neither in UTF-8 nor in Windows-1252. Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
-          De byte 81 op regel 5 is geen teken in UTF-8 en ook niet in Windows-1252. Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The byte 81 on line 5 is a character neither in UTF-8 nor in Windows-1252. Excel writes such files as "CSV (MS-DOS)" and "CSV (Macintosh)". Expected is text in UTF-8. Save the file anew with the encoding UTF-8 (in Excel: "CSV UTF-8"), check its letters, and drop it again. Nothing of this file was registered.
+          De byte 81 op regel 5 is geen teken in UTF-8 en ook niet in Windows-1252. Excel schrijft zulke bestanden als "CSV (MS-DOS)" en "CSV (Macintosh)". Verwacht wordt tekst in UTF-8. Sla het bestand opnieuw op met de codering UTF-8 (in Excel: "CSV UTF-8"), controleer de letters en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
         "##);
     }
 
@@ -332,8 +354,8 @@ mod tests {
           De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "manufacturer", "Model", "Serial number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen hoofdletters en kleine letters verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Model", "Manufacturer", "Serial Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". All columns are there, in another order: put them in the expected order, under exactly the expected headings. Nothing of this file was registered.
           De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Model", "Manufacturer", "Serial Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alle kolommen zijn er, in een andere volgorde: zet ze in de verwachte volgorde, onder precies de verwachte kolomkoppen. Niets uit dit bestand is geregistreerd.
-        The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial_Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Only blanks, hyphens or underscores differ: write the headings exactly as expected. Nothing of this file was registered.
-          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer", "Model", "Serial_Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen spaties, streepjes of onderstrepingstekens verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
+        The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial_Number". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Only blanks, hyphens, underscores or quotes differ: write the headings exactly as expected. Nothing of this file was registered.
+          De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Manufacturer", "Model", "Serial_Number". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Alleen spaties, streepjes, onderstrepingstekens of aanhalingstekens verschillen: schrijf de kolomkoppen precies zoals verwacht. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Device Serial Number", "Windows Product ID", "Hardware Hash". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Intune (Windows Autopilot). Make a file with the expected headings: "Device Serial Number" is "Serial Number" here, and the manufacturer and model must be there too. Nothing of this file was registered.
           De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: "Device Serial Number", "Windows Product ID", "Hardware Hash". Verwacht, precies zo: "Manufacturer", "Model", "Serial Number" of "Manufacturer", "Model", "Serial Number", "Hardware Hash". Dit zijn de kolommen van een bestand voor Intune (Windows Autopilot). Maak een bestand met de verwachte kolomkoppen: "Device Serial Number" heet hier "Serial Number", en ook de fabrikant en het model moeten erin staan. Niets uit dit bestand is geregistreerd.
         The headings on line 1 differ from those expected. Found: "Device Serial Number", "Manufacturer name". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". These are the columns of a file for Partner Center. Its "Manufacturer name" is "Manufacturer" here, "Device model" is "Model" and "Device Serial Number" is "Serial Number": rename these columns, put them in the expected order, and leave out the others. Nothing of this file was registered.

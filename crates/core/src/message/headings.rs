@@ -49,9 +49,9 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
         ),
         HeadingHint::Renamed => words!(
             language,
-            "Only blanks, hyphens or underscores differ: write the headings exactly as expected.",
-            "Alleen spaties, streepjes of onderstrepingstekens verschillen: schrijf de kolomkoppen precies zoals \
-             verwacht.",
+            "Only blanks, hyphens, underscores or quotes differ: write the headings exactly as expected.",
+            "Alleen spaties, streepjes, onderstrepingstekens of aanhalingstekens verschillen: schrijf de kolomkoppen \
+             precies zoals verwacht.",
         ),
         HeadingHint::Intune | HeadingHint::PartnerCenter | HeadingHint::TypeLine => {
             of_another_program(hint, language)

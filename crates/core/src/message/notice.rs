@@ -3,7 +3,7 @@
 //! Nobody is left without an answer: these stand in a result file with the state `registration_failed` and the error
 //! `file_not_valid`.
 
-use super::file::save_as_csv;
+use super::file::{save_as_csv, save_as_csv_in_libreoffice};
 use super::{Language, order, words};
 use crate::locale::Locale;
 use crate::name::NearMiss;
@@ -103,13 +103,7 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
 fn not_a_csv(kind: NearMiss, language: Language) -> String {
     let advice = match kind {
         NearMiss::Excel => save_as_csv(language),
-        NearMiss::OpenDocument => words!(
-            language,
-            "Open it in LibreOffice, choose \"Save As\" and the file type \"Text CSV\" with the character set UTF-8, \
-             and drop the new file.",
-            "Open het in LibreOffice, kies \"Opslaan als\" en het bestandstype \"Tekst CSV\" met de tekenset UTF-8, \
-             en lever het nieuwe bestand aan.",
-        ),
+        NearMiss::OpenDocument => save_as_csv_in_libreoffice(language),
         NearMiss::Numbers => words!(
             language,
             "Open it in Numbers, choose \"Export To\", \"CSV\", with the encoding UTF-8, and drop the new file.",

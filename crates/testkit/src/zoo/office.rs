@@ -1,0 +1,143 @@
+//! LibreOffice writes the zoo's CSVs, and reads our result files back.
+//!
+//! The real program, since nobody else knows what it does: with other delimiters and encodings it writes what the
+//! core must read, and with its import of text it must read back what a sender wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use devicedrop_core::locale::Locale;
+
+use super::{Outcome, Reading, Size, table};
+
+/// A way in which LibreOffice writes a CSV: its name, and the options of its filter.
+/// Field delimiter, text delimiter, character set (76 is UTF-8, 1 Windows-1252, 65535 UTF-16), first line, formats of
+/// columns, language, quote all text, ..., as shown.
+const WRITTEN: [(&str, &str); 6] = [
+    ("utf-8", "44,34,76,1,,0,false,true,false"),
+    ("semicolon", "59,34,76,1,,0,false,true,false"),
+    ("tab", "9,34,76,1,,0,false,true,false"),
+    ("all-quoted", "59,34,76,1,,0,true,true,false"),
+    ("windows-1252", "59,34,1,1,,0,false,true,false"),
+    ("utf-16", "9,34,65535,1,,0,false,true,false"),
+];
+
+/// What stands in the sheet that LibreOffice writes.
+const SENT: [[&str; 3]; 6] = [
+    ["Dell, Inc.", "XPS 13; 13.5\"", "0012"],
+    ["Müller & Söhne", "Büro €", "000000000000"],
+    ["a", " b ", "123456789012345"],
+    ["\"c\"", "d\te", "=1+1"],
+    ["'e", "-f", "1.23E+5"],
+    ["g", "h", "+31"],
+];
+
+/// Has LibreOffice write and read; says what was tried.
+pub fn office(folder: &Path, out: &mut dyn std::io::Write) -> Result<()> {
+    let sheet = folder.join("sheet.fods");
+    fs::write(&sheet, flat_sheet())?;
+    for (name, filter) in WRITTEN {
+        let into = folder.join(name);
+        convert(folder, &into, None, &format!("csv:Text - txt - csv (StarCalc):{filter}"), &[sheet.clone()])?;
+        let reading = Reading::of_bytes(&fs::read(into.join("sheet.csv"))?);
+        ensure!(reading.verdict.is_ok(), "{name}: {:?}", reading.verdict);
+        let cells: Vec<Vec<String>> = reading.rows.into_iter().map(|row| row.cells).collect();
+        ensure!(cells == SENT.map(|row| row.map(str::to_owned).to_vec()), "{name}: {cells:?}");
+        writeln!(out, "written by LibreOffice as {name}: {} rows read as they were", cells.len())?;
+    }
+    read_back(folder, out)
+}
+
+/// The result of every accepted case, imported as text.
+fn read_back(folder: &Path, out: &mut dyn std::io::Write) -> Result<()> {
+    let mut results: Vec<(String, u8, Vec<Vec<String>>)> = Vec::new();
+    let groups = table()?.into_iter().filter(|group| !group.big);
+    for case in groups.flat_map(|group| group.cases) {
+        let reading = Reading::of_case(&case, Size::Quick);
+        let (Ok(sheet), Some(result)) = (&reading.verdict, reading.result(Locale::En)) else { continue };
+        if case.outcome != Outcome::Accepted || sheet.head.dialect.sep_line {
+            continue;
+        }
+        fs::write(folder.join(format!("{}.csv", case.name)), result)?;
+        let delimiter = sheet.head.dialect.delimiter.byte();
+        results.push((case.name, delimiter, reading.rows.into_iter().map(|row| row.cells).collect()));
+    }
+    ensure!(results.len() > 50, "only {} results", results.len());
+    let into = folder.join("back");
+    for delimiter in [b',', b';', b'\t'] {
+        let files = results.iter().filter(|(_, other, _)| *other == delimiter);
+        let files: Vec<PathBuf> = files.map(|(name, ..)| folder.join(format!("{name}.csv"))).collect();
+        // Eight columns as text; quoted fields as text; no numbers looked for.
+        let columns: Vec<String> = (1..=8).map(|column| format!("{column}/2")).collect();
+        let import = format!("Text - txt - csv (StarCalc):{delimiter},34,76,1,{},0,true,false", columns.join("/"));
+        convert(folder, &into, Some(&import), "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,true,true", &files)?;
+    }
+    let mut wrong = Vec::new();
+    for (name, _, cells) in &results {
+        wrong.extend(difference(&into.join(format!("{name}.csv")), cells)?.map(|what| format!("{name}: {what}")));
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    writeln!(out, "{} result files read by LibreOffice: the sender's cells are as they were", results.len())?;
+    Ok(())
+}
+
+/// What LibreOffice made of a result, against the sender's cells.
+fn difference(path: &Path, cells: &[Vec<String>]) -> Result<Option<String>> {
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    let reading = Reading::of_bytes(&bytes);
+    let back: Vec<Vec<String>> = reading.rows.into_iter().map(|row| row.cells).collect();
+    let shown = |cell: &String| shown_by_libreoffice(cell);
+    let expected: Vec<Vec<String>> = cells.iter().map(|row| row.iter().map(shown).collect()).collect();
+    let back: Vec<Vec<String>> = back.iter().map(|row| row.iter().map(shown).collect()).collect();
+    if back == expected {
+        return Ok(None);
+    }
+    let first = expected.iter().zip(&back).find(|(one, other)| one != other);
+    Ok(Some(format!("{} rows, {} came back: {first:?}", expected.len(), back.len())))
+}
+
+/// A cell as LibreOffice keeps it.
+fn shown_by_libreoffice(cell: &str) -> String {
+    cell.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Runs LibreOffice once, with a profile of its own.
+fn convert(folder: &Path, into: &Path, import: Option<&str>, export: &str, files: &[PathBuf]) -> Result<()> {
+    let profile = format!("-env:UserInstallation=file://{}", folder.join("profile").display());
+    let mut command = Command::new("soffice");
+    command.args([&profile, "--headless", "--norestore"]);
+    command.args(import.map(|filter| format!("--infilter={filter}")));
+    command.args(["--convert-to", export, "--outdir"]).arg(into).args(files);
+    let output = command.stdin(Stdio::null()).output().context("soffice is needed: install libreoffice-calc")?;
+    ensure!(output.status.success(), "{output:?}");
+    let missing = files.iter().filter_map(|file| Some(into.join(file.file_stem()?).with_extension("csv")));
+    let missing = missing.into_iter().find(|file| !file.exists());
+    ensure!(missing.is_none(), "LibreOffice didn't write {missing:?}: {output:?}");
+    Ok(())
+}
+
+/// The sheet, in LibreOffice's own format written as one text: every cell a text.
+fn flat_sheet() -> String {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    // Blanks and tabs are elements of their own, or they are put together.
+    let blanks = |text: &str| escape(text).replace(' ', "<text:s/>").replace('\t', "<text:tab/>");
+    let cell = |text: &&str| {
+        format!("<table:table-cell office:value-type=\"string\"><text:p>{}</text:p></table:table-cell>", blanks(text))
+    };
+    let row = |cells: &[&str; 3]| {
+        format!("<table:table-row>{}</table:table-row>", cells.iter().map(cell).collect::<String>())
+    };
+    let headings = ["Manufacturer", "Model", "Serial Number"];
+    let rows: String = [headings].iter().chain(&SENT).map(row).collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\" \
+         xmlns:table=\"urn:oasis:names:tc:opendocument:xmlns:table:1.0\" \
+         xmlns:text=\"urn:oasis:names:tc:opendocument:xmlns:text:1.0\" office:version=\"1.3\" \
+         office:mimetype=\"application/vnd.oasis.opendocument.spreadsheet\"><office:body><office:spreadsheet>\
+         <table:table table:name=\"Devices\">{rows}</table:table>\
+         </office:spreadsheet></office:body></office:document>\n"
+    )
+}
