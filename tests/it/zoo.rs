@@ -45,10 +45,10 @@ fn every_case(locale: Locale) -> Result<()> {
     }
     let output = env.run(&["run", "--once"])?;
     ensure!(output.code == Some(1), "not every row is ready: {output:?}");
-    let (files, states) = on_record(&env, locale)?;
+    let record = on_record(&env, locale)?;
     let mut wrong = Vec::new();
     for case in &cases {
-        if let Err(error) = compare(&env, case, locale, &files, &states) {
+        if let Err(error) = compare(&env, case, locale, &record) {
             wrong.push(format!("{}: {error:#}", case.name));
         }
     }
@@ -57,8 +57,15 @@ fn every_case(locale: Locale) -> Result<()> {
     python_agrees(&env, accepted)
 }
 
-/// Each file's outcome with its encoding and delimiter, and the states of its rows.
-fn on_record(env: &TestEnv, locale: Locale) -> Result<(BTreeMap<String, String>, BTreeMap<String, Vec<RowOutcome>>)> {
+/// What the ledger says.
+struct OnRecord {
+    /// Each file's outcome with its encoding and delimiter.
+    files: BTreeMap<String, String>,
+    /// The states of its rows.
+    states: BTreeMap<String, Vec<RowOutcome>>,
+}
+
+fn on_record(env: &TestEnv, locale: Locale) -> Result<OnRecord> {
     let mut files = BTreeMap::new();
     for row in rows(env, "SELECT file, outcome, encoding, delimiter FROM audit_submissions")? {
         let (file, rest) = row.split_once(".csv|").context("a file")?;
@@ -75,18 +82,12 @@ fn on_record(env: &TestEnv, locale: Locale) -> Result<(BTreeMap<String, String>,
         };
         states.entry(file.to_owned()).or_default().push(outcome);
     }
-    Ok((files, states))
+    Ok(OnRecord { files, states })
 }
 
-fn compare(
-    env: &TestEnv,
-    case: &Case,
-    locale: Locale,
-    files: &BTreeMap<String, String>,
-    states: &BTreeMap<String, Vec<RowOutcome>>,
-) -> Result<()> {
+fn compare(env: &TestEnv, case: &Case, locale: Locale, record: &OnRecord) -> Result<()> {
     let reading = Reading::of_case(case, Size::Quick);
-    let told = files.get(&case.name).context("not on record")?;
+    let told = record.files.get(&case.name).context("not on record")?;
     let outcome = told.split('|').next() == Some("accepted");
     ensure!(outcome == (case.outcome == Outcome::Accepted), "on record: {told}");
     if let Ok(sheet) = &reading.verdict {
@@ -94,7 +95,7 @@ fn compare(
         let expected = format!("accepted|{encoding}|{}", sheet.head.dialect.delimiter.code());
         ensure!(*told == expected, "on record: {told}");
     }
-    let states = states.get(&case.name).cloned().unwrap_or_default();
+    let states = record.states.get(&case.name).cloned().unwrap_or_default();
     ensure!(states == case.rows, "on record: {states:?}");
     let path = env.root().join(CONTOSO).join(format!("{}.result.csv", case.name));
     let answer = std::fs::read(&path).context("no result file")?;

@@ -56,22 +56,8 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
         HeadingHint::Intune | HeadingHint::PartnerCenter | HeadingHint::TypeLine => {
             of_another_program(hint, language)
         }
-        HeadingHint::Extra(extra) => {
-            let columns = quoted_list(extra);
-            if extra.len() == 1 {
-                words!(language, "Remove the column {columns}.", "Verwijder de kolom {columns}.")
-            } else {
-                words!(language, "Remove the columns {columns}.", "Verwijder de kolommen {columns}.")
-            }
-        }
-        HeadingHint::Incomplete(missing) => {
-            let columns = quoted_list(missing);
-            if missing.len() == 1 {
-                words!(language, "Add the missing column {columns}.", "Voeg de ontbrekende kolom {columns} toe.")
-            } else {
-                words!(language, "Add the missing columns {columns}.", "Voeg de ontbrekende kolommen {columns} toe.")
-            }
-        }
+        HeadingHint::Extra(extra) => remove(extra, language),
+        HeadingHint::Incomplete(missing) => add(missing, language),
         HeadingHint::Twice(heading) => {
             let heading = quoted(heading);
             words!(
@@ -117,6 +103,24 @@ fn mapped(line: u64, hint: &HeadingHint, headings: &[(String, Column)], language
         "{advice} By the settings for your files, these headings stand for ours: {each}.",
         "{advice} Volgens de instellingen voor uw bestanden staan deze kolomkoppen voor de onze: {each}.",
     )
+}
+
+fn remove(columns: &[String], language: Language) -> String {
+    let names = quoted_list(columns);
+    if columns.len() == 1 {
+        words!(language, "Remove the column {names}.", "Verwijder de kolom {names}.")
+    } else {
+        words!(language, "Remove the columns {names}.", "Verwijder de kolommen {names}.")
+    }
+}
+
+fn add(columns: &[String], language: Language) -> String {
+    let names = quoted_list(columns);
+    if columns.len() == 1 {
+        words!(language, "Add the missing column {names}.", "Voeg de ontbrekende kolom {names} toe.")
+    } else {
+        words!(language, "Add the missing columns {names}.", "Voeg de ontbrekende kolommen {names} toe.")
+    }
 }
 
 /// A heading that looks right.

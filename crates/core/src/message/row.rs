@@ -29,28 +29,7 @@ fn column_name(name: &ColumnName) -> String {
 
 fn what(problem: &RowProblem, language: Language) -> String {
     match problem {
-        RowProblem::FieldCount { expected, found } => {
-            let why = if found < expected {
-                words!(
-                    language,
-                    "A value is missing, or the delimiter before it.",
-                    "Er ontbreekt een waarde, of het scheidingsteken ervoor.",
-                )
-            } else {
-                words!(
-                    language,
-                    "A value that holds the delimiter needs quotes around it, as in \"Dell, Inc.\".",
-                    "Een waarde die het scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals \
-                     \"Dell, Inc.\".",
-                )
-            };
-            let (expected, found) = (number(*expected, language), number(*found, language));
-            words!(
-                language,
-                "fields found: {found}, expected: {expected}, one for each heading. {why}",
-                "aantal velden gevonden: {found}, verwacht: {expected}, één per kolomkop. {why}",
-            )
-        }
+        RowProblem::FieldCount { expected, found } => field_count(*expected, *found, language),
         RowProblem::EmptyValue { .. } => words!(
             language,
             "the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it.",
@@ -97,6 +76,28 @@ fn what(problem: &RowProblem, language: Language) -> String {
              waarde, en elk aanhalingsteken erin dubbel geschreven.",
         ),
     }
+}
+
+fn field_count(expected: u64, found: u64, language: Language) -> String {
+    let why = if found < expected {
+        words!(
+            language,
+            "A value is missing, or the delimiter before it.",
+            "Er ontbreekt een waarde, of het scheidingsteken ervoor.",
+        )
+    } else {
+        words!(
+            language,
+            "A value that holds the delimiter needs quotes around it, as in \"Dell, Inc.\".",
+            "Een waarde die het scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals \"Dell, Inc.\".",
+        )
+    };
+    let (expected, found) = (number(expected, language), number(found, language));
+    words!(
+        language,
+        "fields found: {found}, expected: {expected}, one for each heading. {why}",
+        "aantal velden gevonden: {found}, verwacht: {expected}, één per kolomkop. {why}",
+    )
 }
 
 /// A control character by its number, and by its name where people know one.

@@ -36,8 +36,9 @@ The result file of an accepted file holds the sender's cells exactly, whatever i
 - for every reader of RFC 4180 that is told the delimiter, such as Python's `csv` with `newline=\"\"`;
 - for LibreOffice, if each column is imported as text (in its import dialogue: mark all columns, \"Text\"), with the
   character set UTF-8 and the file's delimiter, and \"Evaluate formulas\" off. Otherwise it makes numbers of serial
-  numbers, as every spreadsheet does. Two things it doesn't show as they are: it ends every line inside a cell with LF,
-  and it leaves out the control characters below U+0020, which no device has in its names: such rows are refused.
+  numbers, as every spreadsheet does. One thing it changes: a line that ends inside a cell ends with LF, whatever it was;
+  no device has that in its names, and such rows are refused. `cargo xtask zoo --libreoffice` tries it, with
+  LibreOffice itself, on the result of every case and on every sign of ASCII.
 ";
 
 /// The whole page.

@@ -45,6 +45,9 @@ fn options() -> SheetOptions {
     SheetOptions { formats: Vec::new(), columns: BTreeMap::new(), max_rows: 5_000_000, empty_files: false }
 }
 
+/// Gives a content, chunk by chunk, to whoever takes it.
+type Chunks<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&[u8]));
+
 impl Reading {
     /// Reads bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
@@ -57,7 +60,7 @@ impl Reading {
     }
 
     /// `chunks` gives the content as often as it is asked.
-    fn of_chunks(chunks: &mut dyn FnMut(&mut dyn FnMut(&[u8]))) -> Self {
+    fn of_chunks(chunks: Chunks<'_>) -> Self {
         let (mut survey, mut beginning) = (Survey::new(), Vec::new());
         chunks(&mut |bytes| {
             survey.feed(bytes);
