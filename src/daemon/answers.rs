@@ -107,9 +107,11 @@ pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut A
             ..blank(shared, one, Outcome::Registered)
         },
         Verdict::AlreadyRegistered => already(shared, one, was_lost(shared, one)),
-        Verdict::Refused { error, detail } => {
-            Finished { error: Some(error), detail, ..blank(shared, one, Outcome::Failed) }
-        }
+        Verdict::Refused { error, detail, near } => Finished {
+            error: Some(error),
+            detail: near.map(|near| message::hint(&near, Locale::En)).or(detail),
+            ..blank(shared, one, Outcome::Failed)
+        },
         Verdict::Deferred { why, retry_after } => {
             after.leave_alone = after.leave_alone.max(retry_after);
             deferred(shared, one, why, retry_after)

@@ -68,7 +68,8 @@ fn told_by_the_result(bytes: &[u8]) -> Result<Vec<(Vec<String>, [String; 4])>> {
     Ok(rows)
 }
 
-fn one_file(rows: &[Vec<String>]) -> Result<()> {
+/// Drops a file, and compares. Returns the details of its rows.
+fn one_file(rows: &[Vec<String>]) -> Result<Vec<String>> {
     let mut env = crate::scene::env()?;
     env.set("registrar.embedded.inventory", "\"required\"")?;
     let known = env.path("inventory.csv");
@@ -100,14 +101,14 @@ fn one_file(rows: &[Vec<String>]) -> Result<()> {
     let anew = env.run(&["result", &path.display().to_string()])?;
     ensure!(anew.code == Some(0), "{anew:?}");
     assert_eq!(std::fs::read(&result)?, written, "written anew, it is the same");
-    Ok(())
+    Ok(told.into_iter().map(|(_, [_, _, details, _])| details).collect())
 }
 
 #[test]
 fn a_result_says_what_the_ledger_says() {
     let config = Config { cases: 12, failure_persistence: None, ..Config::default() };
     let run = TestRunner::new(config)
-        .run(&sheet(), |rows| one_file(&rows).map_err(|error| TestCaseError::fail(format!("{error:#}"))));
+        .run(&sheet(), |rows| one_file(&rows).map(drop).map_err(|error| TestCaseError::fail(format!("{error:#}"))));
     assert!(run.is_ok(), "{}", run.unwrap_err());
 }
 
@@ -115,5 +116,24 @@ fn a_result_says_what_the_ledger_says() {
 #[test]
 fn rows_of_one_device_are_told_alike() -> Result<()> {
     let row = |serial_number: &str| vec!["Contoso".to_owned(), "Laptop".to_owned(), serial_number.to_owned()];
-    one_file(&[row("6"), row("6"), row("22"), row("1.23E+11"), row("")])
+    one_file(&[row("6"), row("6"), row("22"), row("1.23E+11"), row("")])?;
+    Ok(())
+}
+
+/// A hint is the same in the result and in the ledger.
+#[test]
+fn hints_are_told_alike() -> Result<()> {
+    let row = |serial_number: &str| vec!["Contoso".to_owned(), "Laptop".to_owned(), serial_number.to_owned()];
+    // The inventory has those of odd length.
+    let details = one_file(&[row("abc"), row("aBc "), row("ab\u{200b}c"), row("12")])?;
+    let hints: Vec<Option<&str>> =
+        details.iter().map(|text| text.split_once("supplier. ").map(|(_, hint)| hint)).collect();
+    let only = |kinds: &str| {
+        format!(
+            "A device is known that differs only in: Serial Number ({kinds}). Compare these with the device's label."
+        )
+    };
+    let expected = [only("capitals, blanks"), only("characters that only look alike or can't be seen")];
+    assert_eq!(hints, [None, Some(expected[0].as_str()), Some(&expected[1]), None]);
+    Ok(())
 }

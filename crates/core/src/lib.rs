@@ -13,6 +13,7 @@ pub mod limits;
 pub mod locale;
 pub mod message;
 pub mod name;
+pub mod near;
 pub mod oa3;
 pub mod order;
 pub mod plan;

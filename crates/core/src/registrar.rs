@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::device::{Device, Sha256};
 use crate::ids::{AttemptId, CustomerKey, RegistrationId};
+use crate::near::Near;
 use crate::state::ErrorCode;
 use crate::time::Timestamp;
 
@@ -73,6 +74,8 @@ pub enum Verdict {
         error: ErrorCode,
         /// The registrar's own words, where it has any beyond the error. Hostile text: shown escaped.
         detail: Option<String>,
+        /// What lies between the device and a known one that is nearly the same, where the registrar can tell.
+        near: Option<Near>,
     },
     /// Not now: busy, throttled, timed out before anything was sent. Surely not registered by this request.
     Deferred {

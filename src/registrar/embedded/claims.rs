@@ -1,6 +1,7 @@
 //! Claims: what a request gets for an answer, what became of one, and giving a claim up.
 
 use devicedrop_core::device::Device;
+use devicedrop_core::near::Near;
 use devicedrop_core::registrar::{Answer, HashMismatch, Knowledge, Request, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
@@ -135,9 +136,10 @@ fn judge(
     // The answer to a repeated request stays what it was, whatever was configured since.
     let repeated = holds(connection, memory, request, known)?;
     let findable = repeated || known.claim != 0 || known.inventory || settings.inventory == Inventory::Open;
-    let refused = |error, detail| Judgement::Settled(Verdict::Refused { error, detail });
+    let refused = |error, detail| Judgement::Settled(Verdict::Refused { error, detail, near: None });
     if !findable {
-        return Ok(refused(ErrorCode::DeviceNotFound, None));
+        let near = nearest(connection, memory, &request.device)?;
+        return Ok(Judgement::Settled(Verdict::Refused { error: ErrorCode::DeviceNotFound, detail: None, near }));
     }
     let warning = match judge_hash(settings, request) {
         Ok(warning) => warning,
@@ -153,6 +155,32 @@ fn judge(
     } else {
         refused(ErrorCode::DeviceClaimedByAnotherOrganization, None)
     })
+}
+
+/// Devices that are compared for one row; there are more only if somebody made them so.
+const COMPARED: usize = 16;
+
+/// What lies between a device and the one of the inventory that is nearest to it, if any is near.
+///
+/// Whether that one is claimed, and by whom, changes nothing: nobody learns more than where to look in his own row.
+fn nearest(connection: &Connection, memory: &Memory, device: &Device) -> rusqlite::Result<Option<Near>> {
+    let Some(folded) = &memory.folded else { return Ok(None) };
+    let mut nearest: Option<Near> = None;
+    for number in folded.like(device).take(COMPARED) {
+        let near = Near::between(device, &known_device(connection, memory, number)?);
+        nearest = [nearest, near].into_iter().flatten().min_by_key(Near::count);
+    }
+    Ok(nearest)
+}
+
+/// The device with this number.
+fn known_device(connection: &Connection, memory: &Memory, number: u32) -> rusqlite::Result<Device> {
+    let name = |number| memory.names.text(number).unwrap_or_default().to_owned();
+    connection
+        .prepare_cached("SELECT manufacturer, model, serial_number FROM device WHERE id = ?1")?
+        .query_row([number], |row| {
+            Ok(Device { manufacturer: name(row.get(0)?), model: name(row.get(1)?), serial_number: row.get(2)? })
+        })
 }
 
 /// Whether the device's claim came from this very request.

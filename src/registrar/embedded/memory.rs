@@ -10,9 +10,10 @@ use devicedrop_core::device::Device;
 use devicedrop_core::ids::CustomerKey;
 use rusqlite::Connection;
 
-use super::RegistryError;
 use super::file::classify;
+use super::folded::Folded;
 use super::resident::{Known, Print, Resident};
+use super::{Inventory, RegistryError};
 
 /// Everything that is looked up for a row.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Memory {
     pub(super) customers: Names,
     /// The last claim's number.
     pub(super) claims: u32,
+    /// The inventory, to find devices that are nearly the one asked for; none where every device is accepted anyway.
+    pub(super) folded: Option<Folded>,
 }
 
 /// Texts that are numbered from 1 in the order in which they came.
@@ -69,7 +72,7 @@ impl From<rusqlite::Error> for Refused {
 
 impl Memory {
     /// Reads everything, and refuses what contradicts itself.
-    pub(super) fn read(connection: &Connection, path: &Path) -> Result<Self, RegistryError> {
+    pub(super) fn read(connection: &Connection, path: &Path, rule: Inventory) -> Result<Self, RegistryError> {
         let sqlite = |source| classify(path, "read the devices", source);
         let damaged = |what: String| RegistryError::Damaged { path: path.to_owned(), what };
         let names = read_names(connection, "SELECT id, text FROM name ORDER BY id").map_err(sqlite)?;
@@ -77,8 +80,8 @@ impl Memory {
         let (names, customers) = names.zip(customers).ok_or_else(|| damaged("names are missing".to_owned()))?;
         let claims: u32 =
             connection.query_row("SELECT coalesce(max(id), 0) FROM claim", [], |row| row.get(0)).map_err(sqlite)?;
-        let devices = read_devices(connection, &names).map_err(sqlite)?.map_err(damaged)?;
-        let mut memory = Self { devices, names, customers, claims };
+        let (devices, folded) = read_devices(connection, &names, rule).map_err(sqlite)?.map_err(damaged)?;
+        let mut memory = Self { devices, names, customers, claims, folded };
         memory.read_claims(connection).map_err(sqlite)?.map_err(damaged)?;
         Ok(memory)
     }
@@ -142,7 +145,17 @@ impl Memory {
                 "INSERT INTO device (id, manufacturer, model, serial_number, source) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute((number, manufacturer, model, &device.serial_number, source))?;
+        if source.is_some() {
+            self.stands_in_inventory(device, number);
+        }
         Ok(number)
+    }
+
+    /// A device came into the inventory, under whatever number.
+    pub(super) fn stands_in_inventory(&mut self, device: &Device, number: u32) {
+        if let Some(folded) = &mut self.folded {
+            folded.add(&device.manufacturer, &device.model, &device.serial_number, number);
+        }
     }
 }
 
@@ -172,9 +185,15 @@ fn read_names(connection: &Connection, sql: &str) -> rusqlite::Result<Option<Nam
 }
 
 /// Reads all devices; the inner error says what contradicts itself.
-fn read_devices(connection: &Connection, names: &Names) -> rusqlite::Result<Result<Resident, String>> {
+fn read_devices(
+    connection: &Connection,
+    names: &Names,
+    rule: Inventory,
+) -> rusqlite::Result<Result<(Resident, Option<Folded>), String>> {
     let count: u32 = connection.query_row("SELECT coalesce(max(id), 0) FROM device", [], |row| row.get(0))?;
-    let mut devices = Resident::with_room(usize::try_from(count).unwrap_or(0));
+    let room = usize::try_from(count).unwrap_or(0);
+    let mut devices = Resident::with_room(room);
+    let mut folded = (rule == Inventory::Required).then(|| Folded::with_room(room));
     let mut statement = connection
         .prepare("SELECT id, manufacturer, model, serial_number, source IS NOT NULL FROM device ORDER BY id")?;
     let mut rows = statement.query([])?;
@@ -183,7 +202,8 @@ fn read_devices(connection: &Connection, names: &Names) -> rusqlite::Result<Resu
         let (Some(manufacturer), Some(model)) = (names.text(row.get(1)?), names.text(row.get(2)?)) else {
             return Ok(Err(format!("device {number} has no manufacturer or no model")));
         };
-        let print = devices.print_of(manufacturer, model, row.get_ref(3)?.as_str()?);
+        let serial_number = row.get_ref(3)?.as_str()?;
+        let print = devices.print_of(manufacturer, model, serial_number);
         if let Some(other) = devices.find(print) {
             return Ok(Err(format!("devices {other} and {number} are the same one")));
         }
@@ -191,6 +211,12 @@ fn read_devices(connection: &Connection, names: &Names) -> rusqlite::Result<Resu
         if devices.insert(print, known) != Some(number) {
             return Ok(Err(format!("a device before device {number} is missing")));
         }
+        if let Some(folded) = folded.as_mut().filter(|_| known.inventory) {
+            folded.add(manufacturer, model, serial_number, number);
+        }
     }
-    Ok(Ok(devices))
+    if let Some(folded) = &mut folded {
+        folded.settle();
+    }
+    Ok(Ok((devices, folded)))
 }

@@ -8,6 +8,7 @@ mod browse;
 mod claims;
 mod error;
 mod file;
+mod folded;
 mod memory;
 mod reader;
 mod report;

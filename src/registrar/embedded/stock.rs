@@ -32,12 +32,18 @@ impl Store {
                     None => *origin.insert(record_source(connection, source, (settings.now)())?),
                 };
                 match number {
-                    Some(number) => move_in(connection, memory, number, origin)?,
+                    Some(number) => {
+                        move_in(connection, memory, number, origin)?;
+                        memory.stands_in_inventory(device, number);
+                    }
                     None => {
                         memory.add_device(connection, device, print, Some(origin))?;
                     }
                 }
                 imported.added += 1;
+            }
+            if let Some(folded) = &mut memory.folded {
+                folded.settle();
             }
             Ok((imported, origin))
         })?;

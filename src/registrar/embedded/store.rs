@@ -36,7 +36,7 @@ impl Store {
     /// Takes the opened file, and reads what is kept in memory.
     pub(super) fn new(settings: Settings, opened: file::Opened) -> Result<Self, RegistryError> {
         let file::Opened { connection, lock, .. } = opened;
-        let memory = Memory::read(&connection, &settings.path)?;
+        let memory = Memory::read(&connection, &settings.path, settings.inventory)?;
         Ok(Self { settings, connection, memory, trust: Trust::Same, _lock: lock })
     }
 
@@ -45,7 +45,7 @@ impl Store {
         match self.trust {
             Trust::Same => Ok(()),
             Trust::Ahead => {
-                self.memory = Memory::read(&self.connection, &self.settings.path)?;
+                self.memory = Memory::read(&self.connection, &self.settings.path, self.settings.inventory)?;
                 self.trust = Trust::Same;
                 Ok(())
             }

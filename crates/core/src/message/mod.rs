@@ -8,6 +8,7 @@ mod check;
 mod encoding;
 mod file;
 mod headings;
+mod hint;
 mod notice;
 mod order;
 mod registrar;
@@ -16,6 +17,7 @@ mod suspicion;
 
 pub use check::{Label, NotTaken, WaitsFor, label, not_taken, waits_for};
 pub use file::file_problem;
+pub use hint::{hint, recorded_hint};
 pub use notice::{Notice, notice};
 pub use registrar::{Details, Holder, details};
 pub use row::row_problem;

@@ -1,5 +1,6 @@
 //! The words for what a registrar said of a row. The five errors' sentences are the service's own.
 
+use super::hint::{hint, recorded_hint};
 use super::{Language, WORDS_CHARS, quoted, words};
 use crate::locale::Locale;
 use crate::registrar::HashMismatch;
@@ -18,7 +19,7 @@ pub enum Details<'a> {
         request_id: &'a str,
         /// Whom to contact on an unexpected error, where the configuration says so.
         support: Option<&'a str>,
-        /// What the registrar said beyond the error.
+        /// What the registrar said beyond the error, or an English [`hint`].
         words: Option<&'a str>,
     },
     /// This customer has the device already; no failure.
@@ -49,7 +50,10 @@ pub fn details(details: &Details<'_>, locale: Locale) -> String {
             let sentence = sentence(*error, request_id, *support, language);
             match words {
                 None => sentence,
-                Some(words) => format!("{sentence} {}", registrar_words(words, language)),
+                Some(words) => match recorded_hint(words) {
+                    Some(near) => format!("{sentence} {}", hint(&near, locale)),
+                    None => format!("{sentence} {}", registrar_words(words, language)),
+                },
             }
         }
         Details::AlreadyRegistered { holder } => already_registered(*holder, language),

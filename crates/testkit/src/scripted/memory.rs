@@ -109,7 +109,7 @@ impl Memory {
             Reply::Refuse { error: ErrorCode::DeviceAlreadyRegistered, .. } => {
                 received(Verdict::AlreadyRegistered, false)
             }
-            Reply::Refuse { error, detail } => received(Verdict::Refused { error, detail }, false),
+            Reply::Refuse { error, detail } => received(Verdict::Refused { error, detail, near: None }, false),
             Reply::Busy { retry_after_ms } => {
                 let retry_after = retry_after_ms.map(Duration::from_millis);
                 received(Verdict::Deferred { why: "429 Too Many Requests".to_owned(), retry_after }, false)
@@ -146,7 +146,7 @@ impl Memory {
             None => (registered, true),
             Some(holder) if *holder != request.customer => {
                 let error = ErrorCode::DeviceClaimedByAnotherOrganization;
-                (Verdict::Refused { error, detail: None }, false)
+                (Verdict::Refused { error, detail: None, near: None }, false)
             }
             Some(_) => match self.script.mode {
                 Mode::Keyed if self.keys.contains(&request.key.to_string()) => (registered, false),

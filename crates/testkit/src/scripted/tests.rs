@@ -69,7 +69,7 @@ async fn replies_by_serial_number_and_by_row() {
     let verdicts = bench.register(&["A", "B", "C", "D", "E"]).await.unwrap();
     let [accepted, not_found, busy, already, cut_off] = verdicts.as_slice() else { panic!("five answers") };
     assert_eq!(*accepted, REGISTERED);
-    assert_eq!(*not_found, Verdict::Refused { error: ErrorCode::DeviceNotFound, detail: None });
+    assert_eq!(*not_found, Verdict::Refused { error: ErrorCode::DeviceNotFound, detail: None, near: None });
     assert!(matches!(busy, Verdict::Deferred { retry_after: Some(wait), .. } if *wait == Duration::from_secs(5)));
     assert_eq!(*already, Verdict::AlreadyRegistered);
     assert!(matches!(cut_off, Verdict::Deferred { retry_after: None, .. }));
@@ -166,7 +166,7 @@ async fn a_script_is_read_from_a_file() {
     let registrar = Scripted::from_file(&path, &folder.path().join("journal")).unwrap();
     assert_eq!(registrar.capacity(), Capacity { batch: 7, concurrency: 4, idempotent: false });
     let verdict = async || registrar.register(vec![request("A")]).await.unwrap().pop().unwrap().verdict;
-    assert!(matches!(verdict().await, Verdict::Refused { error: ErrorCode::UnexpectedError, detail: Some(_) }));
+    assert!(matches!(verdict().await, Verdict::Refused { error: ErrorCode::UnexpectedError, detail: Some(_), .. }));
     assert!(matches!(verdict().await, Verdict::InDoubt { .. }));
     assert_eq!(verdict().await, REGISTERED);
     assert_eq!(registrar.activity(0, 10).await.unwrap().0.len(), 1);

@@ -3,6 +3,7 @@
 mod against_a_model;
 mod failures;
 mod files;
+mod hints;
 mod people;
 mod verdicts;
 
@@ -125,7 +126,7 @@ fn with_hash(request: Request, hash: &str) -> Request {
 const REGISTERED: Verdict = Verdict::Registered { warning: None };
 
 fn refused(error: ErrorCode) -> Verdict {
-    Verdict::Refused { error, detail: None }
+    Verdict::Refused { error, detail: None, near: None }
 }
 
 /// Asks a registry's file something with a tool of its own, while nobody has it open.

@@ -9,7 +9,10 @@ fn a_hash_is_judged_only_for_a_device_that_is_known() {
     let bad = |serial| with_hash(request("fabrikam", serial, serial), "bad");
     assert_eq!(bench.register(&bad("unknown")), refused(ErrorCode::DeviceNotFound));
     let detail = Some("it isn't base64".to_owned());
-    assert_eq!(bench.register(&bad("1")), Verdict::Refused { error: ErrorCode::HardwareHashNotValid, detail });
+    assert_eq!(
+        bench.register(&bad("1")),
+        Verdict::Refused { error: ErrorCode::HardwareHashNotValid, detail, near: None }
+    );
     assert_eq!(bench.register(&with_hash(request("fabrikam", "1", "good"), "valid")), REGISTERED);
     assert_eq!(
         bench.register(&with_hash(request("fabrikam", "2", "warned"), "other")),
