@@ -4,6 +4,7 @@
 //! puts them on record. The bells are rung for whoever goes on from there. Blocks.
 
 mod acceptance;
+mod rehearsing;
 mod sheets;
 
 use std::collections::{HashMap, HashSet};
@@ -17,10 +18,12 @@ use devicedrop_core::plan::FolderId;
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::settle::Stamp;
 use devicedrop_core::survey::Encoding;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::CustomerSettings;
 use crate::inbox::{
-    Arrival, Claimed, Desk, DeskError, DropPath, FileFacts, Hold, Known, Refusal, SideFile, TooLarge, Wrote,
+    Arrival, Claimed, Desk, DeskError, DropPath, FileFacts, Hold, Known, Refusal, Rehearsal, SideFile, TooLarge,
+    Wrote,
 };
 use crate::ledger::command::{KnownFile, NewDelivery, NewSubmission};
 use crate::results::Ours;
@@ -56,6 +59,8 @@ pub(super) struct CustomerDesk {
     /// The inodes of those, and of some that were there before: a file with another one wasn't moved.
     inodes: HashSet<u64>,
     today: Today,
+    /// Held while a long rehearsal is answered.
+    long_rehearsal: Option<OwnedSemaphorePermit>,
 }
 
 impl CustomerDesk {
@@ -72,6 +77,7 @@ impl CustomerDesk {
             known: None,
             inodes: HashSet::new(),
             today: Today::default(),
+            long_rehearsal: None,
         }
     }
 
@@ -81,7 +87,8 @@ impl CustomerDesk {
     }
 
     /// Writes the answers to files that aren't taken.
-    pub(super) fn answer_untaken(&self) {
+    pub(super) fn answer_untaken(&mut self) {
+        self.long_rehearsal = None;
         notices::write_all(&self.shared, &self.settings);
     }
 
@@ -175,6 +182,9 @@ impl CustomerDesk {
 
 impl Desk for CustomerDesk {
     fn known(&mut self, path: &DropPath) -> Result<Option<Known>, DeskError> {
+        if rehearsing::is_rehearsal(path) {
+            return self.rehearsed(path);
+        }
         Ok(self.known()?.get(path).cloned())
     }
 
@@ -235,7 +245,7 @@ impl Desk for CustomerDesk {
         {
             self.record_refusal(path, DAY_LIMIT)?;
         }
-        Ok(answer)
+        Ok(answer.and_then(|()| self.place_for(path, bytes)))
     }
 
     fn is_closing(&self) -> bool {
@@ -289,7 +299,7 @@ impl Desk for CustomerDesk {
         drop(pin);
         self.shared.board.taken(&self.settings.key, &claimed.path);
         self.spend(&spent)?;
-        let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission: entry };
+        let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission: Some(entry) };
         self.remember(&claimed.path, known)?;
         self.bells.results.notify_one();
         self.shared.board.happened(&self.settings.key, self.shared.clock.now());
@@ -319,12 +329,20 @@ impl Desk for CustomerDesk {
         let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
         self.today.add(file.facts.stamp.size, 0);
         self.shared.board.taken(&self.settings.key, &file.path);
-        self.remember(&file.path, Known { stamp: file.facts.stamp, sha256: None, submission: entry })?;
+        self.remember(&file.path, Known { stamp: file.facts.stamp, sha256: None, submission: Some(entry) })?;
         self.bells.results.notify_one();
         Ok(())
     }
 
+    fn rehearse(&mut self, rehearsal: Rehearsal) -> Result<Result<(), Hold>, DeskError> {
+        self.answer_rehearsal(rehearsal)
+    }
+
     fn touched(&mut self, path: &DropPath, stamp: &Stamp) -> Result<(), DeskError> {
+        if rehearsing::is_rehearsal(path) {
+            let known = self.rehearsed(path)?;
+            return self.is_rehearsed(path, stamp, known.and_then(|known| known.sha256).as_ref());
+        }
         let file = self.known_file(path, stamp);
         self.shared.writer.touch(file).wait().map_err(DeskError::new)?;
         if let Some(known) = self.known()?.get_mut(path) {
@@ -370,7 +388,7 @@ fn entry(known: &crate::ledger::rows::Known) -> Known {
         ctime_ns: file.ctime_ns,
         born_ns: file.born_ns,
     };
-    Known { stamp, sha256: known.sha256, submission: known.submission }
+    Known { stamp, sha256: known.sha256, submission: Some(known.submission) }
 }
 
 /// The path inside a drop folder that the record's text stands for.

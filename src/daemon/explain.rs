@@ -1,6 +1,8 @@
 //! Why a file is where it is, in one sentence.
 
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::ledger::rows::Submission;
 
 use super::commands::No;
 use super::locate::{Located, locate};
+use super::rehearsal::{REHEARSED, read_note};
 use super::scene::Scene;
 
 /// Explains a file. Blocks while the ledger is read.
@@ -50,6 +53,9 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
         };
         return Ok((verdict, format!("{} (since {ago} ago)", waiting.why)));
     }
+    if name::classify(at.path.name()) == Kind::Rehearsal && !at.customer.paused {
+        return rehearsal(shared, at);
+    }
     if at.customer.paused && newest.is_none() {
         return Ok(paused(at));
     }
@@ -67,19 +73,55 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
         let why = "its folder is a link; links are never followed: put the folder itself there";
         return Ok(("ignored", why.to_owned()));
     }
-    let there = std::fs::symlink_metadata(at.customer.folder.join(at.path.os_path()));
-    Ok(match there {
-        Err(error) => unseen(&error),
-        Ok(meta) if meta.file_type().is_symlink() => {
-            ("ignored", "it is a link; links are never followed: put the file itself there".to_owned())
-        }
-        Ok(meta) if !meta.is_file() => ("ignored", "it isn't a regular file".to_owned()),
+    Ok(match looked_at(at) {
+        Err(why) => why,
         Ok(_) => ("new", "it wasn't looked at yet; it will be within the time of `rescan`".to_owned()),
     })
 }
 
 fn paused(at: &Located) -> (&'static str, String) {
     ("paused", format!("its customer {} is paused in the configuration", at.customer.key))
+}
+
+/// What lies at a path, if it is a file that can be taken; else what is told of it.
+fn looked_at(at: &Located) -> Result<Metadata, (&'static str, String)> {
+    match std::fs::symlink_metadata(at.customer.folder.join(at.path.os_path())) {
+        Err(error) => Err(unseen(&error)),
+        Ok(meta) if meta.file_type().is_symlink() => {
+            Err(("ignored", "it is a link; links are never followed: put the file itself there".to_owned()))
+        }
+        Ok(meta) if !meta.is_file() => Err(("ignored", "it isn't a regular file".to_owned())),
+        Ok(meta) => Ok(meta),
+    }
+}
+
+/// How a rehearsal stands that nothing else is known of.
+fn rehearsal(shared: &Scene<'_>, at: &Located) -> Result<(&'static str, String), No> {
+    let lane = shared.board.customers.get(&at.customer.key);
+    if let Some((why, _)) = lane.and_then(|lane| lane.offline.as_ref()) {
+        return Ok(("offline", format!("its drop folder is offline: {why}")));
+    }
+    let meta = match looked_at(at) {
+        Err(why) => return Ok(why),
+        Ok(meta) => meta,
+    };
+    let note = shared.readers.ask(|reader| reader.note(Some(&at.customer.key), REHEARSED, &at.path.text()))?;
+    let answered = note.as_deref().and_then(read_note).is_some_and(|(stamp, _)| {
+        let mtime_ns = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+        stamp.size == meta.len() && i128::from(stamp.mtime_ns) == mtime_ns
+    });
+    Ok(if answered {
+        (
+            "rehearsed",
+            "it is a rehearsal, and its answer was written beside it; nothing of it was registered or is on record"
+                .to_owned(),
+        )
+    } else {
+        (
+            "new",
+            "it is a rehearsal, and wasn't looked at yet; it will be answered within the time of `rescan`".to_owned(),
+        )
+    })
 }
 
 /// What is told of a file that can't be looked at.
@@ -112,12 +154,12 @@ fn ignored(shared: &Scene<'_>, at: &Located) -> Option<String> {
         return Some(format!("its folder isn't looked into: {why}"));
     }
     match name::classify(at.path.name()) {
-        Kind::Submission => None,
-        Kind::Rehearsal => {
-            Some("it is a rehearsal, which this version doesn't answer yet: use `devicedrop check`".to_owned())
-        }
+        Kind::Submission | Kind::Rehearsal => None,
         Kind::OrderFile => Some("it is an order file: it goes with the CSV of the same name".to_owned()),
         Kind::Marker => Some("it is a marker: it goes with the CSV of the same name".to_owned()),
+        Kind::OurOutput if name::answers_rehearsal(at.path.name()) => Some(
+            "it has the name of the answer to a rehearsal, and is never taken: nothing was registered".to_owned(),
+        ),
         Kind::OurOutput => Some("it has a name that devicedrop's own output has, and is never taken".to_owned()),
         Kind::NotACsv(_) => Some("it isn't a CSV by its name: save it as a CSV and drop that".to_owned()),
         Kind::Ignored(why) => Some(why.to_string()),

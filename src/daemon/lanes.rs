@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Completeness, Config, CustomerSettings, CustomersFrom, OrderRule};
-use crate::inbox::{Completion, CustomerInbox, InboxSettings, OrderFiles, PassReport, Waiting, Why};
+use crate::inbox::{Completion, CustomerInbox, Hold, InboxSettings, OrderFiles, PassReport, Waiting, Why};
 
 use super::desk::CustomerDesk;
 use super::results;
@@ -179,7 +179,7 @@ fn said(shared: &Shared, key: &CustomerKey, report: PassReport) -> Duration {
 pub(super) fn is_left_by_a_single_run(waiting: &Waiting) -> bool {
     match waiting.why {
         Why::Unsettled(unsettled) => unsettled == Unsettled::HeldOpen,
-        Why::Archive => false,
+        Why::Archive | Why::Held(Hold::Busy) => false,
         _ => true,
     }
 }

@@ -22,6 +22,7 @@ mod originals;
 mod payment;
 mod recovery;
 mod registry;
+mod rehearsal;
 mod reload;
 mod results;
 mod roster;

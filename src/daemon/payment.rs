@@ -164,7 +164,7 @@ pub(super) fn sweep(folder: &Path) -> io::Result<u64> {
     Ok(removed)
 }
 
-fn open_folder(customer: &CustomerSettings, path: &DropPath) -> Result<OwnedFd, PayError> {
+pub(super) fn open_folder(customer: &CustomerSettings, path: &DropPath) -> Result<OwnedFd, PayError> {
     let failed = |cause: io::Error| PayError::Folder { folder: customer.folder.display().to_string(), cause };
     let root = beneath::open_path(&customer.folder).map_err(|error| failed(error.into()))?;
     match path.folder() {
@@ -360,7 +360,7 @@ fn fate(row: &Row, asked: &RowFate<'_>, locale: Locale, support: Option<&str>) -
         (Some(ErrorCode::DeviceAlreadyRegistered), Some(holder)) => holder.state,
         _ => row.state,
     };
-    Fate { state, error: row.error, details, request_id: request_id.to_owned() }
+    Fate { state: Some(state), error: row.error, details, request_id: request_id.to_owned() }
 }
 
 fn row_details(row: &Row, asked: &RowFate<'_>, locale: Locale) -> String {

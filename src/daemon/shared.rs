@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use devicedrop_core::ids::CustomerKey;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -52,6 +52,8 @@ pub struct Shared {
     pub pauses: OnceLock<Vec<Pause>>,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
+    /// The place of the one long rehearsal that is answered at a time.
+    pub long_rehearsals: Arc<Semaphore>,
     /// Whether the daemon runs once only, and ends when there is nothing left to do now.
     pub once: bool,
 }
@@ -91,6 +93,7 @@ impl Shared {
             gate,
             turns,
             pauses,
+            long_rehearsals: Arc::new(Semaphore::new(1)),
             stop,
             once,
         }

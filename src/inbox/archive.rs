@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,7 +105,7 @@ impl Archive {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name = format!("{TEMPORARY}{:032x}", u128::from_ne_bytes(random));
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.inner.folder, &name, flags, Mode::RUSR | Mode::WUSR)?.into();
         Ok(Copying { archive: self.clone(), name, file, bytes: 0 })
     }
@@ -179,6 +179,13 @@ impl Copying {
         // Also where it was there: another lane may have put it there this moment.
         fsync(&folder)?;
         Ok((self.archive.copy_of(&sha256)?, pin))
+    }
+
+    /// The copy without a name, at its beginning: it is gone when it is closed, whatever comes.
+    pub(super) fn into_nameless(self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
     }
 
     /// Whether the content has its copy already. One of another size can't be it: someone damaged the archive.
@@ -265,6 +272,19 @@ mod tests {
         assert!(archive.remove(&hash).unwrap());
         assert!(!archive.remove(&hash).unwrap());
         assert!(archive.copy_of(&hash).is_err());
+    }
+
+    #[test]
+    fn a_copy_without_a_name_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::open(folder.path()).unwrap();
+        let mut copying = archive.begin().unwrap();
+        copying.write(b"abc").unwrap();
+        let mut copy = copying.into_nameless().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut content = String::new();
+        copy.read_to_string(&mut content).unwrap();
+        assert_eq!(content, "abc");
     }
 
     #[test]

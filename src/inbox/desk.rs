@@ -40,8 +40,8 @@ pub struct Known {
     pub stamp: Stamp,
     /// Its content; `None` where it was refused unread.
     pub sha256: Option<Sha256>,
-    /// The submission that it belongs to.
-    pub submission: SubmissionEntry,
+    /// The submission that it belongs to; `None` for a rehearsal, which is none.
+    pub submission: Option<SubmissionEntry>,
 }
 
 /// How a file came to be where it is.
@@ -131,6 +131,34 @@ pub struct TooLarge {
     pub limit: u64,
 }
 
+/// A rehearsal that is to be answered. Nothing of it goes into the archive.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// Where it lies.
+    pub path: DropPath,
+    /// What the file system says of it. The desk keeps the stamp as [`Known::stamp`].
+    pub facts: FileFacts,
+    /// What was read of it.
+    pub content: Rehearsed,
+}
+
+/// What was read of a rehearsal.
+#[derive(Debug)]
+pub enum Rehearsed {
+    /// All of it.
+    Whole {
+        /// The SHA-256 of its bytes.
+        sha256: Sha256,
+        /// A copy without a name, gone when this is dropped.
+        copy: File,
+    },
+    /// Nothing, since it is over the limit.
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+}
+
 /// Why nothing may be taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Hold {
@@ -140,6 +168,10 @@ pub enum Hold {
     Reserve,
     /// The record can't take anything, or the daemon stops.
     Closed,
+    /// Another long rehearsal is being answered.
+    Busy,
+    /// A rehearsal's answer couldn't be written, or the registrar not be asked.
+    Unanswered,
 }
 
 /// Keeps the record that an inbox works against: one customer's side of the ledger.
@@ -147,7 +179,7 @@ pub enum Hold {
 /// Every method may be asked again for the same file, after a crash in particular, and must then come to the same
 /// state. Calls come from one thread at a time.
 pub trait Desk {
-    /// What is on record of the file last taken at `path`, too large ones included.
+    /// What is known of the file last taken at `path`, too large ones and answered rehearsals included.
     fn known(&mut self, path: &DropPath) -> Result<Option<Known>, DeskError>;
 
     /// The known files at other paths that have this inode, size and mtime. A few are enough.
@@ -184,6 +216,9 @@ pub trait Desk {
 
     /// Rejects a file that is over the limit, and keeps its stamp as known.
     fn too_large(&mut self, file: TooLarge) -> Result<(), DeskError>;
+
+    /// Answers a rehearsal; the bytes fed last are its own, if it was read. Keeps its stamp as known.
+    fn rehearse(&mut self, rehearsal: Rehearsal) -> Result<Result<(), Hold>, DeskError>;
 
     /// A known file's attributes or file system changed and its content didn't: its stamp is this one now.
     fn touched(&mut self, path: &DropPath, stamp: &Stamp) -> Result<(), DeskError>;

@@ -30,7 +30,9 @@ use self::pass::Pass;
 use crate::clock::Clock;
 
 pub use archive::{Archive, Pin};
-pub use desk::{Arrival, Claimed, Desk, DeskError, FileFacts, Hold, Known, SideFile, TooLarge, Wrote};
+pub use desk::{
+    Arrival, Claimed, Desk, DeskError, FileFacts, Hold, Known, Rehearsal, Rehearsed, SideFile, TooLarge, Wrote,
+};
 pub use drop_path::DropPath;
 pub use watch::{Bell, Watch};
 pub use why::{Offline, Refusal, Waiting, Why};

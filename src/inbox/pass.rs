@@ -19,7 +19,7 @@ use super::desk::{Desk, DeskError};
 use super::drop_path::DropPath;
 use super::folder::Root;
 use super::memory::{Memory, Tracked};
-use super::taking::Candidate;
+use super::taking::{Candidate, Purpose};
 use super::watch::Watch;
 use super::why::{Refusal, Waiting, Why};
 use super::{InboxSettings, PassReport};
@@ -62,7 +62,7 @@ pub(super) enum Step {
 }
 
 impl Pass<'_> {
-    pub(super) fn csv(&mut self, folder: BorrowedFd<'_>, path: &DropPath) -> Result<(), DeskError> {
+    pub(super) fn csv(&mut self, folder: BorrowedFd<'_>, path: &DropPath, purpose: Purpose) -> Result<(), DeskError> {
         let looked = match regular(folder, path) {
             Ok(Some(looked)) => looked,
             Ok(None) => return Ok(()),
@@ -101,7 +101,7 @@ impl Pass<'_> {
             self.note(path, Why::Unsettled(Unsettled::Changed), self.clock.now());
             return Ok(());
         };
-        let candidate = Candidate { folder, path, looked, known, change };
+        let candidate = Candidate { folder, path, purpose, looked, known, change };
         let step = self.consider(&candidate, &mut tracked)?;
         self.conclude(path, tracked, step)
     }

@@ -9,7 +9,7 @@ use devicedrop_core::plan::{Change, Fate, judge, may_be_moved};
 use devicedrop_core::settle::Unsettled;
 
 use super::claim::{ClaimError, Copied, copy, digest};
-use super::desk::{Arrival, Claimed, DeskError, FileFacts, Known, TooLarge};
+use super::desk::{Arrival, Claimed, DeskError, FileFacts, Known, Rehearsal, Rehearsed, TooLarge};
 use super::drop_path::DropPath;
 use super::memory::Tracked;
 use super::pass::{Pass, Step, is_gone};
@@ -17,11 +17,21 @@ use super::side::Beside;
 use super::why::{Refusal, Why};
 use crate::beneath::{Looked, look, look_at, open_folder};
 
+/// What a CSV is dropped for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be registered.
+    Submission,
+    /// To hear what would happen. Waits for no marker and no order file.
+    Rehearsal,
+}
+
 /// A CSV that isn't done with.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) folder: BorrowedFd<'a>,
     pub(super) path: &'a DropPath,
+    pub(super) purpose: Purpose,
     pub(super) looked: Looked,
     pub(super) known: Option<Known>,
     pub(super) change: Option<Change>,
@@ -57,13 +67,19 @@ impl Pass<'_> {
         let stamp = candidate.looked.stamp;
         if stamp.size > self.settings.max_file_size {
             let limit = self.settings.max_file_size;
+            if candidate.purpose == Purpose::Rehearsal {
+                return self.rehearse(candidate, Rehearsed::TooLarge { limit });
+            }
             self.desk.too_large(TooLarge { path: candidate.path.clone(), facts: candidate.facts(), limit })?;
             self.report.delivered = self.report.delivered.saturating_add(1);
             return Ok(Step::Done(stamp));
         }
-        let beside = match self.beside(candidate, tracked)? {
-            Ok(beside) => beside,
-            Err(step) => return Ok(step),
+        let beside = match candidate.purpose {
+            Purpose::Rehearsal => Beside::default(),
+            Purpose::Submission => match self.beside(candidate, tracked)? {
+                Ok(beside) => beside,
+                Err(step) => return Ok(step),
+            },
         };
         if let Err(hold) = self.desk.may_take(candidate.path, stamp.size)? {
             return Ok(Step::Wait(Why::Held(hold), self.settings.rescan));
@@ -146,6 +162,12 @@ impl Pass<'_> {
             tracked.settling.doubt();
             return Ok(Step::Wait(Why::Unsettled(Unsettled::Doubtful), self.settings.quiet.unsure));
         }
+        if candidate.purpose == Purpose::Rehearsal {
+            return match copying.into_nameless() {
+                Ok(copy) => self.rehearse(candidate, Rehearsed::Whole { sha256, copy }),
+                Err(error) => Ok(self.unread(ClaimError::Archive(error), tracked)),
+            };
+        }
         let (copy, pin) = match copying.keep(sha256) {
             Ok(kept) => kept,
             Err(error) => return Ok(self.unread(ClaimError::Archive(error), tracked)),
@@ -166,6 +188,14 @@ impl Pass<'_> {
         Ok(Step::Done(candidate.looked.stamp))
     }
 
+    fn rehearse(&mut self, candidate: &Candidate<'_>, content: Rehearsed) -> Result<Step, DeskError> {
+        let rehearsal = Rehearsal { path: candidate.path.clone(), facts: candidate.facts(), content };
+        Ok(match self.desk.rehearse(rehearsal)? {
+            Ok(()) => Step::Done(candidate.looked.stamp),
+            Err(hold) => Step::Wait(Why::Held(hold), self.settings.rescan),
+        })
+    }
+
     /// How a file whose content is known now came to be where it is; `None` if it was there all along.
     fn arrival(
         &mut self,
@@ -174,17 +204,22 @@ impl Pass<'_> {
         writer_seen: bool,
     ) -> Result<Option<Arrival>, DeskError> {
         if let (Some(known), Some(change)) = (&candidate.known, candidate.change) {
-            match judge(change, known.sha256.as_ref() == Some(sha256), writer_seen) {
-                Fate::Touched => return Ok(None),
-                Fate::Again => return Ok(Some(Arrival::Again { submission: known.submission })),
-                Fate::Replaced => {}
+            let fate = judge(change, known.sha256.as_ref() == Some(sha256), writer_seen);
+            match (fate, known.submission) {
+                (Fate::Touched, _) => return Ok(None),
+                (Fate::Again, Some(submission)) => return Ok(Some(Arrival::Again { submission })),
+                (Fate::Again, None) | (Fate::Replaced, _) => {}
             }
+        }
+        if candidate.purpose == Purpose::Rehearsal {
+            return Ok(Some(Arrival::New));
         }
         let stamp = &candidate.looked.stamp;
         for (from, known) in self.desk.known_like(stamp)? {
             let is_it = from != *candidate.path && known.sha256.as_ref() == Some(sha256);
-            if is_it && may_be_moved(&known.stamp, stamp) && self.is_gone_from(&from, stamp.ino) {
-                return Ok(Some(Arrival::Moved { from, submission: known.submission }));
+            let Some(submission) = known.submission.filter(|_| is_it) else { continue };
+            if may_be_moved(&known.stamp, stamp) && self.is_gone_from(&from, stamp.ino) {
+                return Ok(Some(Arrival::Moved { from, submission }));
             }
         }
         Ok(Some(Arrival::New))

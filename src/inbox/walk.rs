@@ -13,6 +13,7 @@ use super::claim::digest;
 use super::desk::{DeskError, Wrote};
 use super::drop_path::DropPath;
 use super::pass::{GRACE, Pass, Step, is_gone, regular};
+use super::taking::Purpose;
 use super::why::{Refusal, Why};
 use crate::beneath::{Looked, look, look_at, open_file, open_folder};
 use devicedrop_core::device::Sha256;
@@ -132,13 +133,16 @@ impl Pass<'_> {
         let kind = name::classify(name);
         let path = level.path(name);
         match (level, kind) {
-            (Level::TooDeep(_), Kind::Submission) => self.answer(folder, &path, Some(Refusal::TooDeep)),
-            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker | Kind::Rehearsal) => Ok(()),
+            (Level::TooDeep(_), Kind::Submission | Kind::Rehearsal) => {
+                self.answer(folder, &path, Some(Refusal::TooDeep))
+            }
+            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker) => Ok(()),
             (_, Kind::OrderFile) => {
                 self.memory.order_file_seen(&path);
                 Ok(())
             }
-            (_, Kind::Submission) => self.csv(folder, &path),
+            (_, Kind::Submission) => self.csv(folder, &path, Purpose::Submission),
+            (_, Kind::Rehearsal) => self.csv(folder, &path, Purpose::Rehearsal),
             (_, Kind::OurOutput) => self.output(folder, &path),
             (_, Kind::NotACsv(miss)) if miss.depends_on_first_line() => self.answer(folder, &path, None),
             (_, Kind::NotACsv(_)) => self.answer(folder, &path, Some(Refusal::NotACsv)),

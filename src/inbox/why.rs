@@ -80,6 +80,8 @@ impl fmt::Display for Why {
             Self::Held(Hold::DayLimit) => "its customer is over the day's limit; it is taken after midnight UTC",
             Self::Held(Hold::Reserve) => "the disk is too full to take anything",
             Self::Held(Hold::Closed) => "nothing is being taken now",
+            Self::Held(Hold::Busy) => "another long rehearsal is being answered first",
+            Self::Held(Hold::Unanswered) => "its rehearsal can't be answered now; it is tried again by itself",
             Self::Archive => "the archive of originals can't be written",
         })
     }

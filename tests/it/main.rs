@@ -27,6 +27,8 @@ mod operation;
 #[cfg(test)]
 mod registrars;
 #[cfg(test)]
+mod rehearsals;
+#[cfg(test)]
 mod result_of_ledger;
 #[cfg(test)]
 mod results;

@@ -22,8 +22,8 @@ pub struct ResultSheet {
 /// What became of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
-    /// Where its registration stands.
-    pub state: State,
+    /// Where its registration stands; none in a rehearsal, where there is no registration.
+    pub state: Option<State>,
     /// What is to be said of it.
     pub error: Option<ErrorCode>,
     /// The error in sentences, from the module `message`; empty where there is none.
@@ -55,7 +55,8 @@ impl ResultSheet {
     pub fn row<'a>(&self, cells: impl Iterator<Item = &'a str>, fate: &Fate, out: &mut Vec<u8>) {
         let cells = cells.chain(std::iter::repeat("")).take(self.headings.len());
         let error = fate.error.map_or("", |error| self.locale.error(error));
-        let ours = [self.locale.state(fate.state), error, &our_cell(&fate.details), &our_cell(&fate.request_id)];
+        let state = fate.state.map_or("", |state| self.locale.state(state));
+        let ours = [state, error, &our_cell(&fate.details), &our_cell(&fate.request_id)];
         self.line(cells, ours, out);
     }
 
@@ -79,7 +80,7 @@ pub fn rejected(details: String, dialect: Dialect, locale: Locale) -> Vec<u8> {
     let headings: Vec<String> = Format::Partner.columns().iter().map(|c: &Column| c.heading().to_owned()).collect();
     let sheet = ResultSheet::new(&headings, dialect, locale);
     let fate =
-        Fate { state: State::Failed, error: Some(ErrorCode::FileNotValid), details, request_id: String::new() };
+        Fate { state: Some(State::Failed), error: Some(ErrorCode::FileNotValid), details, request_id: String::new() };
     let mut out = Vec::new();
     sheet.head(&mut out);
     sheet.row(std::iter::empty(), &fate, &mut out);
@@ -138,7 +139,7 @@ mod tests {
     }
 
     fn fate(state: State, error: Option<ErrorCode>, details: &str, request_id: &str) -> Fate {
-        Fate { state, error, details: details.to_owned(), request_id: request_id.to_owned() }
+        Fate { state: Some(state), error, details: details.to_owned(), request_id: request_id.to_owned() }
     }
 
     fn written(sheet: &ResultSheet, rows: &[(&[&str], Fate)]) -> String {
@@ -211,7 +212,7 @@ mod tests {
             locale in proptest::sample::select(&Locale::ALL[..]),
             names in proptest::collection::vec(cells(), 1..6),
             rows in proptest::collection::vec(proptest::collection::vec(cells(), 0..8), 0..6),
-            state in proptest::sample::select(State::ALL),
+            state in proptest::option::of(proptest::sample::select(State::ALL)),
             error in proptest::option::of(proptest::sample::select(ErrorCode::ALL)),
             details in cells(),
             request_id in cells(),
@@ -235,7 +236,7 @@ mod tests {
                 prop_assert!(read.iter().take(names.len()).eq(theirs));
                 let ours: Vec<&str> = read.iter().skip(names.len()).collect();
                 prop_assert_eq!(ours.len(), 4);
-                prop_assert_eq!((ours[0], ours[1]), (locale.state(state), error.map_or("", |e| locale.error(e))));
+                prop_assert_eq!((ours[0], ours[1]), (state.map_or("", |s| locale.state(s)), error.map_or("", |e| locale.error(e))));
                 prop_assert!(!ours.iter().any(|cell| cell.starts_with(begins_formula)));
             }
         }

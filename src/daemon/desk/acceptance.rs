@@ -186,7 +186,10 @@ impl CustomerDesk {
                 "drop the file again; that is safe at any time",
             ));
         };
-        let newest = self.shared.readers.ask(|reader| reader.submission(known.submission))?;
+        let newest = match known.submission {
+            Some(entry) => self.shared.readers.ask(|reader| reader.submission(entry))?,
+            None => None,
+        };
         if let Some(newest) = newest.filter(|newest| newest.rejection.is_none()) {
             return Err(No::new(
                 format!(

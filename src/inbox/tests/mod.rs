@@ -4,6 +4,7 @@ mod arrivals;
 mod folders;
 mod hostile;
 mod refusals;
+mod rehearsals;
 mod settling;
 mod side;
 
@@ -42,6 +43,8 @@ struct FakeDesk {
     /// Done while the next file is read.
     meanwhile: Option<Meanwhile>,
     fails: bool,
+    /// What keeps the next rehearsal from being answered.
+    unanswered: Option<Hold>,
     feeds: usize,
 }
 
@@ -135,7 +138,7 @@ impl Desk for FakeDesk {
         let ids = shown_id("order", &claimed.order_id) + &shown_id("purchase", &claimed.purchase_id);
         self.hear(format!("{word} {}: {shown}{ids}", path.text()));
         self.spent.extend(claimed.spent.iter().map(marks));
-        let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission };
+        let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission: Some(submission) };
         self.inodes.entry(known.stamp.ino).or_default().push(path.clone());
         self.known.insert(path, known);
         Ok(())
@@ -143,9 +146,32 @@ impl Desk for FakeDesk {
 
     fn too_large(&mut self, file: TooLarge) -> Result<(), DeskError> {
         self.hear(format!("too large {}: {} > {}", file.path.text(), file.facts.stamp.size, file.limit));
-        let submission = SubmissionEntry::new(1_000).unwrap();
+        let submission = SubmissionEntry::new(1_000);
         self.known.insert(file.path, Known { stamp: file.facts.stamp, sha256: None, submission });
         Ok(())
+    }
+
+    fn rehearse(&mut self, rehearsal: Rehearsal) -> Result<Result<(), Hold>, DeskError> {
+        let Rehearsal { path, facts, content } = rehearsal;
+        let sha256 = match content {
+            Rehearsed::TooLarge { limit } => {
+                self.hear(format!("rehearsed {}: {} > {limit}", path.text(), facts.stamp.size));
+                None
+            }
+            Rehearsed::Whole { sha256, mut copy } => {
+                let mut text = String::new();
+                copy.read_to_string(&mut text).unwrap();
+                assert_eq!(text.as_bytes(), self.fed, "the copy is what was fed");
+                if let Some(hold) = self.unanswered.take() {
+                    return Ok(Err(hold));
+                }
+                self.hear(format!("rehearsed {}: {}", path.text(), text.trim_end().replace('\n', "|")));
+                Some(sha256)
+            }
+        };
+        self.inodes.entry(facts.stamp.ino).or_default().push(path.clone());
+        self.known.insert(path, Known { stamp: facts.stamp, sha256, submission: None });
+        Ok(Ok(()))
     }
 
     fn touched(&mut self, path: &DropPath, stamp: &Stamp) -> Result<(), DeskError> {

@@ -12,6 +12,7 @@ mod hint;
 mod notice;
 mod order;
 mod registrar;
+mod rehearsal;
 mod row;
 mod suspicion;
 
@@ -20,6 +21,7 @@ pub use file::file_problem;
 pub use hint::{hint, recorded_hint};
 pub use notice::{Notice, notice};
 pub use registrar::{Details, Holder, details};
+pub use rehearsal::{Foreseen, foreseen, note};
 pub use row::row_problem;
 pub use suspicion::{Told, suspicion};
 

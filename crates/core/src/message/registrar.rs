@@ -120,12 +120,16 @@ fn already_registered(holder: Option<Holder<'_>>, language: Language) -> String 
         "This device is already registered to your organization. No further action required.",
         "Dit apparaat is al geregistreerd bij uw organisatie. Geen verdere actie vereist.",
     );
-    let Some(Holder { file, line, date }) = holder else { return sentence };
-    let (file, date) = (shown(file), date.date());
+    holder.map_or_else(|| sentence.clone(), |holder| format!("{sentence} {}", held_by(&holder, language)))
+}
+
+/// Which row registered a device.
+pub(super) fn held_by(holder: &Holder<'_>, language: Language) -> String {
+    let (file, line, date) = (shown(holder.file), holder.line, holder.date.date());
     words!(
         language,
-        "{sentence} It was registered on {date} by line {line} of the file \"{file}\".",
-        "{sentence} Het is geregistreerd op {date} door regel {line} van het bestand \"{file}\".",
+        "It was registered on {date} by line {line} of the file \"{file}\".",
+        "Het is geregistreerd op {date} door regel {line} van het bestand \"{file}\".",
     )
 }
 

@@ -123,6 +123,15 @@ pub fn classify(name: &[u8]) -> Kind {
     }
 }
 
+/// Whether a name of our own output is that of the answer to a rehearsal: `*.check.result.csv`, `*.check.result-2.csv`.
+pub fn answers_rehearsal(name: &[u8]) -> bool {
+    let stem = without_ending(name, ".csv").unwrap_or_default();
+    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let unnumbered = stem.get(..stem.len() - digits).unwrap_or_default();
+    let stem = without_ending(stem, ".result").or_else(|| without_ending(unnumbered, ".result-"));
+    stem.is_some_and(|stem| ends_in(stem, ".check"))
+}
+
 /// Tells whether files in a folder of this name inside a drop folder are taken.
 ///
 /// `ignore` is the configuration's `ignore_folders`; capital letters don't matter there, since to a sender on

@@ -101,6 +101,17 @@ fn results_stand_beside_their_originals() {
 }
 
 #[test]
+fn answers_to_rehearsals_are_told_from_other_results() {
+    for name in ["devices.check.result.csv", "A.CHECK.result.CSV", "a.check.result-2.csv", "a.check.result-17.csv"] {
+        assert!(answers_rehearsal(name.as_bytes()), "{name}");
+    }
+    for name in ["devices.result.csv", "devices.check.csv", "check.result.csv", "a.check.result", "a.check.2.csv", ""]
+    {
+        assert!(!answers_rehearsal(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
 fn a_name_too_long_for_its_result_is_cut() {
     let fits = [&[b'x'; 244][..], b".csv"].concat();
     assert_eq!(result_name(&fits).len(), 255);

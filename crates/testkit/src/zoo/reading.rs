@@ -149,7 +149,7 @@ impl Reading {
                     (State::Failed, Some(ErrorCode::RowNotValid), details)
                 }
             };
-            let fate = Fate { state, error, details, request_id: String::new() };
+            let fate = Fate { state: Some(state), error, details, request_id: String::new() };
             result.row(row.cells.iter().map(String::as_str), &fate, &mut out);
         }
         Some(out)
