@@ -127,6 +127,7 @@ fn each_row_is_told_what_would_happen_and_nothing_happens() -> Result<()> {
     env.drop_file("fabrikam", "theirs.csv", csv(&["C4"]))?;
     let theirs = env.root().join("fabrikam/theirs.result.csv");
     wait_for_answer(&mut daemon, &theirs, &all_ready(&["C4"]))?;
+    wait_for_rows(&env, &mut daemon, "SELECT count(*) FROM audit_results WHERE final = 1", &["2"])?;
     let before = rows(&env, ON_RECORD)?;
 
     let dropped = csv(&["A1", "A2", "A2", "B3", "C4", "D5", "1.23E+11"]) + "Contoso,Laptop\n";
@@ -169,6 +170,7 @@ fn a_rehearsal_is_answered_once_for_each_change_of_it() -> Result<()> {
 
     env.write_file(CONTOSO, "PO-7/a.check.csv", csv(&["1", "2"]))?;
     wait_for_answer(&mut daemon, &answer, &all_would_be(&["1", "2"]))?;
+    wait_for_verdict(&env, &mut daemon, &path, "rehearsed", "")?;
     stop(daemon)?;
 
     // Taken away while nobody looked: an unchanged file isn't answered again, a changed one is.
