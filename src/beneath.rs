@@ -10,8 +10,8 @@ use devicedrop_core::plan::FolderId;
 use devicedrop_core::settle::Stamp;
 use devicedrop_core::time::Timestamp;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, StatxTimestamp, fstatfs, makedev, open, openat,
-    openat2, statx,
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, StatxTimestamp, fstatfs,
+    makedev, open, openat, openat2, statx,
 };
 use rustix::io::Errno;
 
@@ -108,7 +108,10 @@ fn open_beneath_before_openat2(folder: BorrowedFd<'_>, name: &[u8], flags: OFlag
         return Err(Errno::XDEV.into());
     }
     let opened = openat(folder, name, flags, Mode::empty())?;
-    if look_at(&opened)?.stamp.dev != look_at(folder)?.stamp.dev {
+    // The top of a mount says so itself (since Linux 5.8): one of the same file system has the same number.
+    let about = statx(&opened, c"", AtFlags::EMPTY_PATH, wanted())?;
+    let is_mount = about.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+    if is_mount || looked(&about).stamp.dev != look_at(folder)?.stamp.dev {
         return Err(Errno::XDEV.into());
     }
     Ok(opened)

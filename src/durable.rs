@@ -15,6 +15,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
 use rustix::io::Errno;
 use sha2::Digest;
 
+use crate::beneath;
+
 /// How much is gathered before it is hashed and written.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -37,6 +39,22 @@ impl From<&Stat> for FileId {
     }
 }
 
+/// A file as it was looked at: which one, and its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Which file.
+    pub file: FileId,
+    /// Its ctime, which nobody can set: seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
+impl From<&Stat> for Standing {
+    fn from(stat: &Stat) -> Self {
+        let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or_default();
+        Self { file: FileId::from(stat), changed: (stat.st_ctime, nanoseconds) }
+    }
+}
+
 /// What may stand at the name and be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
@@ -44,9 +62,9 @@ pub enum Replace {
     Any,
     /// Nothing may stand there.
     Nothing,
-    /// This file, or nothing. Looked at right before the rename; somebody who puts another file there in between
-    /// loses it.
-    Only(FileId),
+    /// This file, unchanged, or nothing. Looked at right before the rename; somebody who puts another file there, or
+    /// changes this one, in that moment loses it.
+    Only(Standing),
 }
 
 /// What was written.
@@ -86,6 +104,10 @@ pub enum DurableError {
     /// Something stands at the name that may not be replaced.
     #[error("something else stands at the file's name already")]
     Taken,
+    /// Somebody put another file in the place of the one that was written aside: what stands at the name now, if
+    /// anything does, isn't ours.
+    #[error("somebody replaced the file before it got its name")]
+    Swapped,
     /// The file can't be given its name.
     #[error("can't give the file its name")]
     Rename(#[source] io::Error),
@@ -119,7 +141,7 @@ pub fn replace_whole(path: &Path, content: &[u8]) -> Result<Written, DurableErro
     // It may hold what its group alone may read: until it is that group's, it is nobody else's.
     let aside = write_aside(dir.as_fd(), 0o600, |file| file.write_all(content))?;
     aside.give_to(&like)?;
-    aside.place(name, Replace::Only(FileId::from(&like)))
+    aside.place(name, Replace::Only(Standing::from(&like)))
 }
 
 /// Writes a file where none may be yet; says whether it did.
@@ -150,6 +172,10 @@ pub struct Aside<'dir> {
     dir: BorrowedFd<'dir>,
     name: String,
     written: Written,
+    /// Whether it lies at its name aside no longer.
+    placed: bool,
+    /// Whether the file system tells files apart by their numbers.
+    knowing: bool,
 }
 
 /// Writes a file aside, for those who know its name only afterwards (an archive named by content).
@@ -159,9 +185,10 @@ pub fn write_aside(
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Aside<'_>, DurableError> {
     let (name, fd) = create_aside(dir)?;
+    let stat = rustix::fs::fstat(&fd).map_err(|errno| DurableError::Create(errno.into()))?;
+    let nothing = Written { file: FileId::from(&stat), sha256: Sha256::of(b""), bytes: 0, mtime_ns: 0 };
     // From here on, dropping it removes the file.
-    let nothing = Written { file: FileId { dev: 0, ino: 0 }, sha256: Sha256::of(b""), bytes: 0, mtime_ns: 0 };
-    let mut aside = Aside { dir, name, written: nothing };
+    let mut aside = Aside { dir, name, written: nothing, placed: false, knowing: beneath::is_knowing(dir) };
 
     let digesting = Digesting { file: File::from(fd), digest: sha2::Sha256::new(), bytes: 0 };
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, digesting);
@@ -197,37 +224,54 @@ impl Aside<'_> {
     }
 
     /// Gives the file its name and syncs the folder.
-    pub fn place(self, name: &OsStr, replace: Replace) -> Result<Written, DurableError> {
+    pub fn place(mut self, name: &OsStr, replace: Replace) -> Result<Written, DurableError> {
         check_name(name)?;
-        match replace {
+        self.is_at(OsStr::new(&self.name))?;
+        self.placed = match replace {
             Replace::Any => self.rename_over(name)?,
             Replace::Nothing => self.rename_to_free(name)?,
             Replace::Only(expected) => match rustix::fs::statat(self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Err(Errno::NOENT) => self.rename_to_free(name)?,
-                Ok(stat) if FileId::from(&stat) == expected => self.rename_over(name)?,
+                Ok(stat) if Standing::from(&stat) == expected => self.rename_over(name)?,
                 Ok(_) => return Err(DurableError::Taken),
                 Err(errno) => return Err(DurableError::Rename(errno.into())),
             },
-        }
+        };
+        // The name aside is known to whoever looks into the folder, and a rename takes whatever lies there.
+        self.is_at(name)?;
         sync_dir(self.dir).map_err(DurableError::SyncFolder)?;
         Ok(self.written)
     }
 
-    fn rename_over(&self, name: &OsStr) -> Result<(), DurableError> {
-        rustix::fs::renameat(self.dir, &self.name, self.dir, name).map_err(|errno| DurableError::Rename(errno.into()))
+    /// Whether the file that was written is the one that lies at this name. Shares may give a file another number
+    /// from one look to the next; there it must do that it is a file.
+    fn is_at(&self, name: &OsStr) -> Result<(), DurableError> {
+        match rustix::fs::statat(self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileId::from(&stat) == self.written.file => Ok(()),
+            Ok(stat) if !self.knowing && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(()),
+            Ok(_) | Err(Errno::NOENT) => Err(DurableError::Swapped),
+            Err(errno) => Err(DurableError::Rename(errno.into())),
+        }
+    }
+
+    fn rename_over(&self, name: &OsStr) -> Result<bool, DurableError> {
+        rustix::fs::renameat(self.dir, &self.name, self.dir, name)
+            .map_err(|errno| DurableError::Rename(errno.into()))?;
+        Ok(true)
     }
 
     /// Renames where nothing stands. Not every file system can do that in one step (NFS can't); a link can, and
-    /// where there are no links either (FAT, some shares), looking first is the best that is left.
-    fn rename_to_free(&self, name: &OsStr) -> Result<(), DurableError> {
+    /// where there are no links either (FAT, some shares), looking first is the best that is left. Says whether the
+    /// name aside is free again.
+    fn rename_to_free(&self, name: &OsStr) -> Result<bool, DurableError> {
         match rustix::fs::renameat_with(self.dir, &self.name, self.dir, name, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            done => return done.map_err(taken_or_rename),
+            done => return done.map(|()| true).map_err(taken_or_rename),
         }
         match rustix::fs::linkat(self.dir, &self.name, self.dir, name, AtFlags::empty()) {
             Err(Errno::PERM | Errno::NOSYS | Errno::NOTSUP | Errno::MLINK) => {}
             // The name aside is removed when this is dropped.
-            done => return done.map_err(taken_or_rename),
+            done => return done.map(|()| false).map_err(taken_or_rename),
         }
         match rustix::fs::statat(self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => self.rename_over(name),
@@ -239,7 +283,10 @@ impl Aside<'_> {
 
 impl Drop for Aside<'_> {
     fn drop(&mut self) {
-        // After a rename it is gone; if it can't be removed, the next start tries again.
+        // What lies there now may be somebody else's; if ours can't be removed, the next start tries again.
+        if self.placed || self.is_at(OsStr::new(&self.name)).is_err() {
+            return;
+        }
         rustix::fs::unlinkat(self.dir, &self.name, AtFlags::empty()).unwrap_or_default();
     }
 }
@@ -323,8 +370,8 @@ pub fn remove_orphans(dir: BorrowedFd<'_>) -> io::Result<u64> {
         let is_ours = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
             FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_uid == ourselves
         });
-        if is_ours {
-            rustix::fs::unlinkat(dir, name, AtFlags::empty())?;
+        // One that can't be removed is left for the next time; the others go.
+        if is_ours && rustix::fs::unlinkat(dir, name, AtFlags::empty()).is_ok() {
             removed += 1;
         }
     }

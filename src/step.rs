@@ -6,6 +6,12 @@
 /// The steps of a file's way from drop to result, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// A file was looked at and has lain still; it isn't open yet.
+    Looked,
+    /// It is open and is what was looked at; nothing of it is copied yet.
+    Opened,
+    /// It is copied; it wasn't looked at again yet.
+    Copied,
     /// The archived copy is in place; the ledger doesn't know it yet.
     Claimed,
     /// A submission's first rows are on record, its last ones aren't.
@@ -20,6 +26,8 @@ pub enum Step {
     Recorded,
     /// The result file is complete and synced under its temporary name.
     ResultReady,
+    /// What stands at the result's name was looked at and may be replaced.
+    ResultChecked,
     /// The result file is in place; the ledger doesn't know it yet.
     ResultInPlace,
     /// The result is on record.
@@ -28,7 +36,10 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
+        Self::Looked,
+        Self::Opened,
+        Self::Copied,
         Self::Claimed,
         Self::MidAcceptance,
         Self::Accepted,
@@ -36,6 +47,7 @@ impl Step {
         Self::Answered,
         Self::Recorded,
         Self::ResultReady,
+        Self::ResultChecked,
         Self::ResultInPlace,
         Self::ResultRecorded,
     ];
@@ -43,6 +55,9 @@ impl Step {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Looked => "looked",
+            Self::Opened => "opened",
+            Self::Copied => "copied",
             Self::Claimed => "claimed",
             Self::MidAcceptance => "mid-acceptance",
             Self::Accepted => "accepted",
@@ -50,6 +65,7 @@ impl Step {
             Self::Answered => "answered",
             Self::Recorded => "recorded",
             Self::ResultReady => "result-ready",
+            Self::ResultChecked => "result-checked",
             Self::ResultInPlace => "result-in-place",
             Self::ResultRecorded => "result-recorded",
         }

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message;
 use devicedrop_core::name;
@@ -32,7 +33,7 @@ use crate::step::Step;
 use super::judge::{Judge, Judged};
 use super::notices::{self, Cause};
 use super::payment::{self, Written};
-use super::shared::{CustomerBells, Shared};
+use super::shared::{AskError, CustomerBells, Shared};
 use super::space::{self, Today};
 
 use acceptance::Content;
@@ -206,16 +207,7 @@ impl Desk for CustomerDesk {
     }
 
     fn folder(&mut self, path: &Path) -> Result<Option<FolderId>, DeskError> {
-        let folder = path.to_string_lossy().into_owned();
-        let note = self
-            .shared
-            .readers
-            .ask(|reader| reader.note(Some(&self.settings.key), topic::FOLDER, &folder))
-            .map_err(DeskError::new)?;
-        Ok(note.and_then(|text| {
-            let (dev, ino) = text.split_once(' ')?;
-            Some(FolderId { dev: dev.parse().ok()?, ino: ino.parse().ok()? })
-        }))
+        folder_on_record(&self.shared, &self.settings.key, path).map_err(DeskError::new)
     }
 
     fn folder_is(&mut self, path: &Path, id: FolderId) -> Result<(), DeskError> {
@@ -376,6 +368,20 @@ impl Desk for CustomerDesk {
         let hashes = Written::new(&self.shared, &self.settings.key, path).last_written(path.name());
         Ok(if hashes.is_empty() { Wrote::Nothing } else { Wrote::OneOf(hashes) })
     }
+}
+
+/// What the drop folder at this path was last.
+pub(super) fn folder_on_record(
+    shared: &Shared,
+    customer: &CustomerKey,
+    path: &Path,
+) -> Result<Option<FolderId>, AskError> {
+    let folder = path.to_string_lossy();
+    let note = shared.readers.ask(|reader| reader.note(Some(customer), topic::FOLDER, &folder))?;
+    Ok(note.and_then(|text| {
+        let (dev, ino) = text.split_once(' ')?;
+        Some(FolderId { dev: dev.parse().ok()?, ino: ino.parse().ok()? })
+    }))
 }
 
 fn entry(known: &crate::ledger::rows::Known) -> Known {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use devicedrop_core::name::{self, Kind};
 
 use crate::control::protocol::Explanation;
-use crate::inbox::{DropPath, Refusal, Why};
+use crate::inbox::{DropPath, Refusal, Waiting, Why};
 use crate::ledger::rows::Submission;
 
 use super::commands::No;
@@ -44,7 +44,7 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
     if let Some(refusal) = refusal {
         return Ok(("refused", refusal.to_string()));
     }
-    if let Some(waiting) = lane.and_then(|lane| lane.waiting.iter().find(|waiting| waiting.path == at.path)) {
+    if let Some(waiting) = lane.and_then(|lane| lane.waiting.iter().find(|waiting| concerns(waiting, at))) {
         let ago = ago(shared.now.since(waiting.since));
         let verdict = match waiting.why {
             Why::Paused => return Ok(paused(at)),
@@ -122,6 +122,11 @@ fn rehearsal(shared: &Scene<'_>, at: &Located) -> Result<(&'static str, String),
             "it is a rehearsal, and wasn't looked at yet; it will be answered within the time of `rescan`".to_owned(),
         )
     })
+}
+
+/// Whether it is this file that waits, or the folder in which it lies.
+fn concerns(waiting: &Waiting, at: &Located) -> bool {
+    waiting.path == at.path || at.path.folder() == Some(waiting.path.bytes())
 }
 
 /// What is told of a file that can't be looked at.

@@ -16,7 +16,7 @@ use crate::config::CustomerSettings;
 use crate::inbox::{DropPath, Refusal};
 use crate::results::{self, Answers, Content, Ours, Place};
 
-use super::payment::{self, PayError, WRITTEN, Written};
+use super::payment::{self, PayError, WRITTEN, Written, open_drop_folder};
 use super::shared::Shared;
 
 /// Why a file is answered without being taken.
@@ -62,7 +62,7 @@ fn is_gone(drop_folder: BorrowedFd<'_>, path: &DropPath) -> bool {
 }
 
 fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &Cause) -> Result<(), PayError> {
-    let folder = open_folder(customer, path)?;
+    let folder = open_folder(shared, customer, path)?;
     let answered = answered(path, cause);
     let answers = match cause {
         Cause::Refused(Refusal::NotACsv) => Answers::NotACsv,
@@ -140,9 +140,9 @@ fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String 
 }
 
 /// Opens the folder of a file, however deep it lies.
-fn open_folder(customer: &CustomerSettings, path: &DropPath) -> Result<OwnedFd, PayError> {
+fn open_folder(shared: &Shared, customer: &CustomerSettings, path: &DropPath) -> Result<OwnedFd, PayError> {
     let failed = |cause: io::Error| PayError::Folder { folder: customer.folder.display().to_string(), cause };
-    let drop_folder = beneath::open_path(&customer.folder).map_err(|error| failed(error.into()))?;
+    let drop_folder = open_drop_folder(shared, customer)?;
     Ok(descend(drop_folder.as_fd(), path).map_err(failed)?.unwrap_or(drop_folder))
 }
 

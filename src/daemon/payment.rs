@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use devicedrop_core::device::{Format, Sha256};
 use devicedrop_core::dialect::Dialect;
@@ -30,7 +29,7 @@ use crate::ledger::command::NewResult;
 use crate::ledger::rows::{Row, Submission};
 use crate::results::{self, Answers, Content, Fates, Ours, Place, ResultError, RowFate};
 
-use super::desk::{as_accepted, path_of, sheet_options};
+use super::desk::{as_accepted, folder_on_record, path_of, sheet_options};
 use super::judge;
 use super::originals;
 use super::shared::{AskError, Shared};
@@ -115,7 +114,7 @@ pub(super) fn pay(
     let now = shared.readers.ask(|reader| reader.submission(submission.entry))?;
     let submission = now.as_ref().unwrap_or(submission);
     let path = path_of(submission.tally.as_ref().map_or(&submission.file, |tally| &tally.path));
-    let folder = open_folder(customer, &path)?;
+    let folder = open_folder(shared, customer, &path)?;
     let short = submission.id.short();
     let superseded = submission.tally.as_ref().is_some_and(|tally| tally.superseded);
     let place = Place {
@@ -143,12 +142,23 @@ pub(super) fn is_noted(note: &str, stamp: &Stamp) -> bool {
     note.split_once(' ').is_some_and(|(_, marks)| marks == format!("{} {} {}", stamp.ino, stamp.size, stamp.mtime_ns))
 }
 
+/// How deep below a drop folder answers are written: beside a CSV that lies one level too deep.
+const DEEPEST: u32 = 2;
+
 /// Removes our files aside that a crash left in a drop folder and the folders in it, and says how many those were. Only
 /// for the one lane that writes there, while it writes nothing.
-pub(super) fn sweep(folder: &Path) -> io::Result<u64> {
-    let root = beneath::open_path(folder).map_err(io::Error::from)?;
-    let mut removed = durable::remove_orphans(root.as_fd())?;
-    let listed = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+pub(super) fn sweep(shared: &Shared, customer: &CustomerSettings) -> Result<u64, PayError> {
+    let root = open_drop_folder(shared, customer)?;
+    sweep_from(root.as_fd(), DEEPEST).map_err(|cause| unopened(customer, cause))
+}
+
+fn sweep_from(folder: BorrowedFd<'_>, levels: u32) -> io::Result<u64> {
+    let mut removed = durable::remove_orphans(folder)?;
+    if levels == 0 {
+        return Ok(removed);
+    }
+    let listed =
+        rustix::fs::openat(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     for entry in rustix::fs::Dir::new(listed)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
@@ -156,20 +166,43 @@ pub(super) fn sweep(folder: &Path) -> io::Result<u64> {
         if !may_be_folder || name == b"." || name == b".." {
             continue;
         }
-        // One that isn't to be opened has nothing of ours in it either.
-        if let Ok(inner) = beneath::open_folder(root.as_fd(), name) {
-            removed += durable::remove_orphans(inner.as_fd())?;
+        // One that isn't to be opened, or to be listed, keeps the others from nothing.
+        if let Ok(inner) = beneath::open_folder(folder, name) {
+            removed += sweep_from(inner.as_fd(), levels - 1).unwrap_or(0);
         }
     }
     Ok(removed)
 }
 
-pub(super) fn open_folder(customer: &CustomerSettings, path: &DropPath) -> Result<OwnedFd, PayError> {
-    let failed = |cause: io::Error| PayError::Folder { folder: customer.folder.display().to_string(), cause };
-    let root = beneath::open_path(&customer.folder).map_err(|error| failed(error.into()))?;
+pub(super) fn open_folder(
+    shared: &Shared,
+    customer: &CustomerSettings,
+    path: &DropPath,
+) -> Result<OwnedFd, PayError> {
+    let root = open_drop_folder(shared, customer)?;
     match path.folder() {
         None => Ok(root),
-        Some(name) => beneath::open_folder(root.as_fd(), name).map_err(failed),
+        Some(name) => beneath::open_folder(root.as_fd(), name).map_err(|cause| unopened(customer, cause)),
+    }
+}
+
+fn unopened(customer: &CustomerSettings, cause: io::Error) -> PayError {
+    PayError::Folder { folder: customer.folder.display().to_string(), cause }
+}
+
+/// Opens a customer's drop folder to write into it: only the one from which the intake takes. What else lies at its
+/// path may be the empty place of a share that isn't mounted, or whatever somebody put there this moment.
+pub(super) fn open_drop_folder(shared: &Shared, customer: &CustomerSettings) -> Result<OwnedFd, PayError> {
+    let failed = |cause| unopened(customer, cause);
+    let root = beneath::open_path(&customer.folder).map_err(|error| failed(error.into()))?;
+    let found = beneath::look_at(&root).map_err(failed)?.folder_id();
+    match folder_on_record(shared, &customer.key, &customer.folder)? {
+        // A file system keeps the number of its topmost folder over mounts, but not its own number.
+        Some(known) if known.ino != found.ino => {
+            let why = "another folder lies there than the one from which the files were taken";
+            Err(failed(io::Error::new(io::ErrorKind::NotFound, why)))
+        }
+        _ => Ok(root),
     }
 }
 

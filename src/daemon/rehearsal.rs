@@ -78,7 +78,7 @@ pub(super) fn answer(
     path: &DropPath,
     read: Read<'_>,
 ) -> Result<(), PayError> {
-    let folder = open_folder(customer, path)?;
+    let folder = open_folder(shared, customer, path)?;
     let mode = shared.config().results.mode;
     let place = Place { folder: folder.as_fd(), path: path.bytes(), answers: Answers::Newest, mode };
     let mut ours = Written::new(shared, &customer.key, path);

@@ -72,7 +72,7 @@ pub(super) async fn lane(
             settings = newer;
         }
         // Before anything is written there; a folder that is offline now is swept once it is back.
-        swept = swept || sweep(&settings).await;
+        swept = swept || sweep(&shared, &settings).await;
         let wait = pay_all(&shared, &more, &settings, &mut memory, &token).await;
         tokio::select! {
             () = pause(BREATH) => {}
@@ -167,9 +167,9 @@ fn put_back(shared: &Shared, memory: &mut HashMap<SubmissionEntry, Memory>, (ent
 }
 
 /// Takes away what a crash left half written in a customer's drop folder. Returns whether that is done.
-async fn sweep(settings: &CustomerSettings) -> bool {
-    let folder = settings.folder.clone();
-    let swept = tokio::task::spawn_blocking(move || payment::sweep(&folder)).await;
+async fn sweep(shared: &Arc<Shared>, settings: &CustomerSettings) -> bool {
+    let (asked, customer) = (Arc::clone(shared), settings.clone());
+    let swept = tokio::task::spawn_blocking(move || payment::sweep(&asked, &customer)).await;
     match swept {
         Ok(Ok(0)) => true,
         Ok(Ok(removed)) => {
@@ -177,7 +177,7 @@ async fn sweep(settings: &CustomerSettings) -> bool {
             true
         }
         Ok(Err(error)) => {
-            tracing::debug!(customer = %settings.key, error = %error, "the drop folder can't be swept now");
+            tracing::debug!(customer = %settings.key, error = %error.told(), "the drop folder can't be swept now");
             false
         }
         Err(error) => std::panic::resume_unwind(Box::new(format!("sweeping a drop folder failed: {error}"))),

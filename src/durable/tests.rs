@@ -42,6 +42,10 @@ fn id_of(path: &Path) -> anyhow::Result<FileId> {
     Ok(FileId { dev: metadata.dev(), ino: metadata.ino() })
 }
 
+fn standing(path: &Path) -> anyhow::Result<Standing> {
+    Ok(Standing::from(&rustix::fs::lstat(path)?))
+}
+
 #[test]
 fn a_file_is_written_with_its_mode_digest_and_size() -> anyhow::Result<()> {
     let folder = Folder::new()?;
@@ -63,17 +67,18 @@ fn what_may_not_be_replaced_stays() -> anyhow::Result<()> {
     let folder = Folder::new()?;
     let first = folder.write("a", b"first", Replace::Nothing)?;
     assert!(matches!(folder.write("a", b"x", Replace::Nothing), Err(DurableError::Taken)));
-    let other = FileId { dev: first.file.dev, ino: first.file.ino + 1 };
+    let there = standing(&folder.at("a"))?;
+    let other = Standing { file: FileId { ino: first.file.ino + 1, ..first.file }, ..there };
     assert!(matches!(folder.write("a", b"x", Replace::Only(other)), Err(DurableError::Taken)));
     assert_eq!(fs::read(folder.at("a"))?, b"first");
 
-    let second = folder.write("a", b"second", Replace::Only(first.file))?;
+    let second = folder.write("a", b"second", Replace::Only(there))?;
     assert_eq!(fs::read(folder.at("a"))?, b"second");
     assert_eq!(second.file, id_of(&folder.at("a"))?);
-    assert!(matches!(folder.write("a", b"x", Replace::Only(first.file)), Err(DurableError::Taken)));
+    assert!(matches!(folder.write("a", b"x", Replace::Only(there)), Err(DurableError::Taken)));
 
     fs::remove_file(folder.at("a"))?;
-    folder.write("a", b"third", Replace::Only(second.file))?;
+    folder.write("a", b"third", Replace::Only(there))?;
     folder.write("a", b"fourth", Replace::Any)?;
     assert_eq!(fs::read(folder.at("a"))?, b"fourth");
     assert_eq!(folder.names()?, ["a"]);
@@ -89,7 +94,7 @@ fn links_and_folders_at_the_name_are_not_followed() -> anyhow::Result<()> {
     fs::create_dir(folder.at("folder"))?;
     assert!(matches!(folder.write("link", b"x", Replace::Nothing), Err(DurableError::Taken)));
     assert!(matches!(folder.write("dangling", b"x", Replace::Nothing), Err(DurableError::Taken)));
-    let target = id_of(&folder.at("target"))?;
+    let target = standing(&folder.at("target"))?;
     assert!(matches!(folder.write("link", b"x", Replace::Only(target)), Err(DurableError::Taken)));
     assert!(matches!(folder.write("folder", b"x", Replace::Any), Err(DurableError::Rename(_))));
 
@@ -97,6 +102,59 @@ fn links_and_folders_at_the_name_are_not_followed() -> anyhow::Result<()> {
     assert!(fs::symlink_metadata(folder.at("link"))?.is_file());
     assert_eq!(fs::read_to_string(folder.at("target"))?, "untouched");
     assert_eq!(folder.names()?, ["dangling", "folder", "link", "target"]);
+    Ok(())
+}
+
+#[test]
+fn what_was_changed_since_it_was_looked_at_stays() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    folder.write("a", b"first", Replace::Nothing)?;
+    let looked = standing(&folder.at("a"))?;
+    let aside = write_aside(folder.dir.as_fd(), 0o640, |out| out.write_all(b"second"))?;
+    // Its sender writes into it, and sets the size and the time as they were.
+    let times = fs::FileTimes::new().set_modified(fs::metadata(folder.at("a"))?.modified()?);
+    fs::write(folder.at("a"), "FIRST")?;
+    File::options().write(true).open(folder.at("a"))?.set_times(times)?;
+    assert!(matches!(aside.place(OsStr::new("a"), Replace::Only(looked)), Err(DurableError::Taken)));
+    assert_eq!(fs::read(folder.at("a"))?, b"FIRST");
+    assert_eq!(folder.names()?, ["a"]);
+    Ok(())
+}
+
+#[test]
+fn what_somebody_puts_at_the_name_aside_is_neither_named_nor_removed() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    fs::write(folder.at("secret"), "untouched")?;
+    for plant in ["link", "file", "hard link", "nothing"] {
+        let aside = write_aside(folder.dir.as_fd(), 0o640, |out| out.write_all(b"ours"))?;
+        let at = folder.at(&aside.name);
+        fs::remove_file(&at)?;
+        match plant {
+            "link" => symlink(folder.at("secret"), &at)?,
+            "file" => fs::write(&at, "theirs")?,
+            "hard link" => fs::hard_link(folder.at("secret"), &at)?,
+            _ => {}
+        }
+        let placed = aside.place(OsStr::new("a"), Replace::Any);
+        assert!(matches!(placed, Err(DurableError::Swapped)), "{plant}: {placed:?}");
+        assert!(!folder.at("a").exists(), "{plant}");
+        assert_eq!(fs::symlink_metadata(&at).is_ok(), plant != "nothing", "{plant}");
+        fs::remove_file(&at).unwrap_or_default();
+    }
+    assert_eq!(folder.names()?, ["secret"]);
+    assert_eq!(fs::read(folder.at("secret"))?, b"untouched");
+    Ok(())
+}
+
+#[test]
+fn what_somebody_puts_at_the_name_aside_after_the_rename_stays() -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    let aside = write_aside(folder.dir.as_fd(), 0o640, |out| out.write_all(b"ours"))?;
+    let at = folder.at(&aside.name);
+    fs::rename(&at, folder.at("away"))?;
+    fs::write(&at, "theirs")?;
+    drop(aside);
+    assert_eq!(fs::read(&at)?, b"theirs");
     Ok(())
 }
 

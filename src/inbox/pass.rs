@@ -111,9 +111,9 @@ impl Pass<'_> {
         let why = if looked.links != 1 && self.memory.is_told(path, &looked.stamp, &Refusal::SecondLink) {
             Why::SecondLink
         } else if self.memory.is_told(path, &looked.stamp, &Refusal::Unreadable)
-            && open_file(folder, path.name()).is_err()
+            && let Err(error) = open_file(folder, path.name())
         {
-            Why::Unreadable
+            unopened(&error)
         } else {
             return false;
         };
@@ -133,16 +133,17 @@ impl Pass<'_> {
         if let Some(remaining) = tracked.settling.early(&self.settings.quiet, now) {
             return Ok(Step::Wait(changed, remaining));
         }
+        crate::step::Step::Looked.passed();
         let opened = open_file(candidate.folder, candidate.path.name()).and_then(|file| Ok((look_at(&file)?, file)));
         let (opened, file) = match opened {
             Ok((opened, file)) if opened.kind == FileType::RegularFile => (opened, file),
             Ok(_) => return Ok(Step::Gone),
-            Err(error) if is_gone(&error) => return Ok(Step::Gone),
+            Err(error) if is_gone(&error) && !is_mount(&error) => return Ok(Step::Gone),
             // A server that shares the folder holds a lease on it for a client. It was asked to give it back.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Step::Wait(Why::Unsettled(Unsettled::HeldOpen), self.settings.quiet.settle));
             }
-            Err(_) => return Ok(Step::Blocked(Why::Unreadable, Refusal::Unreadable)),
+            Err(error) => return Ok(Step::Blocked(unopened(&error), Refusal::Unreadable)),
         };
         if opened != *looked {
             tracked.seen(opened.stamp, now);
@@ -227,6 +228,11 @@ pub(super) fn regular(folder: BorrowedFd<'_>, path: &DropPath) -> io::Result<Opt
     }
 }
 
+/// Why a file that lies there can't be opened.
+fn unopened(error: &io::Error) -> Why {
+    if is_mount(error) { Why::Mounted } else { Why::Unreadable }
+}
+
 /// Whether an error of opening says that there is nothing of ours under the name (any more): nothing at all, a link,
 /// a socket, another file system's. A name too long for the file system is no file's either.
 pub(super) fn is_gone(error: &io::Error) -> bool {
@@ -242,6 +248,11 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
                 | Errno::NAMETOOLONG
         )
     )
+}
+
+/// Whether an error of opening says that a mount would have to be crossed.
+pub(super) fn is_mount(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::XDEV)
 }
 
 /// The time of a file's last change, for people.

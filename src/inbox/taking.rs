@@ -128,6 +128,7 @@ impl Pass<'_> {
         if self.report.trouble.is_some() {
             return Ok(Step::Wait(Why::Archive, self.settings.rescan));
         }
+        crate::step::Step::Opened.passed();
         self.desk.begin(candidate.path);
         let desk = &mut *self.desk;
         let copied = copy(&mut file, self.archive, self.settings.max_file_size, |bytes| {
@@ -138,6 +139,7 @@ impl Pass<'_> {
             Ok(copied) => copied,
             Err(error) => return Ok(self.unread(error, tracked)),
         };
+        crate::step::Step::Copied.passed();
         // Asked in any case, so that the desk hears of the end of what it was fed.
         let may_be_incomplete = self.desk.may_be_incomplete();
         if !candidate.is_as_it_was(&file) {

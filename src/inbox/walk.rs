@@ -12,7 +12,7 @@ use rustix::fs::{Dir, FileType};
 use super::claim::digest;
 use super::desk::{DeskError, Wrote};
 use super::drop_path::DropPath;
-use super::pass::{GRACE, Pass, Step, is_gone, regular};
+use super::pass::{GRACE, Pass, Step, is_gone, is_mount, regular};
 use super::taking::Purpose;
 use super::why::{Refusal, Why};
 use crate::beneath::{Looked, look, look_at, open_file, open_folder};
@@ -106,6 +106,10 @@ impl Pass<'_> {
         let untold_inside = std::mem::replace(&mut self.untold_in_folder, untold_around);
         let shut = match listed {
             Ok(()) => untold_inside,
+            Err(error) if is_mount(&error) => {
+                self.note(&path, Why::Mounted, self.clock.now());
+                return Ok(());
+            }
             Err(error) => !is_gone(&error) && error.kind() != io::ErrorKind::Interrupted,
         };
         // Nothing is taken from a folder in one of these, whether it can be listed or not.

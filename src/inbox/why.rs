@@ -44,6 +44,8 @@ pub enum Why {
     FolderUnreadable,
     /// Its customer is paused.
     Paused,
+    /// Another file system, or another part of this one, is mounted there.
+    Mounted,
     /// The desk doesn't let it in.
     Held(Hold),
     /// The archive can't take it.
@@ -77,6 +79,10 @@ impl fmt::Display for Why {
             Self::Paused => "its customer is paused in the configuration",
             Self::SecondLink => "it has a second hard link",
             Self::Unreadable => "devicedrop may not read it",
+            Self::Mounted => {
+                "something else is mounted there, and mounts inside a drop folder aren't looked into: give it to a \
+                 customer of its own by `folder`, or copy its files into the drop folder"
+            }
             Self::Held(Hold::DayLimit) => "its customer is over the day's limit; it is taken after midnight UTC",
             Self::Held(Hold::Reserve) => "the disk is too full to take anything",
             Self::Held(Hold::Closed) => "nothing is being taken now",

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FileType, fstat, statat};
 use rustix::io::Errno;
 
 use crate::beneath;
-use crate::durable::{FileId, Replace};
+use crate::durable::{Replace, Standing};
 
 use super::{Place, ResultError, hash_of};
 
@@ -85,5 +85,5 @@ pub(super) fn replaceable(
     if !last.contains(&hash_of(&mut file).map_err(ResultError::Look)?) {
         return Ok(None);
     }
-    Ok(Some(Replace::Only(FileId::from(&opened))))
+    Ok(Some(Replace::Only(Standing::from(&opened))))
 }

@@ -21,6 +21,8 @@ mod erp;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod operation;

@@ -5,8 +5,10 @@
 )]
 
 pub mod campaign;
+pub mod canary;
 pub mod checker;
 pub mod env;
+pub mod meddle;
 pub mod process;
 pub mod registrar_suite;
 pub mod scripted;

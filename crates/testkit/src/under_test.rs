@@ -29,6 +29,7 @@ use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::env::{TestEnv, WATCHDOG};
+use crate::meddle::{self, Holder, Meddler};
 use crate::process::Daemon;
 use crate::scripted::{Script, Scripted};
 
@@ -37,7 +38,7 @@ const REGISTRAR: &str = "DEVICEDROP_UNDER_TEST";
 const SCRIPT: &str = "DEVICEDROP_UNDER_TEST_SCRIPT";
 const JOURNAL: &str = "DEVICEDROP_UNDER_TEST_JOURNAL";
 const KILL_AT: &str = "DEVICEDROP_UNDER_TEST_KILL_AT";
-const CLOCK: &str = "DEVICEDROP_UNDER_TEST_CLOCK";
+pub(crate) const CLOCK: &str = "DEVICEDROP_UNDER_TEST_CLOCK";
 const CLOCK_FILE: &str = "clock";
 const ONCE: &str = "DEVICEDROP_UNDER_TEST_ONCE";
 
@@ -73,6 +74,13 @@ impl UnderTest {
     pub fn with_a_clock_to_move(&self, env: &TestEnv) -> Result<Daemon> {
         let mut command = self.command(env, "embedded", None);
         command.env(CLOCK, env.path(CLOCK_FILE));
+        start(env, command)
+    }
+
+    /// Starts the daemon in `env` over the embedded registrar, to be meddled with.
+    pub fn meddled(&self, env: &TestEnv, meddler: &Meddler) -> Result<Daemon> {
+        let mut command = self.command(env, "embedded", None);
+        meddler.tell(&mut command);
         start(env, command)
     }
 
@@ -131,12 +139,13 @@ pub fn run_if_told() {
 }
 
 fn run(registrar: &str) -> Result<i32> {
+    meddle::become_user()?;
     let environment = Environment::of_this_process();
     let kill = std::env::var(KILL_AT).ok().map(|text| Killer::told(&text)).transpose()?;
     let filter: tracing_subscriber::EnvFilter =
         environment.log.as_deref().unwrap_or("info").parse().context("the log's filter")?;
     let log = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(kill).with(log.with_filter(filter)).init();
+    tracing_subscriber::registry().with(kill).with(Holder::if_told()).with(log.with_filter(filter)).init();
     let lookup = Lookup::of_this_process(None, &environment);
     let config = lookup.load()?;
     let clock = clock();
@@ -205,9 +214,14 @@ impl Clock for ShiftedClock {
 /// Puts the clocks of the daemons in a place forward, all in all by this time. For daemons with
 /// [`UnderTest::with_a_clock_to_move`].
 pub fn put_forward(env: &TestEnv, by: Duration) -> Result<()> {
-    let aside = env.path("clock.new");
+    shift(&env.path(CLOCK_FILE), by)
+}
+
+/// Writes the file whose milliseconds a daemon's clocks are put forward by.
+pub(crate) fn shift(file: &Path, by: Duration) -> Result<()> {
+    let aside = file.with_extension("new");
     fs::write(&aside, by.as_millis().to_string())?;
-    Ok(fs::rename(aside, env.path(CLOCK_FILE))?)
+    Ok(fs::rename(aside, file)?)
 }
 
 fn scripted() -> Result<Scripted> {
