@@ -17,6 +17,7 @@ use super::payment;
 use super::registry;
 use super::scene::Scene;
 use super::shared::{AskError, Shared};
+use super::written::WRITTEN;
 use super::{explain, locate, reload, roster, status};
 
 /// Rows of a view that are read at once.
@@ -247,12 +248,7 @@ fn result(shared: &Shared, path: &std::path::Path, actor: &Actor) -> Result<Answ
     let sha256 = payment.sha256.to_string();
     shared
         .writer
-        .note(
-            Some(at.customer.key.clone()),
-            payment::WRITTEN.to_owned(),
-            payment.file.clone(),
-            Some(payment.noted.clone()),
-        )
+        .note(Some(at.customer.key.clone()), WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()))
         .wait()?;
     acted(shared, actor, "result", Some(format!("{} {}", submission.id, payment.file)), None)?;
     Ok(Answer::ResultWritten(ResultWritten {

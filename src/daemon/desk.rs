@@ -27,14 +27,13 @@ use crate::inbox::{
     Wrote,
 };
 use crate::ledger::command::{KnownFile, NewDelivery, NewSubmission};
-use crate::results::Ours;
 use crate::step::Step;
 
 use super::judge::{Judge, Judged};
 use super::notices::{self, Cause};
-use super::payment::{self, Written};
 use super::shared::{AskError, CustomerBells, Shared};
 use super::space::{self, Today};
+use super::written::{Noted, WRITTEN, Written};
 
 use acceptance::Content;
 pub(super) use sheets::{as_accepted, sheet_options};
@@ -138,9 +137,7 @@ impl CustomerDesk {
     /// its new place too, as its content tells.
     fn take_results_along(&self, from: &DropPath, to: &DropPath) -> Result<(), DeskError> {
         let note = |path: &DropPath| {
-            let note = |reader: &crate::ledger::Reader| {
-                reader.note(Some(&self.settings.key), payment::WRITTEN, &path.text())
-            };
+            let note = |reader: &crate::ledger::Reader| reader.note(Some(&self.settings.key), WRITTEN, &path.text());
             self.shared.readers.ask(note).map_err(DeskError::new)
         };
         let plain = |path: &DropPath| path.beside(&name::result_name(path.bytes()));
@@ -148,8 +145,9 @@ impl CustomerDesk {
         let mut pair = (plain(from), plain(to));
         for number in 2.. {
             let Some(wrote) = note(&pair.0)? else { return Ok(()) };
-            if note(&pair.1)?.is_none() {
-                let (customer, topic) = (self.settings.key.clone(), payment::WRITTEN.to_owned());
+            if let (None, Some(wrote)) = (note(&pair.1)?, Noted::read(&wrote)) {
+                let wrote = wrote.now_of(to).to_string();
+                let (customer, topic) = (self.settings.key.clone(), WRITTEN.to_owned());
                 let noted = self.shared.writer.note(Some(customer), topic, pair.1.text(), Some(wrote));
                 noted.wait().map_err(DeskError::new)?;
             }
@@ -319,7 +317,6 @@ impl Desk for CustomerDesk {
         let delivery = self.delivery(&file.path, &file.facts);
         let known = self.known_file(&file.path, &file.facts.stamp);
         let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
-        self.today.add(file.facts.stamp.size, 0);
         self.shared.board.taken(&self.settings.key, &file.path);
         self.remember(&file.path, Known { stamp: file.facts.stamp, sha256: None, submission: Some(entry) })?;
         self.bells.results.notify_one();
@@ -362,10 +359,11 @@ impl Desk for CustomerDesk {
             let note = self.shared.readers.ask(|reader| reader.note(Some(&self.settings.key), topic, &key));
             note.map_err(DeskError::new)
         };
-        if note(payment::WRITTEN)?.is_some_and(|note| payment::is_noted(&note, stamp)) {
+        if note(WRITTEN)?.as_deref().and_then(Noted::read).is_some_and(|noted| noted.is(stamp)) {
             return Ok(Wrote::This);
         }
-        let hashes = Written::new(&self.shared, &self.settings.key, path).last_written(path.name());
+        let any = Written::new(&self.shared, &self.settings.key, path).any(path.name());
+        let hashes: Vec<_> = any.into_iter().map(|noted| noted.sha256).collect();
         Ok(if hashes.is_empty() { Wrote::Nothing } else { Wrote::OneOf(hashes) })
     }
 }

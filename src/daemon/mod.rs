@@ -34,6 +34,7 @@ mod start;
 mod status;
 pub mod supervise;
 pub mod turns;
+mod written;
 
 pub use shared::Shared;
 pub use start::{GivenRegistrar, Parts, StartError, registrar_of, shared_of};

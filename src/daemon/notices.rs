@@ -13,11 +13,13 @@ use devicedrop_core::name::{self, Kind, NearMiss};
 
 use crate::beneath;
 use crate::config::CustomerSettings;
+use crate::durable;
 use crate::inbox::{DropPath, Refusal};
 use crate::results::{self, Answers, Content, Ours, Place};
 
-use super::payment::{self, PayError, WRITTEN, Written, open_drop_folder};
+use super::payment::{PayError, open_drop_folder};
 use super::shared::Shared;
+use super::written::{Noted, WRITTEN, Written};
 
 /// Why a file is answered without being taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +90,7 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
         results::write(&place, &mut ours, customer.locale, content)?
     };
     let file = path.beside(&placed.name).text();
-    let note = Some(payment::noted(&placed));
+    let note = Some(Noted::placed(&placed, path).to_string());
     let noted = shared.writer.note(Some(customer.key.clone()), WRITTEN.to_owned(), file.clone(), note);
     if let Err(error) = noted.wait() {
         tracing::error!(error = %error, "an answer that is in place could not be noted");
@@ -114,8 +116,8 @@ impl Ours for Beside<'_> {
         Vec::new()
     }
 
-    fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()> {
-        self.0.about_to_write(name, sha256)
+    fn about_to_write(&mut self, name: &[u8], written: &durable::Written) -> io::Result<()> {
+        self.0.about_to_write(name, written)
     }
 }
 

@@ -9,12 +9,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use devicedrop_core::device::{Format, Sha256};
 use devicedrop_core::dialect::Dialect;
-use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionEntry};
+use devicedrop_core::ids::{RegistrationId, SubmissionEntry};
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message::{self, Details};
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::result_sheet::Fate;
-use devicedrop_core::settle::Stamp;
 use devicedrop_core::sheet::SheetOptions;
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::survey::Encoding;
@@ -33,12 +32,7 @@ use super::desk::{as_accepted, folder_on_record, path_of, sheet_options};
 use super::judge;
 use super::originals;
 use super::shared::{AskError, Shared};
-
-/// The topic of the notes that tell what we last wrote at a path.
-pub(super) const WRITTEN: &str = "written";
-
-/// The topic of the notes that tell what we are about to write at a path: after a crash it may stand there.
-const WRITING: &str = "writing";
+use super::written::{Noted, Written};
 
 /// Rows that are read from the ledger at once.
 const ROWS: usize = 5_000;
@@ -128,18 +122,8 @@ pub(super) fn pay(
         Some(rejection) => (write_rejected(shared, customer, submission, rejection, &place, &mut ours)?, true),
         None => write_rows(shared, customer, submission, &place, &mut ours)?,
     };
-    let noted = noted(&placed);
+    let noted = Noted::placed(&placed, &path).to_string();
     Ok(Payment { file: path.beside(&placed.name).text(), sha256: placed.sha256, last, noted })
-}
-
-/// What is noted of a file of ours under [`WRITTEN`]: its hash, and what tells by a look that it is still that.
-pub(super) fn noted(placed: &results::Placed) -> String {
-    format!("{} {} {} {}", placed.sha256, placed.ino, placed.bytes, placed.mtime_ns)
-}
-
-/// Whether a note of a file of ours is of the file in this state.
-pub(super) fn is_noted(note: &str, stamp: &Stamp) -> bool {
-    note.split_once(' ').is_some_and(|(_, marks)| marks == format!("{} {} {}", stamp.ino, stamp.size, stamp.mtime_ns))
 }
 
 /// How deep below a drop folder answers are written: beside a CSV that lies one level too deep.
@@ -304,37 +288,6 @@ fn judged_again(shared: &Shared, customer: &CustomerSettings, submission: &Submi
     };
     let options = sheet_options(shared, customer);
     judge::judge_copy(&mut copy, encoding, &options).ok()?.verdict.err()
-}
-
-/// What we last wrote at the names of a folder, as noted in the ledger.
-pub(super) struct Written<'a> {
-    shared: &'a Shared,
-    customer: &'a CustomerKey,
-    path: &'a DropPath,
-}
-
-impl<'a> Written<'a> {
-    /// What we wrote beside this path.
-    pub(super) fn new(shared: &'a Shared, customer: &'a CustomerKey, path: &'a DropPath) -> Self {
-        Self { shared, customer, path }
-    }
-}
-
-impl Ours for Written<'_> {
-    fn last_written(&mut self, name: &[u8]) -> Vec<Sha256> {
-        let key = self.path.beside(name).text();
-        let noted = |topic| {
-            let note = self.shared.readers.ask(|reader| reader.note(Some(self.customer), topic, &key));
-            note.ok().flatten().and_then(|text| text.split(' ').next()?.parse().ok())
-        };
-        [WRITTEN, WRITING].into_iter().filter_map(noted).collect()
-    }
-
-    fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()> {
-        let (customer, key) = (Some(self.customer.clone()), self.path.beside(name).text());
-        let noted = self.shared.writer.note(customer, WRITING.to_owned(), key, Some(sha256.to_string()));
-        noted.wait().map_err(io::Error::other)
-    }
 }
 
 /// The fates of a submission's rows, read from the ledger a few thousand at a time.

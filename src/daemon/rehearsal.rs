@@ -30,8 +30,9 @@ use crate::ledger::rows::Holder;
 use crate::registrar::embedded::Embedded;
 use crate::results::{self, Answers, Content, Fates, Place, Placed, RowFate};
 
-use super::payment::{PayError, WRITTEN, Written, open_folder};
+use super::payment::{PayError, open_folder};
 use super::shared::Shared;
+use super::written::{Noted, WRITTEN, Written};
 
 /// The topic of the notes that tell which rehearsals were answered, in which state.
 pub(super) const REHEARSED: &str = "rehearsed";
@@ -100,7 +101,8 @@ pub(super) fn answer(
 fn note_written(shared: &Shared, customer: &CustomerSettings, path: &DropPath, placed: &Placed) {
     let file = path.beside(&placed.name).text();
     let key = Some(customer.key.clone());
-    let noted = shared.writer.note(key, WRITTEN.to_owned(), file.clone(), Some(placed.sha256.to_string()));
+    let noted =
+        shared.writer.note(key, WRITTEN.to_owned(), file.clone(), Some(Noted::placed(placed, path).to_string()));
     if let Err(error) = noted.wait() {
         tracing::error!(error = %error, "the answer to a rehearsal is in place and could not be noted");
     }

@@ -22,6 +22,7 @@ use super::lanes::pause;
 use super::originals;
 use super::payment::{self, PayError, Payment};
 use super::shared::Shared;
+use super::written::WRITTEN;
 
 /// A first result waits so long for a final one: most files are done by then.
 const FIRST_GRACE: Duration = Duration::from_millis(300);
@@ -271,8 +272,7 @@ async fn recorded(shared: &Shared, owed: &Owed, payment: &Payment) -> Result<(),
     let customer = Some(owed.submission.customer.clone());
     let written = (payment.last || owed.kind == OwedKind::First)
         .then(|| shared.writer.result_written(payment.entry(shared.clock.now(), owed.submission.entry)));
-    let noted =
-        shared.writer.note(customer, payment::WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()));
+    let noted = shared.writer.note(customer, WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()));
     let paid = shared.writer.pay(owed.submission.entry, owed.version);
     // All three are with the writer by now, and as a rule go into one transaction.
     if let Some(written) = written {

@@ -124,7 +124,7 @@ pub fn write(
         let name = names::candidate(place, number);
         let Some(replace) = names::replaceable(place.folder, &name, ours)? else { continue };
         let Some(ready) = aside.take() else { break };
-        ours.about_to_write(&name, &ready.written().sha256).map_err(ResultError::Record)?;
+        ours.about_to_write(&name, &ready.written()).map_err(ResultError::Record)?;
         Step::ResultChecked.passed();
         match ready.place(OsStr::from_bytes(&name), replace) {
             Ok(written) => {

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FileType, fstat, statat};
 use rustix::io::Errno;
 
 use crate::beneath;
-use crate::durable::{Replace, Standing};
+use crate::durable::{Replace, Standing, Written};
 
 use super::{Place, ResultError, hash_of};
 
@@ -36,8 +36,13 @@ pub trait Ours {
     /// were about to write when a crash came between.
     fn last_written(&mut self, name: &[u8]) -> Vec<Sha256>;
 
-    /// Something with this hash is about to be written under this name. Returns once that is on record.
-    fn about_to_write(&mut self, name: &[u8], sha256: &Sha256) -> io::Result<()>;
+    /// The size of the largest of those, in bytes, where that is known: a larger file is none of ours and isn't read.
+    fn largest_written(&mut self, _name: &[u8]) -> Option<u64> {
+        None
+    }
+
+    /// Something with this hash and size is about to be written under this name. Returns once that is on record.
+    fn about_to_write(&mut self, name: &[u8], written: &Written) -> io::Result<()>;
 }
 
 /// The name of a result to try at the `number`th time, from 1.
@@ -82,6 +87,11 @@ pub(super) fn replaceable(
         Err(error) => return Err(ResultError::Look(error)),
     };
     let opened = fstat(file.as_fd()).map_err(look)?;
+    let bytes = u64::try_from(opened.st_size).unwrap_or(u64::MAX);
+    let too_large = ours.largest_written(name).is_some_and(|largest| bytes > largest);
+    if too_large || FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
     if !last.contains(&hash_of(&mut file).map_err(ResultError::Look)?) {
         return Ok(None);
     }

@@ -137,7 +137,8 @@ impl Reader {
     pub fn totals(&self, customer: &CustomerKey, since: Timestamp) -> Result<Totals, ReadError> {
         let totals = one(
             &self.db,
-            "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(rows), 0) FROM submission
+            "SELECT count(sha256), coalesce(sum(bytes) FILTER (WHERE sha256 IS NOT NULL), 0), coalesce(sum(rows), 0)
+             FROM submission
              WHERE customer = (SELECT number FROM customer WHERE text = ?) AND at >= ?",
             params![customer.as_str(), since.unix_ms()],
             |row| Ok(Totals { files: count(row, 0)?, bytes: count(row, 1)?, rows: count(row, 2)? }),

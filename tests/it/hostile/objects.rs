@@ -176,7 +176,7 @@ fn deep(top: &Path, levels: usize) -> Result<()> {
 }
 
 /// A mount that ends with the test.
-struct Mounted(PathBuf);
+pub(super) struct Mounted(PathBuf);
 
 impl Mounted {
     fn new(arguments: &[&OsStr], at: PathBuf) -> Result<Self> {
@@ -185,7 +185,7 @@ impl Mounted {
         Ok(Self(at))
     }
 
-    fn tmpfs(at: PathBuf) -> Result<Self> {
+    pub(super) fn tmpfs(at: PathBuf) -> Result<Self> {
         Self::new(&["-t", "tmpfs", "devicedrop-test"].map(OsStr::new), at)
     }
 
@@ -291,8 +291,8 @@ fn again_after_a_restart(hostile: &Hostile, daemon: Daemon) -> Result<()> {
     let before = rows(&hostile.env, deliveries)?;
     hostile.end(daemon)?;
     let mut daemon = hostile.start()?;
-    fence(&hostile.env, &mut daemon, VICTIM, "fence")?;
-    fence(&hostile.env, &mut daemon, CONTOSO, "fence")?;
+    fence(&hostile.env, &mut daemon, VICTIM, "theirs")?;
+    fence(&hostile.env, &mut daemon, CONTOSO, "ours")?;
     let [before] = before.as_slice() else { anyhow::bail!("one row") };
     assert_eq!(rows(&hostile.env, deliveries)?, [(before.parse::<u64>()? + 2).to_string()]);
     hostile.end(daemon)

@@ -47,22 +47,22 @@ fn id(hostile: &Hostile, name: &str) -> Result<(u64, u32)> {
     Ok((metadata.ino(), metadata.mode()))
 }
 
-/// The file aside in a folder.
-fn aside_in(folder: &std::path::Path) -> Result<PathBuf> {
-    let names = names_in(folder)?;
-    let name = names.iter().find(|name| name.starts_with(".devicedrop-")).context("a file aside")?;
-    Ok(folder.join(name))
+/// The file aside in a folder, but for those that the test itself put there.
+fn aside_in(folder: &std::path::Path, but: &[PathBuf]) -> Result<PathBuf> {
+    let asides = names_in(folder)?.into_iter().filter(|name| name.starts_with(".devicedrop-"));
+    asides.map(|name| folder.join(name)).find(|path| !but.contains(path)).context("a file aside")
 }
 
 #[test]
 fn a_file_aside_that_is_swapped_does_not_become_the_result() -> Result<()> {
     let mut hostile = Hostile::new()?;
     let mut daemon = hostile.start()?;
+    let mut planted = Vec::new();
     for plant in ["link", "hard-link", "file", "nothing"] {
         hostile.meddler.hold_at(Step::ResultReady)?;
         fs::write(hostile.at(&format!("{plant}.csv")), good(plant))?;
         let held = hostile.meddler.held(&mut daemon)?;
-        let aside = aside_in(&hostile.drop_folder())?;
+        let aside = aside_in(&hostile.drop_folder(), &planted)?;
         fs::rename(&aside, hostile.at(&format!("stolen-{plant}")))?;
         match plant {
             "link" => symlink(hostile.outside("secret.csv"), &aside)?,
@@ -76,6 +76,7 @@ fn a_file_aside_that_is_swapped_does_not_become_the_result() -> Result<()> {
         drop(held);
         wait_for_answer(&mut daemon, &hostile.at(&format!("{plant}.result.csv")), &all_ready(&[plant]))?;
         assert_eq!(fs::symlink_metadata(&aside).is_ok(), plant != "nothing", "{plant}: what isn't ours stays");
+        planted.push(aside);
     }
     hostile.end(daemon)
 }
@@ -129,7 +130,9 @@ fn a_huge_file_at_the_result_s_name_is_not_read() -> Result<()> {
     fs::File::options().write(true).open(hostile.at("a.result.csv"))?.set_len(1 << 40)?;
     fs::write(original, good("2"))?;
     wait_for_answer(&mut daemon, &hostile.at("a.result-2.csv"), &all_ready(&["2"]))?;
-    hostile.end(daemon)
+    ensure!(daemon.terminate()?.0 == 0, "it stops in order");
+    fs::remove_file(hostile.at("a.result.csv"))?;
+    hostile.nothing_sang(&[])
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn markers_and_order_files_that_are_no_files_count_for_nothing() -> Result<()> {
 fn an_order_folder_that_becomes_a_link_gets_no_result_until_it_is_back() -> Result<()> {
     let hostile = Hostile::new()?;
     let mut daemon = hostile.start()?;
-    for (step, order) in [(Step::Accepted, "PO-1"), (Step::ResultReady, "PO-2"), (Step::ResultChecked, "PO-3")] {
+    for (step, order) in [(Step::Claimed, "PO-1"), (Step::ResultReady, "PO-2"), (Step::ResultChecked, "PO-3")] {
         fs::create_dir(hostile.at(order))?;
         hostile.meddler.hold_at(step)?;
         fs::write(hostile.at(order).join("a.csv"), good(order))?;
@@ -180,7 +183,7 @@ fn an_order_folder_that_becomes_a_link_gets_no_result_until_it_is_back() -> Resu
         fs::rename(hostile.at(order), &away)?;
         symlink(hostile.outside("PO-1"), hostile.at(order))?;
         drop(held);
-        if step == Step::Accepted {
+        if step == Step::Claimed {
             daemon.wait_for("a result that is owed", |line| line.message() == "result owed")?;
         } else {
             // The folder was open: it gets its result wherever it lies by now.

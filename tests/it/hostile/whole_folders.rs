@@ -122,9 +122,11 @@ fn a_result_waits_for_its_share_and_is_not_left_in_the_empty_mount_point() -> Re
     let hostile = Hostile::new()?;
     let share = Share { behind: hostile.env.path("share"), at: hostile.drop_folder() };
     fs::create_dir(&share.behind)?;
+    // Of another file system, as shares are.
+    let _behind = super::objects::Mounted::tmpfs(share.behind.clone())?;
     share.mount()?;
     let mut daemon: Daemon = hostile.start()?;
-    hostile.meddler.hold_at(Step::Recorded)?;
+    hostile.meddler.hold_at(Step::Claimed)?;
     hostile.env.drop_file(CONTOSO, "a.csv", good("1"))?;
     let held = hostile.meddler.held(&mut daemon)?;
     share.unmount()?;
