@@ -1,15 +1,17 @@
 //! Why a file is where it is, in one sentence.
 
-use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use devicedrop_core::name::{self, Kind};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
+use crate::beneath::{self, Looked};
 use crate::control::protocol::Explanation;
-use crate::inbox::{DropPath, Refusal, Waiting, Why};
+use crate::inbox::{Refusal, Waiting, Why};
 use crate::ledger::rows::Submission;
 
 use super::commands::No;
@@ -65,14 +67,6 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
     if let Some((why, _)) = lane.and_then(|lane| lane.offline.as_ref()) {
         return Ok(("offline", format!("its drop folder is offline: {why}")));
     }
-    let folder = at.path.folder().map(|folder| at.customer.folder.join(DropPath::from_bytes(folder).os_path()));
-    if folder
-        .and_then(|folder| std::fs::symlink_metadata(folder).ok())
-        .is_some_and(|meta| meta.file_type().is_symlink())
-    {
-        let why = "its folder is a link; links are never followed: put the folder itself there";
-        return Ok(("ignored", why.to_owned()));
-    }
     Ok(match looked_at(at) {
         Err(why) => why,
         Ok(_) => ("new", "it wasn't looked at yet; it will be within the time of `rescan`".to_owned()),
@@ -84,14 +78,14 @@ fn paused(at: &Located) -> (&'static str, String) {
 }
 
 /// What lies at a path, if it is a file that can be taken; else what is told of it.
-fn looked_at(at: &Located) -> Result<Metadata, (&'static str, String)> {
-    match std::fs::symlink_metadata(at.customer.folder.join(at.path.os_path())) {
-        Err(error) => Err(unseen(&error)),
-        Ok(meta) if meta.file_type().is_symlink() => {
+fn looked_at(at: &Located) -> Result<Looked, (&'static str, String)> {
+    let looked = there(at).map_err(|error| unseen(&error))?;
+    match looked.kind {
+        FileType::RegularFile => Ok(looked),
+        FileType::Symlink => {
             Err(("ignored", "it is a link; links are never followed: put the file itself there".to_owned()))
         }
-        Ok(meta) if !meta.is_file() => Err(("ignored", "it isn't a regular file".to_owned())),
-        Ok(meta) => Ok(meta),
+        _ => Err(("ignored", "it isn't a regular file".to_owned())),
     }
 }
 
@@ -101,15 +95,15 @@ fn rehearsal(shared: &Scene<'_>, at: &Located) -> Result<(&'static str, String),
     if let Some((why, _)) = lane.and_then(|lane| lane.offline.as_ref()) {
         return Ok(("offline", format!("its drop folder is offline: {why}")));
     }
-    let meta = match looked_at(at) {
+    let now = match looked_at(at) {
         Err(why) => return Ok(why),
-        Ok(meta) => meta,
+        Ok(looked) => looked.stamp,
     };
     let note = shared.readers.ask(|reader| reader.note(Some(&at.customer.key), REHEARSED, &at.path.text()))?;
-    let answered = note.as_deref().and_then(read_note).is_some_and(|(stamp, _)| {
-        let mtime_ns = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
-        stamp.size == meta.len() && i128::from(stamp.mtime_ns) == mtime_ns
-    });
+    let answered = note
+        .as_deref()
+        .and_then(read_note)
+        .is_some_and(|(stamp, _)| (stamp.size, stamp.mtime_ns) == (now.size, now.mtime_ns));
     Ok(if answered {
         (
             "rehearsed",
@@ -129,8 +123,20 @@ fn concerns(waiting: &Waiting, at: &Located) -> bool {
     waiting.path == at.path || at.path.folder() == Some(waiting.path.bytes())
 }
 
+/// Looks at the file itself, through no link.
+fn there(at: &Located) -> io::Result<Looked> {
+    let drop_folder = beneath::open_path(&at.customer.folder).map_err(io::Error::from)?;
+    match at.path.folder() {
+        Some(folder) => beneath::look(beneath::open_folder(drop_folder.as_fd(), folder)?.as_fd(), at.path.name()),
+        None => beneath::look(drop_folder.as_fd(), at.path.name()),
+    }
+}
+
 /// What is told of a file that can't be looked at.
 fn unseen(error: &io::Error) -> (&'static str, String) {
+    if Errno::from_io_error(error) == Some(Errno::LOOP) {
+        return ("ignored", "its folder is a link; links are never followed: put the folder itself there".to_owned());
+    }
     let why = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             return ("missing", "there is no such file, and nothing is on record of one".to_owned());

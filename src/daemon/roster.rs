@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::shown::shown_bytes;
+use rustix::fs::{Dir, FileType};
 
+use crate::beneath;
 use crate::config::{Config, CustomerSettings, CustomersFrom};
 
 /// Who is a customer, and what lies in the root besides.
@@ -70,23 +73,23 @@ fn is_configured(config: &Config, name: &OsStr) -> bool {
 /// The names of the folders in the root, the oldest first, but for the hidden and set aside ones; and those of
 /// links.
 fn list(config: &Config) -> Option<(Vec<OsString>, Vec<OsString>)> {
-    let entries = std::fs::read_dir(&config.drop.root).ok()?;
+    let root = beneath::open_path(&config.drop.root).ok()?;
     let (mut folders, mut links) = (Vec::new(), Vec::new());
-    for entry in entries {
+    for entry in Dir::read_from(&root).ok()? {
         let entry = entry.ok()?;
+        let name = entry.file_name().to_bytes();
+        if matches!(name.first(), Some(b'.' | b'_')) || name == b"lost+found" {
+            continue;
+        }
         // A link isn't a folder here: nobody becomes a customer by pointing at somebody else's files.
-        let kind = entry.file_type().ok()?;
-        let is_folder = kind.is_dir();
-        let name = entry.file_name();
-        let hidden = matches!(name.as_bytes().first(), Some(b'.' | b'_'));
-        if kind.is_symlink() && !hidden {
-            // Whatever it leads to: looking there could take for ever.
-            links.push(name);
-        } else if is_folder && !hidden && name != "lost+found" {
+        let Ok(looked) = beneath::look(root.as_fd(), name) else { continue };
+        if looked.kind == FileType::Symlink {
+            links.push(OsString::from_vec(name.to_vec()));
+        } else if looked.kind == FileType::Directory {
             // Of two that differ in capitals alone the older one is the customer: a folder that is made later must
             // not put another one's out of service.
-            let made = entry.metadata().and_then(|about| about.created()).ok();
-            folders.push((made.is_none(), made, name));
+            let made = looked.stamp.born_ns;
+            folders.push((made.is_none(), made, OsString::from_vec(name.to_vec())));
         }
     }
     folders.sort();

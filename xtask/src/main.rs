@@ -1,5 +1,6 @@
 //! devicedrop's chores: `cargo xtask tidy` checks what no compiler does, `cargo xtask scale` puts the release build
-//! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask ledger-shape` measures what the
+//! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask race` and
+//! `flood` play hostile senders, `cargo xtask ledger-shape` measures what the
 //! ledger's tables cost, `cargo xtask ci` runs the whole gate.
 
 mod ledger_shape;
@@ -13,7 +14,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
-const USAGE: &str = "usage: cargo xtask tidy | scale | faults | zoo | ledger-shape | ci
+const USAGE: &str = "usage: cargo xtask tidy | scale | faults | race | flood | zoo | ledger-shape | ci
 
   tidy   checks the house rules that neither the compiler nor clippy knows
   scale [--rows 100000] [--files 10000] [--folders 100] [--quick] [--keep]
@@ -21,6 +22,11 @@ const USAGE: &str = "usage: cargo xtask tidy | scale | faults | zoo | ledger-sha
          checks everything that comes of it and prints how long it took and what it needed (docs/performance.md)
   faults [--kills N] [--seed S]
          kills the daemon N times at random moments under load and checks what must hold; a seed gives the same again
+  race [--swaps 400000]
+         swaps files, folders, results and files aside for links under the daemon and checks that nothing leaks
+  flood [--files 10000] [--rounds 5]
+         drops so many files for one customer and one for another, in turn with the one alone, and prints how long the
+         one took (docs/performance.md)
   zoo [--quick | --libreoffice | --write]
          drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
          what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
@@ -37,7 +43,9 @@ fn main() -> anyhow::Result<ExitCode> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => tidy::run(&top, &mut std::io::stdout().lock()),
         ["scale", sizes @ ..] => scale::run(&top, sizes, &mut std::io::stdout().lock()),
-        ["faults", rest @ ..] => faults(&top, rest),
+        ["faults", rest @ ..] => of_the_testkit(&top, "faults", rest),
+        ["race", rest @ ..] => of_the_testkit(&top, "race", rest),
+        ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
         ["ci"] => gate(&top),
@@ -60,10 +68,10 @@ fn gate(top: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// A program of the testkit: it brings the daemon along, which the other chores needn't wait for.
-fn faults(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+fn of_the_testkit(top: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let status = Command::new(env!("CARGO"))
         .current_dir(top)
-        .args(["run", "--quiet", "--package", "devicedrop-testkit", "--bin", "faults", "--"])
+        .args(["run", "--quiet", "--package", "devicedrop-testkit", "--bin", name, "--"])
         .args(arguments)
         .status()
         .context("can't run cargo")?;

@@ -48,21 +48,15 @@ fn what_is_no_regular_file_or_reached_by_a_link_is_never_taken() -> Result<()> {
     {
         symlink(target, hostile.at(name))?;
     }
-    let not_regular = "it isn't a regular file";
-    for (name, kind, device) in [
-        ("fifo.csv", FileType::Fifo, 0),
-        ("slow.csv", FileType::Fifo, 0),
-        ("zero.csv", FileType::CharacterDevice, makedev(1, 5)),
-        ("full.csv", FileType::CharacterDevice, makedev(1, 7)),
-        ("null.csv", FileType::CharacterDevice, makedev(1, 3)),
-        ("block.csv", FileType::BlockDevice, makedev(7, 0)),
-    ] {
-        mknodat(CWD, hostile.at(name), kind, Mode::from_raw_mode(0o666), device)
-            .with_context(|| format!("{name} can't be made: this test needs root"))?;
-        expected.push((name, not_regular));
+    expected.extend([
+        ("PO-theirs/theirs.csv", "its folder is a link; links are never followed: put the folder itself there"),
+        ("PO-outside/secret.csv", "its folder is a link; links are never followed: put the folder itself there"),
+    ]);
+    for name in pipes_and_devices(&hostile)? {
+        expected.push((name, "it isn't a regular file"));
     }
     let _socket = UnixListener::bind(hostile.at("socket.csv"))?;
-    expected.push(("socket.csv", not_regular));
+    expected.push(("socket.csv", "it isn't a regular file"));
     let mut slow = File::options().read(true).write(true).open(hostile.at("slow.csv"))?;
     std::io::Write::write_all(&mut slow, good("slow").as_bytes())?;
 
@@ -91,6 +85,24 @@ fn what_is_no_regular_file_or_reached_by_a_link_is_never_taken() -> Result<()> {
         "nothing is written through a link to a folder"
     );
     hostile.end(daemon)
+}
+
+/// Makes what can be opened and isn't a file; needs root. Returns the names.
+fn pipes_and_devices(hostile: &Hostile) -> Result<Vec<&'static str>> {
+    let mut names = Vec::new();
+    for (name, kind, device) in [
+        ("fifo.csv", FileType::Fifo, 0),
+        ("slow.csv", FileType::Fifo, 0),
+        ("zero.csv", FileType::CharacterDevice, makedev(1, 5)),
+        ("full.csv", FileType::CharacterDevice, makedev(1, 7)),
+        ("null.csv", FileType::CharacterDevice, makedev(1, 3)),
+        ("block.csv", FileType::BlockDevice, makedev(7, 0)),
+    ] {
+        mknodat(CWD, hostile.at(name), kind, Mode::from_raw_mode(0o666), device)
+            .with_context(|| format!("{name} can't be made: this test needs root"))?;
+        names.push(name);
+    }
+    Ok(names)
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod allow;
 mod arrows;
 mod docs;
 mod files;
+mod open;
 mod rust;
 mod shape;
 mod words;
@@ -64,6 +65,7 @@ fn check(files: &[File]) -> Vec<Finding> {
             found.extend(arrows::imports(file, source));
             found.extend(arrows::pure_core(file, source));
             found.extend(arrows::sql(file, source));
+            found.extend(open::by_path(file, source));
         }
         if file.is_document() {
             found.extend(docs::paths(file, files));

@@ -1,0 +1,153 @@
+//! One customer drops thousands of files, another one a single file: how long the one waits for its answer, with the
+//! flood and without, in turn, in one run of the daemon.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use crate::env::TestEnv;
+use crate::process::Daemon;
+use crate::under_test::UnderTest;
+
+const NOISY: &str = "contoso";
+const QUIET: &str = "fabrikam";
+
+/// Answers measured in a row, without a flood and with one.
+const SAMPLES: usize = 10;
+
+/// For each file of a flood, so many that are gone again at once.
+const GONE_AGAIN: u64 = 6;
+
+/// Memory that no flood may take, in KiB.
+const MEMORY_MAX_KIB: u64 = 512 * 1024;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flood {
+    /// Files of one flood.
+    pub files: u64,
+    /// How many floods, one after another.
+    pub rounds: u64,
+    /// Whether the flood's files are empty.
+    pub empty: bool,
+}
+
+impl Flood {
+    /// Runs it, and prints how long the quiet customer waited.
+    pub fn run(self, daemon: &UnderTest, out: &mut dyn Write) -> Result<()> {
+        let mut env = TestEnv::new("/bin/false")?;
+        env.set_variable("DEVICEDROP_LOG", "info");
+        for customer in [NOISY, QUIET] {
+            fs::create_dir(env.root().join(customer))?;
+        }
+        let mut daemon = daemon.embedded(&env, None)?;
+        daemon.wait_for_message("ready")?;
+        let (mut alone, mut flooded) = (Vec::new(), Vec::new());
+        for round in 0..self.rounds {
+            alone.extend(samples(&env, &mut daemon, &format!("alone-{round}"), SAMPLES, || true)?);
+            let (folder, flood) = (env.root().join(NOISY), self);
+            let pouring = thread::spawn(move || flood.pour(round, &folder));
+            // One at least while files still come, the rest while the daemon has them to do.
+            flooded.extend(samples(&env, &mut daemon, &format!("flooded-{round}"), SAMPLES, || true)?);
+            flooded.extend(samples(&env, &mut daemon, &format!("pouring-{round}"), SAMPLES * 100, || {
+                !pouring.is_finished()
+            })?);
+            pouring.join().map_err(|_| anyhow!("the flood panicked"))??;
+            flooded.extend(samples(&env, &mut daemon, &format!("after-{round}"), SAMPLES, || true)?);
+            let answered = self.wait_for_its_end(&env, &mut daemon, (round + 1) * self.files)?;
+            writeln!(out, "flood {}: all {answered} files of the flood are answered", round + 1)?;
+        }
+        let memory = peak_memory(daemon.pid())?;
+        tell(out, "alone", &mut alone)?;
+        tell(out, "during a flood", &mut flooded)?;
+        writeln!(out, "flood: {} MiB of memory at most", memory / 1024)?;
+        ensure!(memory < MEMORY_MAX_KIB, "{} MiB are more than a flood may take", memory / 1024);
+        ensure!(daemon.terminate()?.0 == 0, "it stops in order");
+        Ok(())
+    }
+
+    fn pour(self, round: u64, folder: &Path) -> Result<()> {
+        for file in 0..self.files {
+            let text = if self.empty { String::new() } else { csv(&format!("{round}-{file}")) };
+            fs::write(folder.join(format!("f-{round}-{file}.csv")), text)?;
+            for gone in 0..GONE_AGAIN {
+                let path = folder.join(format!("gone-{gone}.csv"));
+                fs::write(&path, "")?;
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As long as anything comes of the flood, it is waited for.
+    fn wait_for_its_end(self, env: &TestEnv, daemon: &mut Daemon, files: u64) -> Result<u64> {
+        let mut last = (0, Instant::now());
+        loop {
+            daemon.live_for(Duration::from_millis(200));
+            let answered = answered(env, &format!("customer = '{NOISY}' AND file LIKE 'f-%'"))?;
+            if answered >= files {
+                return Ok(answered);
+            }
+            if answered > last.0 {
+                last = (answered, Instant::now());
+            }
+            ensure!(last.1.elapsed() < Duration::from_mins(1), "stuck at {answered} of {files} answers");
+        }
+    }
+}
+
+/// How many submissions of this kind have their final result.
+pub fn answered(env: &TestEnv, of: &str) -> Result<u64> {
+    let rows = env.query(&format!("SELECT count(*) FROM audit_results WHERE final = 1 AND {of}"))?;
+    rows.into_iter().flatten().next().and_then(|value| value.as_u64()).context("a number")
+}
+
+/// The most memory that a process had, in KiB.
+pub fn peak_memory(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the peak of its memory")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn csv(serial: &str) -> String {
+    format!("Manufacturer,Model,Serial Number\nContoso,Book,{serial}\n")
+}
+
+/// Files of the quiet customer, each dropped once the one before is answered; at most so many, while it is wanted.
+fn samples(
+    env: &TestEnv,
+    daemon: &mut Daemon,
+    name: &str,
+    most: usize,
+    wanted: impl Fn() -> bool,
+) -> Result<Vec<Duration>> {
+    let mut took = Vec::new();
+    while took.len() < most && wanted() {
+        let name = format!("{name}-{}", took.len());
+        let began = Instant::now();
+        let path = env.drop_file(QUIET, &format!("{name}.csv"), csv(&name))?;
+        daemon.wait_for_result(&path.with_file_name(format!("{name}.result.csv")))?;
+        took.push(began.elapsed());
+    }
+    Ok(took)
+}
+
+fn tell(out: &mut dyn Write, what: &str, took: &mut [Duration]) -> Result<()> {
+    took.sort();
+    let at = |percent: usize| took.get((took.len() - 1) * percent / 100).map_or(0, Duration::as_millis);
+    ensure!(!took.is_empty(), "nothing was measured");
+    writeln!(
+        out,
+        "the quiet customer's answer, {what}: half of {} within {} ms, 90 % within {} ms, 99 % within {} ms, all within {} ms",
+        took.len(),
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    )?;
+    Ok(())
+}
