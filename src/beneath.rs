@@ -199,6 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_of_the_same_file_system_is_refused_both_ways() {
+        let outer = tempfile::tempdir().unwrap();
+        for name in ["here", "there"] {
+            std::fs::create_dir(outer.path().join(name)).unwrap();
+        }
+        let mount = |arguments: &[&str]| {
+            std::process::Command::new(arguments[0]).args(&arguments[1..]).current_dir(outer.path()).status().unwrap()
+        };
+        assert!(mount(&["mount", "--bind", "there", "here"]).success(), "this test needs root");
+        let folder = open_path(&outer.path().canonicalize().unwrap()).unwrap();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let refused = [open_beneath, open_beneath_before_openat2]
+            .map(|way| way(folder.as_fd(), b"here", flags).map_err(|error| Errno::from_io_error(&error)));
+        assert!(mount(&["umount", "-l", "here"]).success());
+        for refused in refused {
+            assert_eq!(refused.unwrap_err(), Some(Errno::XDEV));
+        }
+    }
+
+    #[test]
     fn a_path_through_a_link_says_which_part_is_the_link() {
         let outer = tempfile::tempdir().unwrap();
         let real = outer.path().join("real");

@@ -126,10 +126,11 @@ fn concerns(waiting: &Waiting, at: &Located) -> bool {
 /// Looks at the file itself, through no link.
 fn there(at: &Located) -> io::Result<Looked> {
     let drop_folder = beneath::open_path(&at.customer.folder).map_err(io::Error::from)?;
-    match at.path.folder() {
-        Some(folder) => beneath::look(beneath::open_folder(drop_folder.as_fd(), folder)?.as_fd(), at.path.name()),
-        None => beneath::look(drop_folder.as_fd(), at.path.name()),
+    let Some(folder) = at.path.folder() else { return beneath::look(drop_folder.as_fd(), at.path.name()) };
+    if beneath::look(drop_folder.as_fd(), folder)?.kind == FileType::Symlink {
+        return Err(Errno::LOOP.into());
     }
+    beneath::look(beneath::open_folder(drop_folder.as_fd(), folder)?.as_fd(), at.path.name())
 }
 
 /// What is told of a file that can't be looked at.

@@ -58,7 +58,7 @@ impl Flood {
             })?);
             pouring.join().map_err(|_| anyhow!("the flood panicked"))??;
             flooded.extend(samples(&env, &mut daemon, &format!("after-{round}"), SAMPLES, || true)?);
-            let answered = self.wait_for_its_end(&env, &mut daemon, (round + 1) * self.files)?;
+            let answered = wait_for_its_end(&env, &mut daemon, (round + 1) * self.files)?;
             writeln!(out, "flood {}: all {answered} files of the flood are answered", round + 1)?;
         }
         let memory = peak_memory(daemon.pid())?;
@@ -82,21 +82,21 @@ impl Flood {
         }
         Ok(())
     }
+}
 
-    /// As long as anything comes of the flood, it is waited for.
-    fn wait_for_its_end(self, env: &TestEnv, daemon: &mut Daemon, files: u64) -> Result<u64> {
-        let mut last = (0, Instant::now());
-        loop {
-            daemon.live_for(Duration::from_millis(200));
-            let answered = answered(env, &format!("customer = '{NOISY}' AND file LIKE 'f-%'"))?;
-            if answered >= files {
-                return Ok(answered);
-            }
-            if answered > last.0 {
-                last = (answered, Instant::now());
-            }
-            ensure!(last.1.elapsed() < Duration::from_mins(1), "stuck at {answered} of {files} answers");
+/// As long as anything comes of the flood, it is waited for.
+fn wait_for_its_end(env: &TestEnv, daemon: &mut Daemon, files: u64) -> Result<u64> {
+    let mut last = (0, Instant::now());
+    loop {
+        daemon.live_for(Duration::from_millis(200));
+        let answered = answered(env, &format!("customer = '{NOISY}' AND file LIKE 'f-%'"))?;
+        if answered >= files {
+            return Ok(answered);
         }
+        if answered > last.0 {
+            last = (answered, Instant::now());
+        }
+        ensure!(last.1.elapsed() < Duration::from_mins(1), "stuck at {answered} of {files} answers");
     }
 }
 
