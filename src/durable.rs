@@ -172,6 +172,8 @@ pub struct Aside<'dir> {
     dir: BorrowedFd<'dir>,
     name: String,
     written: Written,
+    /// Held open, so that no other file can get its number.
+    file: Option<File>,
     /// Whether it lies at its name aside no longer.
     placed: bool,
     /// Whether the file system tells files apart by their numbers.
@@ -188,7 +190,8 @@ pub fn write_aside(
     let stat = rustix::fs::fstat(&fd).map_err(|errno| DurableError::Create(errno.into()))?;
     let nothing = Written { file: FileId::from(&stat), sha256: Sha256::of(b""), bytes: 0, mtime_ns: 0 };
     // From here on, dropping it removes the file.
-    let mut aside = Aside { dir, name, written: nothing, placed: false, knowing: beneath::is_knowing(dir) };
+    let mut aside =
+        Aside { dir, name, written: nothing, file: None, placed: false, knowing: beneath::is_knowing(dir) };
 
     let digesting = Digesting { file: File::from(fd), digest: sha2::Sha256::new(), bytes: 0 };
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, digesting);
@@ -199,6 +202,7 @@ pub fn write_aside(
     let stat = finish(&file, dir, mode).map_err(|errno| DurableError::Sync(errno.into()))?;
     let sha256 = Sha256::from_bytes(digest.finalize().into());
     aside.written = Written { file: FileId::from(&stat), sha256, bytes, mtime_ns: mtime_ns(&stat) };
+    aside.file = Some(file);
     Ok(aside)
 }
 
