@@ -31,7 +31,7 @@ pub enum RegistryError {
     },
     /// It lies on a file system that SQLite's locks don't work on.
     #[error(
-        "the registry {} is on a network file system ({kind}), where SQLite can't keep it whole: set \
+        "the registry {} is on a network file system or FUSE ({kind}), where SQLite can't keep it whole: set \
          registrar.embedded.path to a local disk",
         path.display()
     )]
@@ -85,8 +85,8 @@ pub enum RegistryError {
     },
     /// A commit failed, so nobody knows whether it was done until the file is opened anew.
     #[error(
-        "a write to the registry {} failed and may or may not have been done: see to its disk and start devicedrop \
-         again, it finds out",
+        "a write to the registry {} failed and may or may not have been done: see to its disk; devicedrop opens it \
+         anew and finds out",
         path.display()
     )]
     InDoubt {

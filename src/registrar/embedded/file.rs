@@ -56,6 +56,21 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Result<Opened, RegistryError>
     Ok(Opened { connection, uuid, lock })
 }
 
+/// Opens another connection for writing to a registry whose lock we hold.
+pub(super) fn open_anew(path: &Path) -> Result<Connection, RegistryError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_up_for_writing(&connection).map_err(|source| classify(path, "set up SQLite", source))?;
+    Ok(connection)
+}
+
+/// Copies the whole log into the file and empties it, both durably; false if a reader is in the way.
+pub(super) fn empty_log(connection: &Connection, path: &Path) -> Result<bool, RegistryError> {
+    let busy: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(|source| classify(path, "write the log into the file", source))?;
+    Ok(busy == 0)
+}
+
 /// Makes a new file, has `write` fill it, and syncs it and its folder. What is left of a copy that failed is removed.
 pub(super) fn make_copy(path: &Path, write: impl FnOnce() -> Result<(), RegistryError>) -> Result<(), RegistryError> {
     if !make_file(path)? {
@@ -214,20 +229,26 @@ fn set_up_for_writing(connection: &Connection) -> rusqlite::Result<String> {
 fn refuse_network(path: &Path, folder: &Path) -> Result<(), RegistryError> {
     let status = rustix::fs::statfs(folder)
         .map_err(|errno| trouble("tell the file system of", folder)(std::io::Error::from(errno)))?;
-    let kind = match status.f_type {
-        0x6969 => "NFS",
-        0x517b | 0xfe53_4d42 | 0xff53_4d42 => "SMB",
-        0x0102_1997 => "9p",
-        0x00c3_6400 => "Ceph",
-        0x5346_414f => "AFS",
-        0x7375_7245 => "Coda",
-        0x564c => "NCP",
-        0x0116_1970 => "GFS2",
-        0x7461_636f => "OCFS2",
-        0x0bd0_0bd0 => "Lustre",
-        _ => return Ok(()),
-    };
-    Err(RegistryError::NetworkFileSystem { path: path.to_owned(), kind })
+    let kind = shared_or_unknown(i128::from(status.f_type));
+    kind.map_or(Ok(()), |kind| Err(RegistryError::NetworkFileSystem { path: path.to_owned(), kind }))
+}
+
+/// The name of such a file system, or of one that can't be told to be none. The numbers are those of `statfs(2)`.
+fn shared_or_unknown(magic: i128) -> Option<&'static str> {
+    match magic & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0x517b | 0xfe53_4d42 | 0xff53_4d42 => Some("SMB"),
+        0x6573_5546 => Some("FUSE"),
+        0x0102_1997 => Some("9p"),
+        0x00c3_6400 => Some("Ceph"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x7375_7245 => Some("Coda"),
+        0x564c => Some("NCP"),
+        0x0116_1970 => Some("GFS2"),
+        0x7461_636f => Some("OCFS2"),
+        0x0bd0_0bd0 => Some("Lustre"),
+        _ => None,
+    }
 }
 
 /// Names the kinds of an SQLite error that a person has to hear of by another name.
@@ -242,4 +263,21 @@ pub(super) fn classify(path: &Path, doing: &'static str, source: rusqlite::Error
 
 fn trouble<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> RegistryError + 'a {
     move |source| RegistryError::File { doing, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shared_or_unknown;
+
+    #[test]
+    fn a_file_system_of_others_is_refused_and_one_of_our_own_is_not() {
+        for (magic, kind) in [(0x6969, "NFS"), (0xfe53_4d42, "SMB"), (0x6573_5546, "FUSE"), (0x0bd0_0bd0, "Lustre")] {
+            assert_eq!(shared_or_unknown(magic), Some(kind));
+        }
+        // As some systems give it: with a sign.
+        assert_eq!(shared_or_unknown(i128::from(0xff53_4d42_u32.cast_signed())), Some("SMB"));
+        for ours in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994] {
+            assert_eq!(shared_or_unknown(ours), None, "{ours:x}: ext4, XFS, Btrfs, tmpfs");
+        }
+    }
 }

@@ -28,7 +28,7 @@ enum Trust {
     /// A transaction was begun and not committed: memory may be ahead, and is read anew before it is used.
     Ahead,
     /// A commit failed. Its rows may be found in the file when it is opened anew, so nothing that is asked here can
-    /// be answered, and committing again could make two truths.
+    /// be answered before that, and committing again could make two truths.
     InDoubt,
 }
 
@@ -49,8 +49,24 @@ impl Store {
                 self.trust = Trust::Same;
                 Ok(())
             }
-            Trust::InDoubt => Err(RegistryError::InDoubt { path: self.path().to_owned() }),
+            Trust::InDoubt => self.find_out(),
         }
+    }
+
+    /// Opens the file anew after a commit that failed, and takes what is there for what was done.
+    fn find_out(&mut self) -> Result<(), RegistryError> {
+        let anew = file::open_anew(&self.settings.path)?;
+        // The one that failed is closed before anything is believed.
+        drop(std::mem::replace(&mut self.connection, anew));
+        // What the log holds of that commit, or doesn't, may be in the system's memory alone, and no sync brings it to
+        // the disk once one has failed. Copied into the file, it is written again, and then it is one or the other.
+        if !file::empty_log(&self.connection, &self.settings.path)? {
+            return Err(RegistryError::InDoubt { path: self.path().to_owned() });
+        }
+        self.memory = Memory::read(&self.connection, &self.settings.path)?;
+        self.trust = Trust::Same;
+        tracing::info!(path = %self.path().display(), "the registry was opened anew, and says what became of it");
+        Ok(())
     }
 
     /// Lets `look` read. Nothing may be written there.

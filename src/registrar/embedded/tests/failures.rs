@@ -29,27 +29,47 @@ fn a_batch_that_fails_leaves_nothing_behind() {
     );
 }
 
+/// Lets the next commit that claims something fail, on the connection that is open now.
+const DOOM: &str =
+    "CREATE TABLE IF NOT EXISTS doom (one INTEGER REFERENCES registry (one) DEFERRABLE INITIALLY DEFERRED);
+     CREATE TEMP TRIGGER at_commit AFTER INSERT ON claim BEGIN INSERT INTO doom VALUES (99); END;
+     PRAGMA foreign_keys = ON";
+
 #[test]
-fn after_a_commit_that_fails_nothing_is_answered_until_the_registry_is_opened_anew() {
-    let mut bench = Bench::new(Inventory::Open);
-    sabotage(
-        &bench,
-        "CREATE TABLE doom (one INTEGER REFERENCES registry (one) DEFERRABLE INITIALLY DEFERRED);
-         CREATE TEMP TRIGGER at_commit AFTER INSERT ON claim BEGIN INSERT INTO doom VALUES (99); END;
-         PRAGMA foreign_keys = ON",
-    );
+fn after_a_commit_that_fails_the_registry_is_opened_anew_before_anything_is_answered() {
+    let bench = Bench::new(Inventory::Open);
+    sabotage(&bench, DOOM);
     let first = request("fabrikam", "1", "a");
     let verdict = bench.register(&first);
     assert!(matches!(verdict, Verdict::InDoubt { .. }), "{verdict:?}");
-
-    // "Never saw it" would be a lie if the commit's pages reached the disk.
-    assert!(matches!(bench.try_inquire(&first), Err(Trouble::Unavailable(_))));
-    assert!(matches!(bench.try_register(std::slice::from_ref(&first)), Err(Trouble::Unavailable(_))));
-    assert!(matches!(bench.registry().release(&device("1"), "me"), Err(RegistryError::InDoubt { .. })));
-
-    bench.reopen(Inventory::Open);
     assert_eq!(bench.try_inquire(&first).unwrap(), [Knowledge::Unknown]);
     assert_eq!(bench.register(&first), REGISTERED);
+    sabotage(&bench, DOOM);
+    let second = request("fabrikam", "2", "b");
+    assert!(matches!(bench.register(&second), Verdict::InDoubt { .. }));
+    assert!(matches!(bench.registry().release(&device("2"), "me"), Err(RegistryError::UnknownDevice { .. })));
+    assert!(bench.registry().release(&device("1"), "me").is_ok());
+}
+
+#[test]
+fn while_the_registry_cannot_be_opened_anew_nothing_is_answered() {
+    let bench = Bench::new(Inventory::Open);
+    let before = request("fabrikam", "1", "a");
+    assert_eq!(bench.register(&before), REGISTERED);
+    sabotage(&bench, DOOM);
+    let lost = request("fabrikam", "2", "b");
+    assert!(matches!(bench.register(&lost), Verdict::InDoubt { .. }));
+
+    // "Never saw it" would be a lie if the commit's pages reached the disk.
+    let away = bench.path().with_extension("away");
+    std::fs::rename(bench.path(), &away).unwrap();
+    assert!(matches!(bench.try_inquire(&lost), Err(Trouble::Unavailable(_))));
+    assert!(matches!(bench.try_register(std::slice::from_ref(&lost)), Err(Trouble::Unavailable(_))));
+    assert!(bench.registry().release(&device("1"), "me").is_err());
+
+    std::fs::rename(&away, bench.path()).unwrap();
+    assert_eq!(bench.try_inquire(&lost).unwrap(), [Knowledge::Unknown]);
+    assert_eq!(bench.register(&lost), REGISTERED);
 }
 
 #[test]
