@@ -19,7 +19,7 @@ use crate::ledger::rows::{Due, InDoubt};
 use crate::ledger::views::{Cell, Lookup, Test, View};
 
 use super::dispatcher::After;
-use super::shared::Shared;
+use super::shared::{AskError, Shared};
 use super::turns::Key;
 
 /// One attempt under way, with what is needed to say what follows from its answer.
@@ -98,15 +98,26 @@ pub(super) fn blank(shared: &Shared, one: &Try, outcome: Outcome) -> Finished {
     }
 }
 
+/// Says that an answer can't be put on record now, since what it means can't be looked up.
+pub(super) fn not_understood(one: &Try, error: &AskError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(
+        attempt = one.attempt.get(), error = %error, cause = ?cause,
+        "what an answer means can't be looked up in the ledger; the registrar is asked again"
+    );
+}
+
 /// The end of an attempt that got this answer. Not for answers in doubt.
-pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut After) -> Finished {
+///
+/// Fails if the ledger can't be asked what the answer means: then the attempt stays open, as if nothing was heard.
+pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut After) -> Result<Finished, AskError> {
     let Answer { verdict, request_id, received } = answer;
     let mut finished = match verdict {
         Verdict::Registered { warning } => Finished {
             detail: warning.map(|mismatch| message::details(&message::Details::HashMismatch(&mismatch), Locale::En)),
             ..blank(shared, one, Outcome::Registered)
         },
-        Verdict::AlreadyRegistered => already(shared, one, was_lost(shared, one)),
+        Verdict::AlreadyRegistered => already(shared, one, was_lost(shared, one)?)?,
         Verdict::Refused { error, detail, near } => Finished {
             error: Some(error),
             detail: near.map(|near| message::hint(&near, Locale::En)).or(detail),
@@ -122,7 +133,7 @@ pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut A
     };
     finished.request_id = request_id;
     finished.answer = received;
-    finished
+    Ok(finished)
 }
 
 /// The end of an attempt when the registrar as a whole had trouble and surely nothing was done.
@@ -132,15 +143,15 @@ pub(super) fn troubled(shared: &Shared, one: &Try, trouble: &Trouble) -> Finishe
 
 /// The end of an attempt when this customer has the device already. If the answer to an earlier request of this row
 /// was `lost`, that request registered it, unless another row is known to hold the device.
-pub(super) fn already(shared: &Shared, one: &Try, lost: bool) -> Finished {
-    match holder(shared, one) {
+pub(super) fn already(shared: &Shared, one: &Try, lost: bool) -> Result<Finished, AskError> {
+    Ok(match holder(shared, one)? {
         None if lost => blank(shared, one, Outcome::Registered),
         holder => Finished {
             error: Some(ErrorCode::DeviceAlreadyRegistered),
             holder,
             ..blank(shared, one, Outcome::AlreadyRegistered)
         },
-    }
+    })
 }
 
 fn deferred(shared: &Shared, one: &Try, why: String, retry_after: Option<Duration>) -> Finished {
@@ -156,23 +167,23 @@ fn deferred(shared: &Shared, one: &Try, why: String, retry_after: Option<Duratio
 }
 
 /// Whether an earlier attempt of this row was cut off: then "already registered" is the answer to that one.
-fn was_lost(shared: &Shared, one: &Try) -> bool {
+fn was_lost(shared: &Shared, one: &Try) -> Result<bool, AskError> {
     if one.tries < 2 {
-        return false;
+        return Ok(false);
     }
-    let asked = shared.readers.ask(|reader| {
+    let rows = shared.readers.ask(|reader| {
         let view = View::Attempts;
         let row = view.filter("registration_id", Test::Is(Cell::Integer(one.registration.get())))?;
         let lost = view.filter("outcome", Test::Is(Cell::Text(Outcome::Interrupted.code().to_owned())))?;
         reader.lookup(&Lookup { view, filters: vec![row, lost], limit: 1, after: None, newest_first: false })
-    });
-    asked.is_ok_and(|rows| !rows.is_empty())
+    })?;
+    Ok(!rows.is_empty())
 }
 
 /// The registration that holds the device, as far as the ledger knows.
-fn holder(shared: &Shared, one: &Try) -> Option<RegistrationId> {
-    let asked = shared.readers.ask(|reader| reader.holder_of(&one.customer, &one.device));
-    asked.ok().flatten().map(|holder| holder.registration).filter(|holder| *holder != one.registration)
+fn holder(shared: &Shared, one: &Try) -> Result<Option<RegistrationId>, AskError> {
+    let holder = shared.readers.ask(|reader| reader.holder_of(&one.customer, &one.device))?;
+    Ok(holder.map(|holder| holder.registration).filter(|holder| *holder != one.registration))
 }
 
 /// Whether rows may be given up.

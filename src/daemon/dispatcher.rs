@@ -194,19 +194,33 @@ async fn attempt(shared: &Arc<Shared>, batch: Vec<Due>, started: Started) -> Res
     let tries: Vec<Try> = batch.iter().zip(&started.attempts).map(|(due, attempt)| Try::of(due, *attempt)).collect();
     let requests: Vec<Request> =
         batch.into_iter().zip(&started.attempts).map(|(due, attempt)| due.request(*attempt)).collect();
-    let answered = shared.registrar.register(requests.clone()).await;
+    let patience = shared.registrar.patience();
+    let answered = tokio::time::timeout(patience, shared.registrar.register(requests)).await;
     Step::Answered.passed();
     let mut after = After::default();
     let mut give_up = GiveUp::Allowed;
     let mut lost = Vec::new();
     let finished = match answered {
-        Ok(answers) => {
+        Err(_) => {
+            // What was sent may still have its effect: all of it is in doubt.
+            lost.extend(&tries);
+            let why = format!("it gave no answer within {} s", patience.as_secs());
+            after.trouble = Some(Trouble::Unavailable(why));
+            Vec::new()
+        }
+        Ok(Ok(answers)) => {
             let mut finished = Vec::with_capacity(answers.len());
             let mut answers = answers.into_iter();
             for one in &tries {
                 match answers.next() {
                     Some(answer) if !matches!(answer.verdict, Verdict::InDoubt { .. }) => {
-                        finished.push(answers::finished(shared, one, answer, &mut after));
+                        match answers::finished(shared, one, answer, &mut after) {
+                            Ok(end) => finished.push(end),
+                            Err(error) => {
+                                answers::not_understood(one, &error);
+                                lost.push(one);
+                            }
+                        }
                     }
                     // Its attempt stays open; what became of it is asked before anything else happens to its device.
                     _ => lost.push(one),
@@ -214,7 +228,7 @@ async fn attempt(shared: &Arc<Shared>, batch: Vec<Due>, started: Started) -> Res
             }
             finished
         }
-        Err(trouble) => {
+        Ok(Err(trouble)) => {
             let finished = tries.iter().map(|one| answers::troubled(shared, one, &trouble)).collect();
             if matches!(trouble, Trouble::Broken(_)) {
                 give_up = GiveUp::Never;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use devicedrop_core::registrar::{Knowledge, Request, Verdict};
+use devicedrop_core::registrar::{Answer, Knowledge, Request, Verdict};
 use devicedrop_core::state::Outcome;
 
 use crate::ledger::command::Finished;
@@ -16,7 +16,7 @@ use crate::ledger::rows::InDoubt;
 use super::answers::{self, GiveUp, Try};
 use super::dispatcher::After;
 use super::lanes::pause;
-use super::shared::Shared;
+use super::shared::{AskError, Shared};
 
 /// When the registrar didn't answer the question, it is asked again after this time.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -71,9 +71,14 @@ async fn ask(shared: &Arc<Shared>) -> bool {
 
 async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
     let requests: Vec<Request> = doubts.iter().map(|doubt| doubt.request.clone()).collect();
-    let knowledge = match shared.registrar.inquire(&requests).await {
-        Ok(knowledge) => knowledge,
-        Err(trouble) => {
+    let asked = tokio::time::timeout(shared.registrar.patience(), shared.registrar.inquire(&requests)).await;
+    let knowledge = match asked {
+        Ok(Ok(knowledge)) => knowledge,
+        Err(_) => {
+            tracing::warn!("the registrar gave no answer about attempts in doubt; it is asked again");
+            return true;
+        }
+        Ok(Err(trouble)) => {
             tracing::warn!(error = %trouble, "the registrar can't be asked about attempts in doubt now");
             return true;
         }
@@ -86,13 +91,14 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
     for (one, known) in tries.iter().zip(knowledge) {
         match known {
             Knowledge::Answered(answer) => match answer.verdict {
-                // The question was about our own request: "already" means that it had its effect.
-                Verdict::AlreadyRegistered => {
-                    let end = answers::already(shared, one, true);
-                    finished.push(Finished { request_id: answer.request_id, answer: answer.received, ..end });
-                }
                 Verdict::InDoubt { .. } => left = true,
-                _ => finished.push(answers::finished(shared, one, answer, &mut after)),
+                _ => match told(shared, one, answer, &mut after) {
+                    Ok(end) => finished.push(end),
+                    Err(error) => {
+                        answers::not_understood(one, &error);
+                        left = true;
+                    }
+                },
             },
             Knowledge::Unknown => finished.push(interrupted(shared, one)),
             Knowledge::CannotTell if harmless => finished.push(interrupted(shared, one)),
@@ -105,6 +111,16 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
     }
     shared.bells.dispatcher.notify_one();
     left
+}
+
+/// The end of an attempt in doubt, by what the registrar knows of it.
+fn told(shared: &Shared, one: &Try, answer: Answer, after: &mut After) -> Result<Finished, AskError> {
+    if answer.verdict != Verdict::AlreadyRegistered {
+        return answers::finished(shared, one, answer, after);
+    }
+    // The question was about our own request: "already" means that it had its effect.
+    let end = answers::already(shared, one, true)?;
+    Ok(Finished { request_id: answer.request_id, answer: answer.received, ..end })
 }
 
 fn interrupted(shared: &Shared, one: &Try) -> Finished {

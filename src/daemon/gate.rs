@@ -6,11 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use devicedrop_core::registrar::Trouble;
+use devicedrop_core::time::Timestamp;
 
 use crate::control::protocol::Health;
 
 use super::answers;
-use super::shared::Shared;
+use super::shared::{AskError, Shared};
 
 /// Whether anything may be sent now.
 #[derive(Default)]
@@ -72,6 +73,32 @@ impl Gate {
     }
 }
 
+/// The topic of the note that says until when a registrar asked to be left alone.
+const LEFT_ALONE: &str = "left_alone";
+
+/// A wait that was noted before a start isn't believed to be longer than this: the clock may have been set since.
+const LONGEST_KEPT: Duration = Duration::from_hours(24);
+
+/// Notes until when the registrar asked to be left alone: it holds over a restart, too. Not waited for: the answer that
+/// said so is put on record behind it.
+fn keep(shared: &Shared, wait: Duration) {
+    let until = shared.clock.now().plus(wait).unix_ms().to_string();
+    drop(shared.writer.note(None, LEFT_ALONE.to_owned(), shared.registrar.target().to_owned(), Some(until)));
+}
+
+/// Closes the gate for as long as the registrar asked to be left alone before this start.
+pub(super) fn remember(shared: &Shared) -> Result<(), AskError> {
+    let noted = shared.readers.ask(|reader| reader.note(None, LEFT_ALONE, shared.registrar.target()))?;
+    let Some(until) = noted.and_then(|text| text.parse().ok()).map(Timestamp::from_unix_ms) else { return Ok(()) };
+    let now = shared.clock.now();
+    let left = until.since(now).min(LONGEST_KEPT);
+    if until > now && shared.gate.close(shared.clock.elapsed().saturating_add(left), true) {
+        let why = "it asked to be left alone for a while, before this start".to_owned();
+        shared.board.registrar(Health::Throttled, Some(why), now);
+    }
+    Ok(())
+}
+
 /// What a call heard of the registrar as a whole: closes the gate, and says so.
 pub fn heard(shared: &Shared, trouble: Option<&Trouble>, leave_alone: Option<Duration>) {
     let troubles = shared.gate.troubled(trouble.is_some());
@@ -88,6 +115,9 @@ pub fn heard(shared: &Shared, trouble: Option<&Trouble>, leave_alone: Option<Dur
         (None, None) => (Health::Working, None, None),
     };
     let elapsed = shared.clock.elapsed();
+    if let (None, Some(wait)) = (trouble, leave_alone) {
+        keep(shared, wait);
+    }
     let news = match wait {
         Some(wait) => shared.gate.close(elapsed.saturating_add(wait), trouble.is_none()),
         // While it is closed, an answer to an earlier call says nothing against that.

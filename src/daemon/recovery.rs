@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 use super::commands::No;
 use super::desk::CustomerDesk;
+use super::gate;
 use super::shared::Shared;
+
+/// What is on record of a file whose acceptance was cut off and can't be ended: once for each path.
+const CUT_OFF: &str = "acceptance_cut_off";
 
 /// Ends acceptances that were cut off, from the archived copies. Blocks; before any lane runs.
 pub(super) fn end_acceptances(shared: &Arc<Shared>) -> Result<(), No> {
@@ -34,6 +38,8 @@ pub(super) fn end_acceptances(shared: &Arc<Shared>) -> Result<(), No> {
                 submission.file, submission.customer
             );
             shared.board.lock().recovery.push(told);
+            let (customer, file) = (submission.customer.clone(), submission.file.clone());
+            shared.writer.refuse(customer, file, CUT_OFF.to_owned(), shared.clock.now()).wait()?;
             continue;
         }
         tracing::warn!(
@@ -55,6 +61,7 @@ pub(super) fn take_up(shared: &Shared) -> Result<(), No> {
         shared.board.lock().recovery.push(found);
     }
     shared.turns.load(waiting, &in_doubt);
+    gate::remember(shared)?;
     let pauses = shared.readers.ask(crate::ledger::Reader::pauses)?;
     // Set by this start alone.
     shared.pauses.set(pauses).unwrap_or_default();

@@ -8,11 +8,15 @@ pub mod embedded;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble};
 
 /// What an asynchronous method of a [`Registrar`] gives: a boxed future, so that the trait can be a `dyn` one.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a call takes at the very most, whatever it does: a registrar that is slower than that doesn't answer at all.
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A service that registers devices.
 ///
@@ -31,6 +35,12 @@ pub trait Registrar: Send + Sync + std::fmt::Debug {
     /// `batch` and `concurrency` are at least 1. The caller keeps to both; a registrar needn't defend itself
     /// against a larger batch, but must answer it. May change between two calls.
     fn capacity(&self) -> Capacity;
+
+    /// How long the answer to a call is waited for. What hasn't come by then is in doubt; a registrar has limits of
+    /// its own below that, for each thing that it waits for.
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
 
     /// Asks to register the devices of `requests`.
     ///

@@ -320,6 +320,39 @@ fn a_call_that_hangs_is_abandoned_at_a_stop_and_asked_about_at_the_next_start() 
 }
 
 #[test]
+fn a_call_that_hangs_is_asked_about_when_patience_is_over() -> Result<()> {
+    let env = crate::scene::env()?;
+    env.drop_file("contoso", "devices.csv", rows(&["A"]))?;
+    let hangs = Script { latency_ms: 3_600_000, patience_ms: Some(200), ..Script::default() };
+    let daemon = start(&env, &hangs)?;
+    finish(&env, daemon, Mode::Keyed, 1)?;
+    assert_eq!(outcomes(&env, "A")?, json!([[1, "registered", null]]));
+    assert_eq!(asked(&env)?, ["A"], "not sent again");
+    Ok(())
+}
+
+#[test]
+fn a_registrar_that_asked_to_be_left_alone_is_left_alone_over_a_restart() -> Result<()> {
+    let env = crate::scene::env()?;
+    env.drop_file("contoso", "a.csv", rows(&["A"]))?;
+    let hour = Reply::Busy { retry_after_ms: Some(3_600_000) };
+    let script = Script::of([Rule::always(hour).times(1)]);
+    let mut daemon = start(&env, &script)?;
+    let deferred = "SELECT count(*) FROM audit_attempts WHERE outcome = 'deferred'";
+    wait_for(&env, &mut daemon, deferred, &json!([[1]]))?;
+    daemon.kill()?;
+    env.drop_file("contoso", "b.csv", rows(&["B"]))?;
+    let mut daemon = start(&env, &script)?;
+    let accepted = "SELECT count(*) FROM audit_submissions WHERE outcome = 'accepted'";
+    wait_for(&env, &mut daemon, accepted, &json!([[2]]))?;
+    let status = env.run(&["status", "--json"])?.json()?;
+    assert_eq!(status["registrar"]["health"], json!("throttled"), "{status:#}");
+    assert_eq!(asked(&env)?, ["A"], "the others wait, too");
+    ensure!(daemon.terminate()?.0 == 0, "it stops in order");
+    Ok(())
+}
+
+#[test]
 fn a_rejected_content_that_came_again_is_judged_anew_by_any_of_its_names() -> Result<()> {
     let mut env = crate::scene::env()?;
     let bad = "Hersteller,Model,Serial Number\nSpiralOrbit,ContosoABC,1\n";

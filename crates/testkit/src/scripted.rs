@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use devicedrop::registrar::{Answering, Registrar};
+use devicedrop::registrar::{Answering, PATIENCE, Registrar};
 use devicedrop_core::device::Device;
 use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble};
 use devicedrop_core::time::Timestamp;
@@ -132,6 +132,10 @@ impl Registrar for Scripted {
             concurrency: self.script.concurrency.get(),
             idempotent: self.script.mode != Mode::None,
         }
+    }
+
+    fn patience(&self) -> Duration {
+        self.script.patience_ms.map_or(PATIENCE, Duration::from_millis)
     }
 
     fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {

@@ -129,6 +129,8 @@ pub struct Script {
     pub concurrency: NonZeroUsize,
     /// How long an answer takes. Tests in one process hold answers instead and let them go.
     pub latency_ms: u64,
+    /// How long whoever asks waits for an answer; if not set, as long as for any registrar.
+    pub patience_ms: Option<u64>,
     /// What becomes of rows.
     pub rules: Vec<Rule>,
     /// How many inquiries fail before the first is answered; these count in each process anew.
@@ -144,6 +146,7 @@ impl Default for Script {
             batch: NonZeroUsize::MIN.saturating_add(99),
             concurrency: NonZeroUsize::MIN.saturating_add(3),
             latency_ms: 0,
+            patience_ms: None,
             rules: Vec::new(),
             inquiries_refused: 0,
             uses: Vec::new(),
