@@ -112,6 +112,8 @@ pub(super) fn keep_configuration(config: &Config) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(&folder)?;
     let name = file_name(sha256);
     let opened = beneath::open_path(&folder.canonicalize()?)?;
+    // Nobody else writes there: what lies aside is what a crash left.
+    durable::remove_orphans(opened.as_fd())?;
     if beneath::look(opened.as_fd(), name.as_bytes()).is_ok() {
         return Ok(());
     }

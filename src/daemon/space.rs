@@ -62,11 +62,12 @@ pub(super) fn may_take(
     Ok(if over && !alone { Err(Hold::DayLimit) } else { Ok(()) })
 }
 
-/// Whether the disks of ledger and archive have `bytes` beyond what is held back.
+/// Whether the disks of ledger, archive and registry have `bytes` beyond what is held back.
 pub(super) fn has_reserve(shared: &Shared, bytes: u64) -> bool {
     let config = shared.config();
     let needed = config.drop.reserve.saturating_add(bytes);
-    [config.ledger.path.parent(), Some(config.ledger.originals.as_path())]
+    let registry = shared.embedded.as_ref().and(config.registrar.embedded.path.parent());
+    [config.ledger.path.parent(), Some(config.ledger.originals.as_path()), registry]
         .into_iter()
         .flatten()
         .all(|folder| free_bytes(folder).is_none_or(|free| free >= needed))

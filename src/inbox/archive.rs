@@ -18,6 +18,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::claim::digest;
 use crate::beneath::look;
 
 /// How the copies in the making are called; nothing else in the archive begins like this.
@@ -172,9 +173,8 @@ impl Copying {
         // Pinned first: from here on nobody removes a copy that is there already.
         let pin = self.archive.pin(sha256);
         let folder = self.archive.folder_for(&sha256)?;
-        let name = sha256.to_string();
-        if !self.is_there(&folder, &name) {
-            self.place(&folder, &name)?;
+        if !self.is_there(&folder, &sha256) {
+            self.place(&folder, &sha256)?;
         }
         // Also where it was there: another lane may have put it there this moment.
         fsync(&folder)?;
@@ -188,13 +188,19 @@ impl Copying {
         Ok(file)
     }
 
-    /// Whether the content has its copy already. One of another size can't be it: someone damaged the archive.
-    fn is_there(&self, folder: &OwnedFd, name: &str) -> bool {
-        look(folder.as_fd(), name.as_bytes())
-            .is_ok_and(|there| there.kind == FileType::RegularFile && there.stamp.size == self.bytes)
+    /// Whether the content has its copy already. One that reads otherwise isn't it: the disk, or someone, damaged the
+    /// archive.
+    fn is_there(&self, folder: &OwnedFd, sha256: &Sha256) -> bool {
+        let there = look(folder.as_fd(), sha256.to_string().as_bytes());
+        there.is_ok_and(|there| there.kind == FileType::RegularFile && there.stamp.size == self.bytes)
+            && self
+                .archive
+                .copy_of(sha256)
+                .is_ok_and(|mut copy| digest(&mut copy, self.bytes, || true).is_ok_and(|read| read == *sha256))
     }
 
-    fn place(&self, folder: &OwnedFd, name: &str) -> io::Result<()> {
+    fn place(&self, folder: &OwnedFd, sha256: &Sha256) -> io::Result<()> {
+        let name = &sha256.to_string();
         let archive = &self.archive.inner.folder;
         fchmod(&self.file, Mode::RUSR | Mode::RGRP)?;
         fsync(&self.file)?;
@@ -204,7 +210,7 @@ impl Copying {
         };
         match placed {
             // Ours is whole; what stands there is, too, if another lane was faster.
-            Err(Errno::EXIST) if self.is_there(folder, name) => Ok(()),
+            Err(Errno::EXIST) if self.is_there(folder, sha256) => Ok(()),
             Err(Errno::EXIST) => Ok(renameat(archive, &self.name, folder, name)?),
             placed => Ok(placed?),
         }
@@ -256,6 +262,10 @@ mod tests {
         std::fs::write(&path, "ab").unwrap();
         drop(keep(&archive, b"abc"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "abd").unwrap();
+        drop(keep(&archive, b"abc"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc", "the size alone tells nothing");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
