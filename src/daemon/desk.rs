@@ -31,6 +31,7 @@ use crate::step::Step;
 
 use super::judge::{Judge, Judged};
 use super::notices::{self, Cause};
+use super::poison::{self, Mark};
 use super::shared::{AskError, CustomerBells, Shared};
 use super::space::{self, Today};
 use super::written::{Noted, WRITTEN, Written};
@@ -61,6 +62,7 @@ pub(super) struct CustomerDesk {
     today: Today,
     /// Held while a long rehearsal is answered.
     long_rehearsal: Option<OwnedSemaphorePermit>,
+    mark: Mark,
 }
 
 impl CustomerDesk {
@@ -68,7 +70,9 @@ impl CustomerDesk {
     pub(super) fn new(shared: Arc<Shared>, settings: CustomerSettings) -> Self {
         let bells = shared.bells.of(&settings.key);
         let judge = Judge::new(sheet_options(&shared, &settings));
+        let mark = Mark::of(&shared, &settings.key);
         Self {
+            mark,
             shared,
             settings,
             bells,
@@ -86,8 +90,9 @@ impl CustomerDesk {
         self.settings = settings;
     }
 
-    /// Writes the answers to files that aren't taken.
-    pub(super) fn answer_untaken(&mut self) {
+    /// After a pass: nothing is being read, and the files that aren't taken are answered.
+    pub(super) fn after_pass(&mut self) {
+        self.mark.clear();
         self.long_rehearsal = None;
         notices::write_all(&self.shared, &self.settings);
     }
@@ -163,6 +168,33 @@ impl CustomerDesk {
         if refused.wait().map_err(DeskError::new)? {
             tracing::warn!(customer = %self.settings.key, file = %path.text(), why = reason, "refused");
         }
+        Ok(())
+    }
+
+    /// Puts a file on record as rejected that wasn't read.
+    fn reject_unread(&mut self, path: &DropPath, facts: &FileFacts, problem: &FileProblem) -> Result<(), DeskError> {
+        let why = message::file_problem(problem, Locale::En);
+        let new = NewSubmission {
+            at: self.shared.clock.now(),
+            id: self.shared.clock.new_submission_id(),
+            customer: self.settings.key.clone(),
+            file: path.text(),
+            order_id: None,
+            purchase_id: None,
+            format: None,
+            encoding: None,
+            delimiter: None,
+            sha256: None,
+            bytes: facts.stamp.size,
+            rows: 0,
+        };
+        tracing::warn!(customer = %self.settings.key, file = %path.text(), submission = %new.id, why = %why, "rejected");
+        let delivery = self.delivery(path, facts);
+        let known = self.known_file(path, &facts.stamp);
+        let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
+        self.shared.board.taken(&self.settings.key, path);
+        self.remember(path, Known { stamp: facts.stamp, sha256: None, submission: Some(entry) })?;
+        self.bells.results.notify_one();
         Ok(())
     }
 
@@ -242,7 +274,16 @@ impl Desk for CustomerDesk {
         self.shared.stop.is_cancelled()
     }
 
-    fn begin(&mut self, _path: &DropPath) {
+    fn is_poison(&mut self, path: &DropPath, facts: &FileFacts) -> Result<bool, DeskError> {
+        let is = poison::is_poison(&self.shared, &self.settings.key, path, &facts.stamp).map_err(DeskError::new)?;
+        if is {
+            self.reject_unread(path, facts, &FileProblem::Poison)?;
+        }
+        Ok(is)
+    }
+
+    fn begin(&mut self, path: &DropPath, stamp: &Stamp) {
+        self.mark.set(path, stamp);
         self.judge = Judge::new(sheet_options(&self.shared, &self.settings));
         self.judged = None;
     }
@@ -298,29 +339,7 @@ impl Desk for CustomerDesk {
 
     fn too_large(&mut self, file: TooLarge) -> Result<(), DeskError> {
         let problem = FileProblem::TooLarge { bytes: file.facts.stamp.size, limit: file.limit };
-        let why = message::file_problem(&problem, Locale::En);
-        let new = NewSubmission {
-            at: self.shared.clock.now(),
-            id: self.shared.clock.new_submission_id(),
-            customer: self.settings.key.clone(),
-            file: file.path.text(),
-            order_id: None,
-            purchase_id: None,
-            format: None,
-            encoding: None,
-            delimiter: None,
-            sha256: None,
-            bytes: file.facts.stamp.size,
-            rows: 0,
-        };
-        tracing::warn!(customer = %self.settings.key, file = %file.path.text(), submission = %new.id, why = %why, "rejected");
-        let delivery = self.delivery(&file.path, &file.facts);
-        let known = self.known_file(&file.path, &file.facts.stamp);
-        let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
-        self.shared.board.taken(&self.settings.key, &file.path);
-        self.remember(&file.path, Known { stamp: file.facts.stamp, sha256: None, submission: Some(entry) })?;
-        self.bells.results.notify_one();
-        Ok(())
+        self.reject_unread(&file.path, &file.facts, &problem)
     }
 
     fn rehearse(&mut self, rehearsal: Rehearsal) -> Result<Result<(), Hold>, DeskError> {

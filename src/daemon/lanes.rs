@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::settle::{QuietTimes, Unsettled};
+use devicedrop_core::time::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -105,7 +106,7 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         let clock = Arc::clone(&shared.clock);
         let mut pass = tokio::task::spawn_blocking(move || {
             let report = inbox.pass(&mut desk, clock.as_ref());
-            desk.answer_untaken();
+            desk.after_pass();
             (inbox, desk, report)
         });
         let mut ended = tokio::time::timeout(PASS_LONG, &mut pass).await.ok();
@@ -175,11 +176,15 @@ fn said(shared: &Shared, key: &CustomerKey, report: PassReport) -> Duration {
     report.next
 }
 
+/// An archive that can't be written for so long isn't about to mend itself.
+const ARCHIVE_LOST: Duration = Duration::from_secs(10);
+
 /// Whether a file waits for something that only its sender or an operator can bring: a single run leaves it.
-pub(super) fn is_left_by_a_single_run(waiting: &Waiting) -> bool {
+pub(super) fn is_left_by_a_single_run(waiting: &Waiting, now: Timestamp) -> bool {
     match waiting.why {
         Why::Unsettled(unsettled) => unsettled == Unsettled::HeldOpen,
-        Why::Archive | Why::Held(Hold::Busy) => false,
+        Why::Held(Hold::Busy) => false,
+        Why::Archive => now.since(waiting.since) >= ARCHIVE_LOST,
         _ => true,
     }
 }

@@ -20,6 +20,7 @@ mod notices;
 mod once;
 mod originals;
 mod payment;
+mod poison;
 mod recovery;
 mod registry;
 mod rehearsal;
@@ -74,6 +75,7 @@ pub enum End {
 ///
 /// `ready` is told when the lanes run and the control socket listens.
 pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End, StartError> {
+    signals::outlive_file_size_limit();
     let stop = parts.stop.clone();
     let (ledger, shared) = start::open(parts).await?;
     let listener = control::listen(&shared.config().control_socket()).map_err(StartError::Socket)?;
@@ -120,8 +122,8 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     if let Some(failure) = failure {
         tracing::error!(error = %failure, "a part of the daemon failed while it stopped");
     }
-    close(shared, ledger, end).await;
-    Ok(end)
+    let in_order = close(shared, ledger, end).await;
+    Ok(if in_order || end == End::LedgerUntrusted { end } else { End::LedgerFailed })
 }
 
 /// How many customers there are.
@@ -143,8 +145,8 @@ fn note_activity(shared: &Shared) {
     }
 }
 
-/// Puts the stop on record and closes the ledger in order, unless it failed.
-async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) {
+/// Puts the stop on record and closes the ledger in order, unless it failed. Returns whether all of that was written.
+async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) -> bool {
     let socket = shared.config().control_socket();
     let action = NewAction {
         at: shared.clock.now(),
@@ -153,19 +155,23 @@ async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) {
         subject: None,
         reason: None,
     };
+    let mut in_order = true;
     if !matches!(end, End::LedgerFailed | End::LedgerUntrusted) {
         note_activity(&shared);
         if let Err(error) = shared.writer.act(action).await {
+            in_order = false;
             tracing::error!(error = %error, "the stop could not be recorded");
         }
     }
     drop(shared);
     let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
     if let Ok(Err(error)) = closed {
+        in_order = false;
         tracing::error!(error = %error, "the ledger could not be closed in order");
     }
     if let Err(error) = rustix::fs::unlink(&socket) {
         tracing::debug!(error = %error, "the control socket is left lying; the next daemon takes its place");
     }
     tracing::info!("stopped");
+    in_order
 }

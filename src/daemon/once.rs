@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use devicedrop_core::time::Timestamp;
+
 use crate::config::ResultsWhen;
+use crate::inbox::{Waiting, Why};
 use crate::ledger::Reader;
 
 use super::board::State;
@@ -14,7 +17,8 @@ use super::shared::Shared;
 /// The board is looked at this often when nobody rings.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Waits for the end of a single run. Returns whether every row that was taken is ready, active or inactive.
+/// Waits for the end of a single run. Returns whether every drop folder could be looked into, and every row that was
+/// taken is ready, active or inactive.
 pub(super) async fn done(shared: &Arc<Shared>) -> bool {
     loop {
         tokio::select! {
@@ -31,7 +35,7 @@ pub(super) async fn done(shared: &Arc<Shared>) -> bool {
 }
 
 async fn quiet_and_done(shared: &Arc<Shared>) -> Option<bool> {
-    if !is_quiet(&shared.board.read()) {
+    if !is_quiet(&shared.board.read(), shared.clock.now()) {
         return None;
     }
     let asked = Arc::clone(shared);
@@ -39,13 +43,19 @@ async fn quiet_and_done(shared: &Arc<Shared>) -> Option<bool> {
 }
 
 /// Whether no lane has anything to take and no call is under way.
-fn is_quiet(board: &State) -> bool {
+fn is_quiet(board: &State, now: Timestamp) -> bool {
     let lanes_quiet = board.customers.values().all(|lane| {
         (lane.looked || lane.offline.is_some() || lane.hangs)
-            && lane.waiting.iter().all(is_left_by_a_single_run)
+            && lane.waiting.iter().all(|waiting| is_left_by_a_single_run(waiting, now))
             && lane.results_idle
     });
     board.roster_known && lanes_quiet && board.dispatcher_idle && board.doubts_asked && board.under_way.is_empty()
+}
+
+/// Whether every drop folder could be looked into, and nothing was left there because of our own disk.
+fn all_seen(board: &State) -> bool {
+    let ours = |waiting: &Waiting| waiting.why == Why::Archive;
+    board.customers.values().all(|lane| lane.offline.is_none() && !lane.hangs && !lane.waiting.iter().any(ours))
 }
 
 /// Whether the ledger has nothing left to do now; and then whether all is well.
@@ -65,5 +75,5 @@ fn look(shared: &Shared) -> Option<bool> {
     // What failed or was rejected before is no affair of this run.
     let failed = shared.readers.ask(Reader::failed_since_the_start).ok()?;
     let rejected = shared.readers.ask(|reader| reader.rejected_since(shared.board.read().started_at)).ok()?;
-    Some(counts.pending == 0 && !failed && rejected == 0 && owed.is_empty())
+    Some(all_seen(&shared.board.read()) && counts.pending == 0 && !failed && rejected == 0 && owed.is_empty())
 }

@@ -256,9 +256,9 @@ fn write_rejected(
     place: &Place<'_>,
     ours: &mut dyn Ours,
 ) -> Result<results::Placed, PayError> {
-    let problem = judged_again(shared, customer, submission);
     // What is on record holds; other words for it are only used when they say the same.
-    let same = problem.filter(|problem| message::file_problem(problem, Locale::En) == rejection);
+    let says_the_same = |problem: &FileProblem| message::file_problem(problem, Locale::En) == rejection;
+    let same = judged_again(shared, customer, submission).into_iter().find(says_the_same);
     let details =
         same.map_or_else(|| rejection.to_owned(), |problem| message::file_problem(&problem, customer.locale));
     let dialect = open_copy(shared, submission).ok().and_then(|copy| beginning_of(copy).ok());
@@ -276,11 +276,16 @@ fn beginning_of(copy: File) -> io::Result<Vec<u8>> {
 }
 
 /// Why a file was rejected, found out anew from its archived copy.
-fn judged_again(shared: &Shared, customer: &CustomerSettings, submission: &Submission) -> Option<FileProblem> {
+fn judged_again(shared: &Shared, customer: &CustomerSettings, submission: &Submission) -> Vec<FileProblem> {
     if submission.sha256.is_none() {
+        // Nothing but these is refused unread.
         let limit = shared.config().drop.max_file_size;
-        return Some(FileProblem::TooLarge { bytes: submission.bytes, limit });
+        return vec![FileProblem::TooLarge { bytes: submission.bytes, limit }, FileProblem::Poison];
     }
+    read_again(shared, customer, submission).into_iter().collect()
+}
+
+fn read_again(shared: &Shared, customer: &CustomerSettings, submission: &Submission) -> Option<FileProblem> {
     let mut copy = open_copy(shared, submission).ok()?;
     let encoding = match judge::survey_copy(&mut copy).ok()? {
         Ok(encoding) => encoding,

@@ -25,6 +25,16 @@ pub(super) fn take() -> Option<Signals> {
     Some(Signals { terminate, interrupt, hang_up })
 }
 
+/// Has a write over the limit on the size of files (RLIMIT_FSIZE) fail as any other does. Without this the signal ends
+/// the process on the spot.
+pub(super) fn outlive_file_size_limit() {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // Once there is a handler, it stays; nobody needs to listen.
+    if let Err(error) = signal(kind) {
+        tracing::debug!(error = %error, "a limit on the size of files would end the process");
+    }
+}
+
 /// Serves signals until the daemon stops: SIGTERM and SIGINT stop it, SIGHUP reads the configuration anew.
 pub(super) async fn run(shared: Arc<Shared>, signals: Option<Signals>) {
     let Some(Signals { mut terminate, mut interrupt, mut hang_up }) = signals else {

@@ -21,6 +21,7 @@ use crate::registrar::embedded::{Embedded, Inventory, RegistryError, Settings};
 
 use super::commands::No;
 use super::originals;
+use super::poison;
 use super::recovery;
 use super::reload::sha256_of;
 use super::shared::{Bells, Readers, Shared};
@@ -126,6 +127,7 @@ pub(super) async fn open(parts: Parts) -> Result<(Ledger, Arc<Shared>), StartErr
         let (ledger, shared) = shared_of(parts, true)?;
         record_start(&shared, &actor)?;
         shared.archive.sweep().map_err(|cause| folder_error(&shared.config().ledger.originals, cause))?;
+        poison::count_deaths(&shared).map_err(|cause| folder_error(shared.config().state_folder(), cause))?;
         recovery::end_acceptances(&shared).map_err(|no| StartError::Recovery(told(&no)))?;
         recovery::take_up(&shared).map_err(|no| StartError::Recovery(told(&no)))?;
         Ok((ledger, shared))

@@ -197,13 +197,19 @@ pub trait Desk {
     /// Whether a file of so many bytes may be taken now.
     fn may_take(&mut self, path: &DropPath, bytes: u64) -> Result<Result<(), Hold>, DeskError>;
 
+    /// Rejects a file unread that can't be read without bringing the process down, and keeps its stamp as known. Says
+    /// whether it did; asked before each file is read.
+    fn is_poison(&mut self, _path: &DropPath, _facts: &FileFacts) -> Result<bool, DeskError> {
+        Ok(false)
+    }
+
     /// Whether the pass should end soon: asked between files and while one is copied.
     fn is_closing(&self) -> bool {
         false
     }
 
     /// A file's bytes follow, from their beginning, once or again.
-    fn begin(&mut self, path: &DropPath);
+    fn begin(&mut self, path: &DropPath, stamp: &Stamp);
 
     /// The file's next bytes.
     fn feed(&mut self, bytes: &[u8]);

@@ -84,6 +84,10 @@ impl Pass<'_> {
         if let Err(hold) = self.desk.may_take(candidate.path, stamp.size)? {
             return Ok(Step::Wait(Why::Held(hold), self.settings.rescan));
         }
+        if self.desk.is_poison(candidate.path, &candidate.facts())? {
+            self.report.delivered = self.report.delivered.saturating_add(1);
+            return Ok(Step::Done(stamp));
+        }
         self.claim(candidate, file, beside, tracked)
     }
 
@@ -129,7 +133,7 @@ impl Pass<'_> {
             return Ok(Step::Wait(Why::Archive, self.settings.rescan));
         }
         crate::step::Step::Opened.passed();
-        self.desk.begin(candidate.path);
+        self.desk.begin(candidate.path, &candidate.looked.stamp);
         let desk = &mut *self.desk;
         let copied = copy(&mut file, self.archive, self.settings.max_file_size, |bytes| {
             desk.feed(bytes);

@@ -202,7 +202,7 @@ impl CustomerDesk {
         let copy = self.copy_of(before)?;
         let sha256 = before.sha256.unwrap_or(Sha256::of(b""));
         let facts = FileFacts { stamp: known.stamp, owner: 0, modified_at: before.at };
-        self.begin(&path);
+        self.begin(&path, &known.stamp);
         let mut bytes = copy.try_clone()?;
         let encoding = judge::survey_copy(&mut bytes)?;
         let options = sheet_options(&self.shared, &self.settings);
@@ -220,6 +220,7 @@ impl CustomerDesk {
             purchase_id: before.purchase_id.clone(),
         };
         self.judge_anew(&mut content).map_err(desk_no)?;
+        self.mark.clear();
         self.bells.results.notify_one();
         self.bells.intake.notify_one();
         Ok(())

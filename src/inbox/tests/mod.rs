@@ -94,7 +94,7 @@ impl Desk for FakeDesk {
         Ok(self.hold.map_or(Ok(()), Err))
     }
 
-    fn begin(&mut self, _path: &DropPath) {
+    fn begin(&mut self, _path: &DropPath, _stamp: &Stamp) {
         self.fed.clear();
         if let Some(meanwhile) = self.meanwhile.take() {
             (meanwhile.0)();

@@ -63,7 +63,7 @@ impl Store {
         if !file::empty_log(&self.connection, &self.settings.path)? {
             return Err(RegistryError::InDoubt { path: self.path().to_owned() });
         }
-        self.memory = Memory::read(&self.connection, &self.settings.path)?;
+        self.memory = Memory::read(&self.connection, &self.settings.path, self.settings.inventory)?;
         self.trust = Trust::Same;
         tracing::info!(path = %self.path().display(), "the registry was opened anew, and says what became of it");
         Ok(())
