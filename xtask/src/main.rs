@@ -1,10 +1,12 @@
 //! devicedrop's chores: `cargo xtask tidy` checks what no compiler does, `cargo xtask scale` puts the release build
-//! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask race` and
-//! `flood` play hostile senders, `cargo xtask ledger-shape` measures what the
-//! ledger's tables cost, `cargo xtask ci` runs the whole gate.
+//! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask kill-sweep` at each of its calls,
+//! `cargo xtask io-errors` lets each of those fail, `cargo xtask race` and `flood` play hostile senders, `cargo xtask
+//! zoo` drops the biggest files, `cargo xtask ledger-shape` measures what the ledger's tables cost, `cargo xtask ci`
+//! runs the whole gate.
 
 mod ledger_shape;
 mod scale;
+mod sweep;
 mod tidy;
 mod zoo;
 
@@ -14,7 +16,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
-const USAGE: &str = "usage: cargo xtask tidy | scale | faults | race | flood | zoo | ledger-shape | ci
+const USAGE: &str = "usage: cargo xtask CHORE
 
   tidy   checks the house rules that neither the compiler nor clippy knows
   scale [--rows 100000] [--files 10000] [--folders 100] [--quick] [--keep]
@@ -22,6 +24,11 @@ const USAGE: &str = "usage: cargo xtask tidy | scale | faults | race | flood | z
          checks everything that comes of it and prints how long it took and what it needed (docs/performance.md)
   faults [--kills N] [--seed S]
          kills the daemon N times at random moments under load and checks what must hold; a seed gives the same again
+  kill-sweep [--points N]
+         kills the program in front of each call on files and sockets that a small run makes, one run for each, and
+         checks what the next start makes of it; with --points at so many of them (docs/reliability.md)
+  io-errors [--points N]
+         has each call that data hang on fail once with each error that disks have for it, in the same way
   race [--swaps 400000]
          swaps files, folders, results and files aside for links under the daemon and checks that nothing leaks
   flood [--files 10000] [--rounds 5]
@@ -47,6 +54,8 @@ fn main() -> anyhow::Result<ExitCode> {
         ["race", rest @ ..] => of_the_testkit(&top, "race", rest),
         ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),
+        ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
+        ["io-errors", rest @ ..] => sweep::run(&top, "io-errors", rest),
         ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
         ["ci"] => gate(&top),
         _ => {

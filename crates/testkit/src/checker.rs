@@ -1,6 +1,8 @@
 //! What must hold after every fault, checked from outside: by the registrar's own journal, the ledger's views, and
 //! what lies in the folders. Nothing here believes a word of the daemon's.
 
+pub mod embedded;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,12 +20,7 @@ use crate::under_test::journal;
 /// registered twice, no request repeated whose fate is unknown, the record unbroken.
 pub fn at_any_moment(env: &TestEnv, mode: Mode) -> Result<()> {
     let entries = if journal(env).exists() { read_journal(&journal(env))? } else { Vec::new() };
-    // A kill may come before the ledger is made, or while it is: then a rollback journal lies beside it, which only
-    // who may write can roll back.
-    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'audit_attempts'";
-    let half_made = env.ledger().with_extension("db-journal").exists();
-    if !env.ledger().exists() || half_made || env.query(tables)?.into_iter().flatten().next() == Some(Value::from(0))
-    {
+    if !ledger_is_there(env)? {
         ensure!(entries.is_empty(), "there are requests and no ledger");
         return Ok(());
     }
@@ -46,6 +43,14 @@ pub fn at_the_end(env: &TestEnv, mode: Mode) -> Result<()> {
     ensure!(pending.is_empty(), "rows that are still pending: {pending:?}");
     results_are_on_record(env)?;
     nothing_lies_about(env)
+}
+
+/// Whether there is a ledger. A kill may come before it is made, or while it is: then a rollback journal lies beside it,
+/// which only who may write can roll back.
+fn ledger_is_there(env: &TestEnv) -> Result<bool> {
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'audit_attempts'";
+    let half_made = env.ledger().with_extension("db-journal").exists();
+    Ok(env.ledger().exists() && !half_made && env.query(tables)?.into_iter().flatten().next() != Some(Value::from(0)))
 }
 
 fn every_request_is_on_record(env: &TestEnv, journal: &[Entry]) -> Result<()> {

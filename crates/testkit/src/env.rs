@@ -192,10 +192,16 @@ impl TestEnv {
     /// Asks the ledger, as an auditor would: on a connection of its own that can only read. Texts, numbers and nulls
     /// come as they are, blobs in hexadecimal digits.
     pub fn query(&self, sql: &str) -> Result<Vec<Vec<Value>>> {
+        self.query_file(&self.ledger(), sql)
+    }
+
+    /// Asks another SQLite file in the same way.
+    pub fn query_file(&self, path: &Path, sql: &str) -> Result<Vec<Vec<Value>>> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(self.ledger(), flags).context("can't open the ledger")?;
+        let open = || format!("can't open {}", path.display());
+        let connection = Connection::open_with_flags(path, flags).with_context(open)?;
         connection.busy_timeout(Duration::from_secs(10))?;
-        let mut statement = connection.prepare(sql).with_context(|| format!("the ledger refuses: {sql}"))?;
+        let mut statement = connection.prepare(sql).with_context(|| format!("{} refuses: {sql}", path.display()))?;
         let width = statement.column_count();
         let rows =
             statement.query_map([], |row| (0..width).map(|column| row.get_ref(column).map(value)).collect())?;

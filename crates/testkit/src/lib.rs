@@ -14,5 +14,7 @@ pub mod process;
 pub mod race;
 pub mod registrar_suite;
 pub mod scripted;
+pub mod sweep;
+pub mod tracer;
 pub mod under_test;
 pub mod zoo;
