@@ -17,7 +17,11 @@ mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod disks;
+#[cfg(test)]
 mod erp;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]

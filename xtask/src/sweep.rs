@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
-use super::campaign;
+use super::of_the_testkit;
 
 /// Builds the program, and runs one of the sweeps with it.
 pub(super) fn run(top: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<ExitCode> {
@@ -18,5 +18,5 @@ pub(super) fn run(top: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
     let program = target.join("debug/devicedrop");
     let program = program.to_str().context("the path of the program isn't UTF-8")?;
-    campaign(top, name, &[&[program], arguments].concat())
+    of_the_testkit(top, name, &[&[program], arguments].concat())
 }

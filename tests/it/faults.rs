@@ -1,0 +1,233 @@
+//! Single faults of the machine around the built program, by name: what it makes of each, and what comes after it.
+//!
+//! The sweeps of the testkit disturb every call of one small run; here stands what takes more than one run, or a real
+//! disk that is full. Which fault of our list has which test is in `docs/reliability.md`.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use devicedrop::step::Step;
+use devicedrop_testkit::checker::embedded::{self, Dropped};
+use devicedrop_testkit::env::TestEnv;
+use devicedrop_testkit::scripted::Script;
+use devicedrop_testkit::tracer::{self, Call, Deed, End, Errno, Kind, Signal};
+use devicedrop_testkit::under_test::KillAt;
+
+use crate::scene::{CONTOSO, csv, rows};
+
+/// A place with one dropped file, its results in codes, as the checker needs them.
+fn with_a_file() -> Result<(TestEnv, Vec<Dropped>)> {
+    let mut env = crate::scene::env()?;
+    env.set("locale", "\"code\"")?;
+    let text = csv(&["1", "2", "3"]);
+    env.drop_file(CONTOSO, "a.csv", &text)?;
+    Ok((env, vec![Dropped { customer: CONTOSO.to_owned(), file: "a.csv".to_owned(), text }]))
+}
+
+/// A single run, each of its calls asked about.
+fn traced(env: &TestEnv, ask: &mut dyn FnMut(&Call) -> Deed) -> Result<End> {
+    let log = fs::File::options().create(true).append(true).open(env.path("log"))?;
+    let mut command = env.command();
+    command.args(["run", "--once"]);
+    tracer::run(&command, &env.path(""), log, ask)
+}
+
+/// A single run that is killed in front of the first call that `is_it`.
+fn killed(env: &TestEnv, mut is_it: impl FnMut(&Call) -> bool) -> Result<()> {
+    let end = traced(env, &mut |call| if is_it(call) { Deed::Kill } else { Deed::Let })?;
+    ensure!(end == End::Signal(Signal::SIGKILL), "not killed, but {end:?}");
+    Ok(())
+}
+
+fn count(env: &TestEnv, sql: &str) -> Result<usize> {
+    rows(env, sql)?.first().context("a number")?.parse().context("a number")
+}
+
+#[test]
+fn killed_at_twenty_starts_in_a_row_it_still_comes_to_its_end() -> Result<()> {
+    let (env, dropped) = with_a_file()?;
+    // The attempts are on record and the registrar is at work.
+    killed(&env, |call| {
+        call.place == "state/registry.db-wal"
+            && call.name == "pwrite64"
+            && env.query(OPEN).is_ok_and(|open| !open.is_empty())
+    })?;
+    let attempts = "SELECT count(*) FROM audit_attempts";
+    let first = count(&env, attempts)?;
+    ensure!(first > 0, "attempts are in doubt");
+    for start in 1..=20 {
+        let commit = u32::try_from(1 + start % 4)?;
+        killed(&env, |call| call.place == WAL && call.kind == Kind::Syncs && call.nth == commit)
+            .with_context(|| format!("start {start}"))?;
+        embedded::at_any_moment(&env, &dropped)?;
+        let now = count(&env, attempts)?;
+        ensure!(now <= first + 3 * start, "{now} attempts after {start} starts");
+    }
+    assert_eq!(traced(&env, &mut |_| Deed::Let)?, End::Code(0));
+    embedded::at_the_end(&env, &dropped)
+}
+
+/// The ledger's log: what is durable there is on record.
+const WAL: &str = "state/ledger.db-wal";
+
+const OPEN: &str = "SELECT attempt_id FROM audit_attempts WHERE outcome IS NULL";
+
+#[test]
+fn a_configuration_that_was_half_kept_is_cleared_away() -> Result<()> {
+    let (env, dropped) = with_a_file()?;
+    killed(&env, |call| call.place.starts_with("state/originals/configurations/") && call.name == "fsync")?;
+    assert_eq!(traced(&env, &mut |_| Deed::Let)?, End::Code(0));
+    embedded::at_the_end(&env, &dropped)
+}
+
+#[test]
+fn a_file_that_brought_the_process_down_three_times_is_refused_and_the_others_go_on() -> Result<()> {
+    let env = crate::scene::env()?;
+    let script = Script::default();
+    let bad = env.drop_file(CONTOSO, "bad.csv", csv(&["1"]))?;
+    for _ in 0..3 {
+        let kill = KillAt { step: Step::Claimed, passing: 1 };
+        crate::daemon()?.scripted(&env, &script, Some(kill))?.killed()?;
+    }
+    let good = env.drop_file(CONTOSO, "good.csv", csv(&["2"]))?;
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    daemon.wait_for_file(&good.with_file_name("good.result.csv"), |text| text.contains("Ready for user"))?;
+    let told = daemon.wait_for_file(&bad.with_file_name("bad.result.csv"), |text| text.contains("File not valid"))?;
+    ensure!(told.contains("Reading this file stopped the service before"), "{told}");
+    crate::scene::stop(daemon)?;
+    let on_record =
+        rows(&env, "SELECT file, outcome, coalesce(sha256, '') FROM audit_submissions WHERE file = 'bad.csv'")?;
+    assert_eq!(on_record, ["bad.csv|rejected|"]);
+    // Its sender mended it: it is tried anew.
+    env.drop_file(CONTOSO, "bad.csv", csv(&["3"]))?;
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    daemon.wait_for_file(&bad.with_file_name("bad.result.csv"), |text| text.contains("Ready for user"))?;
+    crate::scene::stop(daemon)
+}
+
+#[test]
+fn an_acceptance_that_cannot_be_ended_is_on_record_and_the_others_go_on() -> Result<()> {
+    let env = crate::scene::env()?;
+    let script = Script::default();
+    let many: Vec<String> = (0..25_000).map(|number| format!("L{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let cut = env.drop_file(CONTOSO, "cut.csv", csv(&many))?;
+    let kill = KillAt { step: Step::MidAcceptance, passing: 1 };
+    crate::daemon()?.scripted(&env, &script, Some(kill))?.killed()?;
+    // Its copy is gone, and so is the file.
+    fs::remove_file(&cut)?;
+    let mut copies = Vec::new();
+    devicedrop_testkit::checker::walk(&env.path("state/originals"), &mut copies)?;
+    for copy in copies.iter().filter(|copy| !copy.to_string_lossy().contains("configurations")) {
+        fs::remove_file(copy)?;
+    }
+    let good = env.drop_file(CONTOSO, "good.csv", csv(&["1"]))?;
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    daemon.wait_for_message("the acceptance was cut off and can't be ended")?;
+    daemon.wait_for_file(&good.with_file_name("good.result.csv"), |text| text.contains("Ready for user"))?;
+    assert_eq!(rows(&env, "SELECT file, reason FROM audit_refusals")?, ["cut.csv|acceptance_cut_off"]);
+    // Its sender drops it again, and it goes on from where it was.
+    env.drop_file(CONTOSO, "cut.csv", csv(&many))?;
+    let accepted = "SELECT count(*) FROM audit_submissions WHERE outcome = 'accepted' AND file = 'cut.csv'";
+    crate::scene::wait_for_rows(&env, &mut daemon, accepted, &["1"])?;
+    crate::scene::stop(daemon)
+}
+
+#[test]
+fn a_single_run_that_could_not_look_into_a_folder_does_not_say_that_all_is_well() -> Result<()> {
+    let (env, _) = with_a_file()?;
+    let end = traced(&env, &mut |call| {
+        if call.place == "drop/contoso" && matches!(call.name, "openat" | "openat2") {
+            return Deed::Fail(Errno::EIO);
+        }
+        Deed::Let
+    })?;
+    assert_eq!(end, End::Code(1));
+    assert_eq!(traced(&env, &mut |_| Deed::Let)?, End::Code(0));
+    Ok(())
+}
+
+#[test]
+fn a_single_run_whose_archive_cannot_be_written_ends_all_the_same() -> Result<()> {
+    let (env, dropped) = with_a_file()?;
+    let end = traced(&env, &mut |call| {
+        let copies = call.place.starts_with("state/originals/.claim-") && call.name == "openat";
+        if copies { Deed::Fail(Errno::EMFILE) } else { Deed::Let }
+    })?;
+    assert_eq!(end, End::Code(1));
+    assert_eq!(traced(&env, &mut |_| Deed::Let)?, End::Code(0));
+    embedded::at_the_end(&env, &dropped)
+}
+
+#[test]
+fn a_stop_that_cannot_be_written_says_so_by_its_code() -> Result<()> {
+    let syncs_the_ledger = |call: &Call| call.place == WAL && call.kind == Kind::Syncs;
+    let (env, _) = with_a_file()?;
+    let mut syncs = 0;
+    traced(&env, &mut |call| {
+        syncs += u32::from(syncs_the_ledger(call));
+        Deed::Let
+    })?;
+    let mut told = false;
+    // The very last one may be that of the copying into the file, which no answer depends on.
+    for back in 0..3 {
+        let (env, dropped) = with_a_file()?;
+        let end = traced(&env, &mut |call| {
+            if syncs_the_ledger(call) && call.nth == syncs - back { Deed::Fail(Errno::EIO) } else { Deed::Let }
+        })?;
+        let log = fs::read_to_string(env.path("log"))?;
+        let at_the_stop = ["the stop could not be recorded", "could not be closed in order"];
+        if at_the_stop.iter().any(|message| log.contains(message)) && !log.contains("ended by itself") {
+            assert_eq!(end, End::Code(3), "{log}");
+            told = true;
+        }
+        ensure!(env.run(&["run", "--once"])?.code == Some(0), "the next start goes on");
+        embedded::at_the_end(&env, &dropped)?;
+    }
+    ensure!(told, "none of the last three was at the stop");
+    Ok(())
+}
+
+#[test]
+fn a_full_device_for_its_output_changes_nothing() -> Result<()> {
+    let (env, dropped) = with_a_file()?;
+    let full = || fs::File::options().write(true).open("/dev/full");
+    let status = env.command().args(["run", "--once"]).stdout(full()?).stderr(full()?).status()?;
+    assert_eq!(status.code(), Some(0));
+    embedded::at_the_end(&env, &dropped)
+}
+
+#[test]
+fn with_few_open_files_it_goes_on_or_says_why_not() -> Result<()> {
+    for limit in [16, 24, 28, 32, 40] {
+        let (env, dropped) = with_a_file()?;
+        let limited = format!("ulimit -n {limit}; exec \"$0\" run --once");
+        let program = env!("CARGO_BIN_EXE_devicedrop");
+        let output = env.command_of("/bin/sh").args(["-c", &limited, program]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(!said.contains("panicked"), "with {limit}: {said}");
+        ensure!(matches!(output.status.code(), Some(0..=3)), "with {limit}: {:?} {said}", output.status);
+        embedded::at_any_moment(&env, &dropped)?;
+        ensure!(env.run(&["run", "--once"])?.code == Some(0), "with {limit}, and then without");
+        embedded::at_the_end(&env, &dropped)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_a_failed_write_and_no_sudden_death() -> Result<()> {
+    // In units of 512 bytes: too small for the ledger's tables, for its log, for more than one commit.
+    for blocks in [64, 256, 512, 1_024] {
+        let (env, dropped) = with_a_file()?;
+        let limited = format!("ulimit -f {blocks}; exec \"$0\" run --once");
+        let program = env!("CARGO_BIN_EXE_devicedrop");
+        let output = env.command_of("/bin/sh").args(["-c", &limited, program]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(!said.contains("panicked"), "with {blocks}: {said}");
+        ensure!(matches!(output.status.code(), Some(0..=3)), "with {blocks}: {:?} {said}", output.status);
+        embedded::at_any_moment(&env, &dropped)?;
+        ensure!(env.run(&["run", "--once"])?.code == Some(0), "with {blocks}, and then without");
+        embedded::at_the_end(&env, &dropped)?;
+    }
+    Ok(())
+}
