@@ -120,8 +120,8 @@ fn log(env: &TestEnv) -> String {
 
 /// So many of them, evenly spread; all where there are fewer.
 fn sample<T: Clone>(all: &[T], count: usize) -> Vec<T> {
-    let step = all.len().max(1).div_ceil(count.max(1)).max(1);
-    if count >= all.len() { all.to_vec() } else { all.iter().step_by(step).cloned().collect() }
+    let count = count.min(all.len());
+    (0..count).filter_map(|number| all.get(number * all.len() / count)).cloned().collect()
 }
 
 /// After so many failures nothing more is tried.
@@ -155,4 +155,18 @@ fn with_all_hands<P: Sync, R: Send>(points: &[P], work: impl Fn(&P) -> Result<R>
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     ensure!(failed.is_empty(), "{} went wrong:\n- {}", failed.len(), failed.join("\n- "));
     Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample;
+
+    #[test]
+    fn a_sample_is_spread_evenly_and_has_as_many_as_were_asked_for() {
+        let all: Vec<u32> = (0..10).collect();
+        assert_eq!(sample(&all, 4), [0, 2, 5, 7]);
+        assert_eq!(sample(&all, 20), all);
+        assert_eq!(sample(&all, 0), []);
+        assert_eq!(sample::<u32>(&[], 3), []);
+    }
 }
