@@ -52,9 +52,9 @@ fn is_quiet(board: &State, now: Timestamp) -> bool {
     board.roster_known && lanes_quiet && board.dispatcher_idle && board.doubts_asked && board.under_way.is_empty()
 }
 
-/// Whether every drop folder could be looked into, and nothing was left there because of our own disk.
+/// Whether every drop folder could be looked into, and nothing was left there that couldn't be read or copied.
 fn all_seen(board: &State) -> bool {
-    let ours = |waiting: &Waiting| waiting.why == Why::Archive;
+    let ours = |waiting: &Waiting| matches!(waiting.why, Why::Archive | Why::Unreadable);
     board.customers.values().all(|lane| lane.offline.is_none() && !lane.hangs && !lane.waiting.iter().any(ours))
 }
 
