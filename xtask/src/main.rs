@@ -1,6 +1,6 @@
 //! devicedrop's chores: `cargo xtask tidy` checks what no compiler does, `cargo xtask scale` puts the release build
 //! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask kill-sweep` at each of its calls,
-//! `cargo xtask io-errors` lets each of those fail, `cargo xtask race` and `flood` play hostile senders, `cargo xtask
+//! `cargo xtask io-errors` lets each of those fail, `cargo xtask power-cuts` cuts the power under it, `cargo xtask race` and `flood` play hostile senders, `cargo xtask
 //! zoo` drops the biggest files, `cargo xtask ledger-shape` measures what the ledger's tables cost, `cargo xtask ci`
 //! runs the whole gate.
 
@@ -38,6 +38,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
          drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
          what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
          made of the table (docs/corpus.md)
+  power-cuts [--points 1500] [--seed 1] [--restart-every 25] [--planted M1|M2|M3]
+         cuts the power under the daemon at so many random moments and looks what is left on the disks; after one cut
+         in so many it starts the daemon again; a planted bug must be noticed (docs/reliability.md); as root
   ledger-shape [--rows 500000] [--rounds 1] [--variant WORD+WORD]... [--look] [--after SQL]
          loads so many rows into each variant of the ledger's tables, so many times, and prints what it cost; --look
          also times look-ups, --after runs SQL before them (docs/decisions/0010-the-shape-of-the-ledger.md)
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
         ["io-errors", rest @ ..] => sweep::run(&top, "io-errors", rest),
+        ["power-cuts", rest @ ..] => power_cuts(&top, rest),
         ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
         ["ci"] => gate(&top),
         _ => {
@@ -84,5 +88,27 @@ fn of_the_testkit(top: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<
         .args(arguments)
         .status()
         .context("can't run cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A program of its own too, run with the built daemon in namespaces of its own: whatever ends it, its mounts and the
+/// daemons that it started end with it.
+fn power_cuts(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let built = Command::new(env!("CARGO"))
+        .current_dir(top)
+        .args(["build", "--quiet", "--package", "devicedrop", "--package", "devicedrop-blockrec", "--bins"])
+        .status()
+        .context("can't run cargo")?;
+    if !built.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let folder = std::env::current_exe()?.parent().map(Path::to_path_buf).context("this program lies in no folder")?;
+    let status = Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .arg(folder.join("power-cuts"))
+        .arg(folder.join("devicedrop"))
+        .args(arguments)
+        .status()
+        .context("can't run unshare: it comes with util-linux")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,0 +1,157 @@
+//! The campaign: recordings of the daemon at work, thousands of cuts in each, and what was found.
+//!
+//! [`workload`] is what happens, [`facts`] what was acknowledged, [`check`] what must hold; [`stage`] puts a place and
+//! its disks together, [`planted`] is what shows that all this would notice.
+
+mod check;
+mod facts;
+pub mod planted;
+mod report;
+mod stage;
+mod workload;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use devicedrop_testkit::campaign::Chance;
+
+use self::check::{Finding, Kind};
+use self::planted::Planted;
+use self::report::Tally;
+use self::stage::Stage;
+use self::workload::Recording;
+use crate::cut::{Cut, Loss};
+use crate::server::{Purpose, Server};
+
+pub use self::report::Summary;
+
+/// Cuts in one recording, before another is made.
+const CUTS_OF_ONE: u64 = 1_000;
+
+/// Cuts are looked into by so many threads, each with its own disks.
+const WORKERS: usize = 2;
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct PowerCuts {
+    /// The program.
+    pub program: PathBuf,
+    /// How many cuts.
+    pub points: u64,
+    /// Where the chances begin.
+    pub seed: u64,
+    /// After one cut in so many the daemon is started again; 0: after none.
+    pub restart_every: u64,
+    /// What is wrong with the daemon while it is recorded.
+    pub planted: Option<Planted>,
+}
+
+impl PowerCuts {
+    /// Does it, and tells what was found.
+    pub fn run(&self, out: &mut dyn Write) -> Result<Summary> {
+        let mut chance = Chance::new(self.seed);
+        let mut summary = Summary::new(self.planted);
+        let mut left = self.points;
+        while left > 0 {
+            let count = left.min(CUTS_OF_ONE);
+            let began = Instant::now();
+            let recording = workload::record(&self.program, self.planted, chance.below(u64::MAX))
+                .context("the workload without any cut")?;
+            summary.recorded(&recording, began.elapsed(), out)?;
+            let cuts = draw(&recording, count, self.restart_every, &mut chance)?;
+            let began = Instant::now();
+            for tally in self.look_into(&recording, &cuts)? {
+                summary.add(tally);
+            }
+            summary.looked(began.elapsed());
+            left -= count;
+        }
+        summary.tell(out)?;
+        Ok(summary)
+    }
+
+    fn look_into(&self, recording: &Recording, cuts: &[(Cut, bool)]) -> Result<Vec<Tally>> {
+        let keep = AtomicBool::new(self.planted.is_none());
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..WORKERS)
+                .map(|worker| {
+                    let (keep, own) = (&keep, cuts.iter().copied().skip(worker).step_by(WORKERS));
+                    scope.spawn(move || Looker::new(&self.program, recording)?.all(own, keep))
+                })
+                .collect();
+            let joined = workers.into_iter().map(|worker| match worker.join() {
+                Ok(tally) => tally,
+                Err(_) => bail!("a thread that looked into cuts panicked"),
+            });
+            joined.collect()
+        })
+    }
+}
+
+/// Cuts at random moments, in their order, and whether the daemon is started after each.
+fn draw(recording: &Recording, count: u64, restart_every: u64, chance: &mut Chance) -> Result<Vec<(Cut, bool)>> {
+    let moments = u64::try_from(recording.events)?;
+    let mut cuts = Vec::new();
+    for number in 0..count {
+        let at = usize::try_from(chance.below(moments + 1))?;
+        let which = usize::try_from(chance.below(5))?;
+        let loss = *Loss::ALL.get(which).context("a kind of loss")?;
+        let restart = restart_every > 0 && number % restart_every == 0;
+        cuts.push((Cut { at, loss, seed: chance.below(u64::MAX) }, restart));
+    }
+    cuts.sort_unstable();
+    Ok(cuts)
+}
+
+/// Disks to be cut, and a place for them.
+struct Looker<'a> {
+    recording: &'a Recording,
+    stage: Stage,
+}
+
+impl<'a> Looker<'a> {
+    fn new(program: &Path, recording: &'a Recording) -> Result<Self> {
+        let disks = Server::start(Purpose::Cut, &recording.log, &recording.images)?;
+        Ok(Self { recording, stage: Stage::new(program, disks)? })
+    }
+
+    fn all(mut self, cuts: impl Iterator<Item = (Cut, bool)>, keep: &AtomicBool) -> Result<Tally> {
+        let mut tally = Tally::default();
+        for (cut, restart) in cuts {
+            let findings = self.look(cut, restart).with_context(|| format!("{cut:?}"))?;
+            let kept = if !findings.is_empty() && keep.swap(false, Ordering::SeqCst) {
+                Some(self.keep(cut)?)
+            } else {
+                None
+            };
+            tally.add(cut, restart, findings, kept);
+        }
+        Ok(tally)
+    }
+
+    fn look(&mut self, cut: Cut, restart: bool) -> Result<Vec<Finding>> {
+        self.stage.disks.cut(cut)?;
+        if let Err(error) = self.stage.mount() {
+            self.stage.unmount()?;
+            return Ok(vec![Finding { kind: Kind::Damaged, what: format!("{error:#}") }]);
+        }
+        let mut findings = check::at_rest(&self.stage.env, self.recording, cut.at);
+        if restart && findings.is_empty() {
+            findings = check::after_a_run(&self.stage.env, self.recording, cut.at);
+        }
+        self.stage.unmount()?;
+        Ok(findings)
+    }
+
+    /// Leaves the disks of a cut where a person can mount them.
+    fn keep(&mut self, cut: Cut) -> Result<PathBuf> {
+        self.stage.disks.cut(cut)?;
+        let folder = tempfile::Builder::new().prefix("devicedrop-cut-").tempdir()?.keep();
+        self.stage.disks.keep(&folder)?;
+        Ok(folder)
+    }
+}
