@@ -102,7 +102,8 @@ fn power_cuts(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     if !built.success() {
         return Ok(ExitCode::FAILURE);
     }
-    let folder = std::env::current_exe()?.parent().map(Path::to_path_buf).context("this program lies in no folder")?;
+    let folder =
+        std::env::current_exe()?.parent().map(Path::to_path_buf).context("this program lies in no folder")?;
     let status = Command::new("unshare")
         .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .arg(folder.join("power-cuts"))

@@ -82,7 +82,11 @@ impl Crashed {
 
 impl State {
     /// Calls `part` for each block that the range touches: its number, the range in it, the range in the bytes.
-    fn blocks(offset: usize, length: usize, mut part: impl FnMut(usize, std::ops::Range<usize>, std::ops::Range<usize>)) {
+    fn blocks(
+        offset: usize,
+        length: usize,
+        mut part: impl FnMut(usize, std::ops::Range<usize>, std::ops::Range<usize>),
+    ) {
         let mut done = 0;
         while done < length {
             let (block, from) = ((offset + done) / BLOCK, (offset + done) % BLOCK);
@@ -234,5 +238,85 @@ fn tear(state: &mut State, (offset, bytes): (usize, &[u8]), chance: &mut Chance)
         if chance.below(2) == 0 {
             state.lay(offset + number * SECTOR, sector);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 4 * BLOCK;
+
+    fn write(disk: usize, sector: usize, byte: u8) -> Event {
+        Event::Write { disk, offset: sector * SECTOR, bytes: vec![byte; 4 * SECTOR].into() }
+    }
+
+    /// Two disks; the first is flushed after its first write, the second never.
+    fn replay() -> Replay {
+        let events = vec![write(0, 6, 1), Event::Flush { disk: 0 }, write(1, 0, 2), write(0, 8, 3), write(0, 20, 4)];
+        Replay::new(Arc::new(events), &[vec![0; SIZE], vec![0; SIZE]])
+    }
+
+    /// The first byte of each sector of a disk that isn't zero.
+    fn sectors(replay: &Replay, disk: usize) -> Vec<(usize, u8)> {
+        let image = replay.disks()[disk].image();
+        let first = image.chunks(SECTOR).map(|sector| {
+            assert!(sector.iter().all(|byte| *byte == sector[0]), "a sector is never torn");
+            sector[0]
+        });
+        first.enumerate().filter(|(_, byte)| *byte != 0).collect()
+    }
+
+    fn after(at: usize, loss: Loss, seed: u64) -> [Vec<(usize, u8)>; 2] {
+        let mut replay = replay();
+        replay.cut(Cut { at, loss, seed });
+        [0, 1].map(|disk| sectors(&replay, disk))
+    }
+
+    const FLUSHED: [(usize, u8); 4] = [(6, 1), (7, 1), (8, 1), (9, 1)];
+
+    #[test]
+    fn what_was_flushed_is_kept_and_nothing_of_later() {
+        for loss in Loss::ALL {
+            for seed in 0..50 {
+                let [first, second] = after(2, loss, seed);
+                assert_eq!((first.as_slice(), second.as_slice()), (FLUSHED.as_slice(), [].as_slice()), "{loss:?}");
+                let [first, _] = after(5, loss, seed);
+                assert!(first.starts_with(&[(6, 1), (7, 1)]), "{loss:?} {seed}: {first:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_flushed_is_lost_as_told() {
+        assert_eq!(after(5, Loss::Everything, 1), [FLUSHED.to_vec(), vec![]]);
+        let [first, second] = after(5, Loss::Nothing, 1);
+        let all = [(6, 1), (7, 1), (8, 3), (9, 3), (10, 3), (11, 3), (20, 4), (21, 4), (22, 4), (23, 4)];
+        assert_eq!((first.as_slice(), second.len()), (all.as_slice(), 4));
+        let ends = |loss| (0..200).map(move |seed| after(5, loss, seed)[0].clone()).collect::<Vec<_>>();
+        let has = |ends: &[Vec<(usize, u8)>], sector| ends.iter().filter(|end| end.contains(&(sector, 4))).count();
+        let half = ends(Loss::Half);
+        assert!(half.iter().all(|end| end.contains(&(20, 4)) == end.contains(&(23, 4))), "whole or not at all");
+        assert!((50..150).contains(&has(&half, 20)));
+        let out_of_turn = half.iter().any(|end| end.contains(&(20, 4)) && !end.contains(&(8, 3)));
+        assert!(out_of_turn, "a later write is there, an earlier one isn't");
+        let torn = ends(Loss::Torn);
+        assert!(torn.iter().any(|end| end.contains(&(20, 4)) != end.contains(&(23, 4))), "some are torn");
+        let in_turn = torn.iter().filter(|end| has(std::slice::from_ref(end), 20) == 1);
+        assert!(in_turn.clone().count() > 0 && in_turn.into_iter().all(|end| end.contains(&(11, 3))));
+        assert!(ends(Loss::Sectors).iter().any(|end| end.contains(&(9, 1)) && end.contains(&(10, 3))));
+    }
+
+    #[test]
+    fn the_next_cut_forgets_what_was_written_since() {
+        let mut replay = replay();
+        replay.cut(Cut { at: 2, loss: Loss::Nothing, seed: 0 });
+        assert!(replay.disks()[0].write(12 * SECTOR, &[9; SECTOR]));
+        let mut read = [0; 2];
+        assert!(replay.disks()[0].read(13 * SECTOR - 1, &mut read) && read == [9, 0]);
+        assert!(!replay.disks()[0].write(SIZE - 1, &[1, 2]), "beyond the end");
+        replay.cut(Cut { at: 3, loss: Loss::Nothing, seed: 0 });
+        assert_eq!(sectors(&replay, 0), FLUSHED);
+        assert_eq!(sectors(&replay, 1).len(), 4);
     }
 }

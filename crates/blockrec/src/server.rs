@@ -212,3 +212,25 @@ pub fn read(path: &Path) -> Result<Vec<Event>> {
     }
     Ok(events)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_as_they_were_saved() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("log");
+        let events = vec![
+            Event::Write { disk: 1, offset: 4096, bytes: vec![1, 2, 3].into() },
+            Event::Flush { disk: 0 },
+            Event::Write { disk: 0, offset: 0, bytes: vec![].into() },
+        ];
+        write(&path, &events)?;
+        assert_eq!(read(&path)?, events);
+        let whole = fs::read(&path)?;
+        fs::write(&path, &whole[..whole.len() - 1])?;
+        assert!(read(&path).is_err(), "half an event");
+        Ok(())
+    }
+}

@@ -15,7 +15,7 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut arguments = std::env::args().skip(1);
-    let program = PathBuf::from(arguments.next().context("the program to be tried comes first")?);
+    let program = PathBuf::from(arguments.next().context("the program to be tried comes first")?).canonicalize()?;
     let cuts = power_cuts(program, arguments)?;
     ensure!(rustix::process::geteuid().is_root(), "power cuts need root: they mount file systems");
     let summary = cuts.run(&mut std::io::stdout().lock())?;

@@ -15,7 +15,7 @@ use devicedrop_testkit::scripted::Mode;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use super::facts::on_record;
+use super::facts::{counts, on_record};
 use super::workload::Recording;
 
 /// What can be wrong.
@@ -56,16 +56,29 @@ pub(super) struct Finding {
     pub(super) what: String,
 }
 
+/// How much of the ledger is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// All of it, to the letter.
+    Whole,
+    /// The last blocks of its chain, and how much there is: a chain whose end is right and whose entries are as many
+    /// has lost nothing at its end, and that is where a cut takes from.
+    End,
+}
+
+/// So many blocks are the end of the chain.
+const END: u64 = 20;
+
 /// All that is wrong on disks that were cut after the event `at`, before anything starts there.
-pub(super) fn at_rest(env: &TestEnv, recording: &Recording, at: usize) -> Vec<Finding> {
+pub(super) fn at_rest(env: &TestEnv, recording: &Recording, at: usize, depth: Depth) -> Vec<Finding> {
     let ledger_is_there = match ledger_is_there(env) {
         Ok(there) => there,
         Err(error) => return vec![Finding { kind: Kind::Damaged, what: format!("{error:#}") }],
     };
     let mut checks: Vec<(Kind, Result<()>)> = vec![(Kind::Claims, imports_are_there(env, recording, at))];
     if ledger_is_there {
-        checks.push((Kind::Damaged, ledger_is_whole(env)));
-        checks.push((Kind::Lost, nothing_is_lost(env, recording, at)));
+        checks.push((Kind::Damaged, ledger_is_whole(env, depth)));
+        checks.push((Kind::Lost, nothing_is_lost(env, recording, at, depth)));
         checks.push((Kind::Result, results_are_whole(env)));
         checks.push((Kind::Original, originals_are_whole(env)));
         checks.push((Kind::Claims, claims_are_on_record(env)));
@@ -78,13 +91,12 @@ pub(super) fn at_rest(env: &TestEnv, recording: &Recording, at: usize) -> Vec<Fi
 /// All that is wrong after a daemon was started there and ended by itself.
 pub(super) fn after_a_run(env: &TestEnv, recording: &Recording, at: usize) -> Vec<Finding> {
     let ended = ends_well(env);
-    findings(vec![(Kind::Restart, ended), (Kind::Restart, nothing_is_lost(env, recording, at))])
+    findings(vec![(Kind::Restart, ended), (Kind::Restart, nothing_is_lost(env, recording, at, Depth::Whole))])
 }
 
 fn findings(checks: Vec<(Kind, Result<()>)>) -> Vec<Finding> {
-    let wrong = |(kind, checked): (Kind, Result<()>)| {
-        checked.err().map(|error| Finding { kind, what: format!("{error:#}") })
-    };
+    let wrong =
+        |(kind, checked): (Kind, Result<()>)| checked.err().map(|error| Finding { kind, what: format!("{error:#}") });
     checks.into_iter().filter_map(wrong).collect()
 }
 
@@ -99,10 +111,19 @@ fn ledger_is_there(env: &TestEnv) -> Result<bool> {
     Ok(tables.into_iter().flatten().next() != Some(Value::from(0)))
 }
 
-fn ledger_is_whole(env: &TestEnv) -> Result<()> {
+fn ledger_is_whole(env: &TestEnv, depth: Depth) -> Result<()> {
     let said = env.query("PRAGMA integrity_check")?;
     ensure!(said == [[Value::from("ok")]], "the ledger: {said:?}");
-    checker::at_any_moment(env, Mode::Keyed)
+    if depth == Depth::Whole {
+        return checker::at_any_moment(env, Mode::Keyed);
+    }
+    let reader = Reader::open(&env.ledger())?;
+    // None between the making of the schema and the first entry.
+    let Some(head) = reader.head()? else { return Ok(()) };
+    for number in head.blocks.saturating_sub(END).max(1)..=head.blocks {
+        reader.check_block(number).with_context(|| format!("block {number} of {}", head.blocks))?;
+    }
+    Ok(())
 }
 
 fn required(recording: &Recording, at: usize) -> impl Iterator<Item = &super::facts::Fact> {
@@ -116,7 +137,17 @@ fn nothing_was_acknowledged(recording: &Recording, at: usize) -> Result<()> {
     }
 }
 
-fn nothing_is_lost(env: &TestEnv, recording: &Recording, at: usize) -> Result<()> {
+fn nothing_is_lost(env: &TestEnv, recording: &Recording, at: usize, depth: Depth) -> Result<()> {
+    if depth == Depth::End {
+        let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
+        required(recording, at).for_each(|(view, _)| *wanted.entry(view).or_default() += 1);
+        let there = counts(env)?;
+        let fewer = wanted.iter().find(|(view, wanted)| there.get(*view).is_none_or(|there| there < *wanted));
+        return match fewer {
+            None => Ok(()),
+            Some((view, wanted)) => bail!("{wanted} entries ({view}) were on record, {:?} are", there.get(view)),
+        };
+    }
     let found = on_record(env)?;
     let lost: Vec<_> = required(recording, at).filter(|fact| !found.contains(*fact)).collect();
     match lost.first() {
@@ -166,7 +197,7 @@ fn files(env: &TestEnv) -> Result<BTreeSet<(String, String)>> {
     checker::walk(&env.root(), &mut paths)?;
     let named = |path: &PathBuf| {
         let (customer, file) = path.strip_prefix(env.root()).ok()?.to_str()?.split_once('/')?;
-        file.ends_with(".csv").then(|| (customer.to_owned(), file.to_owned()))
+        path.extension().is_some_and(|extension| extension == "csv").then(|| (customer.to_owned(), file.to_owned()))
     };
     Ok(paths.iter().filter(|path| !is_aside(path)).filter_map(named).collect())
 }

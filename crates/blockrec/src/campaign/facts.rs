@@ -49,6 +49,17 @@ pub(super) fn on_record(env: &TestEnv) -> Result<BTreeSet<Fact>> {
     Ok(facts)
 }
 
+/// How much is on record, view by view.
+pub(super) fn counts(env: &TestEnv) -> Result<BTreeMap<&'static str, usize>> {
+    let mut counts = BTreeMap::new();
+    for (view, sql) in VIEWS {
+        let counted = env.query(&format!("SELECT count(*) FROM ({sql})"))?;
+        let count = counted.first().and_then(|row| row.first()).and_then(serde_json::Value::as_u64);
+        counts.insert(view, usize::try_from(count.unwrap_or(0))?);
+    }
+    Ok(counts)
+}
+
 /// What was seen, each with the position at which it was seen first.
 #[derive(Debug, Default)]
 pub(super) struct Seen {

@@ -19,7 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use devicedrop_testkit::campaign::Chance;
 
-use self::check::{Finding, Kind};
+use self::check::{Depth, Finding, Kind};
 use self::planted::Planted;
 use self::report::Tally;
 use self::stage::Stage;
@@ -34,6 +34,9 @@ const CUTS_OF_ONE: u64 = 1_000;
 
 /// Cuts are looked into by so many threads, each with its own disks.
 const WORKERS: usize = 2;
+
+/// After one cut in so many the whole ledger is looked at, else its end.
+const WHOLE_EVERY: usize = 10;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -61,7 +64,7 @@ impl PowerCuts {
             let began = Instant::now();
             let recording = workload::record(&self.program, self.planted, chance.below(u64::MAX))
                 .context("the workload without any cut")?;
-            summary.recorded(&recording, began.elapsed(), out)?;
+            report::recorded(&recording, began.elapsed(), out)?;
             let cuts = draw(&recording, count, self.restart_every, &mut chance)?;
             let began = Instant::now();
             for tally in self.look_into(&recording, &cuts)? {
@@ -121,25 +124,23 @@ impl<'a> Looker<'a> {
 
     fn all(mut self, cuts: impl Iterator<Item = (Cut, bool)>, keep: &AtomicBool) -> Result<Tally> {
         let mut tally = Tally::default();
-        for (cut, restart) in cuts {
-            let findings = self.look(cut, restart).with_context(|| format!("{cut:?}"))?;
-            let kept = if !findings.is_empty() && keep.swap(false, Ordering::SeqCst) {
-                Some(self.keep(cut)?)
-            } else {
-                None
-            };
+        for (number, (cut, restart)) in cuts.enumerate() {
+            let depth = if number % WHOLE_EVERY == 0 { Depth::Whole } else { Depth::End };
+            let findings = self.look(cut, depth, restart).with_context(|| format!("{cut:?}"))?;
+            let kept =
+                if !findings.is_empty() && keep.swap(false, Ordering::SeqCst) { Some(self.keep(cut)?) } else { None };
             tally.add(cut, restart, findings, kept);
         }
         Ok(tally)
     }
 
-    fn look(&mut self, cut: Cut, restart: bool) -> Result<Vec<Finding>> {
+    fn look(&mut self, cut: Cut, depth: Depth, restart: bool) -> Result<Vec<Finding>> {
         self.stage.disks.cut(cut)?;
         if let Err(error) = self.stage.mount() {
             self.stage.unmount()?;
             return Ok(vec![Finding { kind: Kind::Damaged, what: format!("{error:#}") }]);
         }
-        let mut findings = check::at_rest(&self.stage.env, self.recording, cut.at);
+        let mut findings = check::at_rest(&self.stage.env, self.recording, cut.at, depth);
         if restart && findings.is_empty() {
             findings = check::after_a_run(&self.stage.env, self.recording, cut.at);
         }

@@ -61,9 +61,9 @@ impl Planted {
         let mut text = "#!/bin/sh\nexec strace -D -f -qq --seccomp-bpf -o /dev/null".to_owned();
         text.push_str(" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:retval=0");
         for path in self.paths(env) {
-            text.push_str(&format!(" -P '{}'", path.display()));
+            text.extend([" -P '", &path.display().to_string(), "'"]);
         }
-        text.push_str(&format!(" -- '{}' \"$@\"\n", program.display()));
+        text.extend([" -- '", &program.display().to_string(), "' \"$@\"\n"]);
         fs::write(script, text)?;
         Ok(fs::set_permissions(script, fs::Permissions::from_mode(0o755))?)
     }

@@ -34,7 +34,9 @@ impl Tally {
         self.restarts += u64::from(restart);
         let mut kinds: Vec<_> = findings.iter().map(|finding| finding.kind).collect();
         kinds.dedup();
-        kinds.into_iter().for_each(|kind| *self.kinds.entry(kind).or_default() += 1);
+        for kind in kinds {
+            *self.kinds.entry(kind).or_default() += 1;
+        }
         if self.told.len() < TOLD {
             let disks = kept.map_or_else(String::new, |kept| format!("; the disks are kept in {}", kept.display()));
             self.told.extend(findings.into_iter().map(|Finding { kind, what }| {
@@ -42,6 +44,20 @@ impl Tally {
             }));
         }
     }
+}
+
+/// Tells of a workload that was carried out.
+pub(super) fn recorded(recording: &Recording, took: Duration, out: &mut dyn Write) -> Result<()> {
+    writeln!(
+        out,
+        "recorded in {:.1} s: {} files dropped, {} writes and {} flushes, {} entries acknowledged",
+        took.as_secs_f64(),
+        recording.drops,
+        recording.events - recording.flushes,
+        recording.flushes,
+        recording.facts.len()
+    )?;
+    Ok(())
 }
 
 /// What was found altogether.
@@ -60,19 +76,6 @@ impl Summary {
     /// The points at which something was wrong.
     pub fn violations(&self) -> u64 {
         self.tally.losses.values().map(|(_, violations)| violations).sum()
-    }
-
-    pub(super) fn recorded(&self, recording: &Recording, took: Duration, out: &mut dyn Write) -> Result<()> {
-        writeln!(
-            out,
-            "recorded in {:.1} s: {} files dropped, {} writes and {} flushes, {} entries acknowledged",
-            took.as_secs_f64(),
-            recording.drops,
-            recording.events - recording.flushes,
-            recording.flushes,
-            recording.facts.len()
-        )?;
-        Ok(())
     }
 
     pub(super) fn add(&mut self, tally: Tally) {

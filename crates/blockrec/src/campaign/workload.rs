@@ -64,12 +64,13 @@ pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Res
     if let Some(planted) = planted {
         planted.write(&script, &stage.env, program)?;
     }
-    let seen = Seen::default();
+    let noted = Seen::default();
     let (stop, stopped) = sync_channel::<()>(0);
-    let mut work = Work { env: &stage.env, disks: &stage.disks, chance: Chance::new(seed), drops: 0, imports: Vec::new() };
+    let mut work =
+        Work { env: &stage.env, disks: &stage.disks, chance: Chance::new(seed), drops: 0, imports: Vec::new() };
     let worked = thread::scope(|scope| {
-        let (seen, env, disks) = (&seen, &stage.env, &stage.disks);
-        let looking = scope.spawn(move || seen.look_until(env, disks, &stopped));
+        let (reader, env, disks) = (&noted, &stage.env, &stage.disks);
+        let looking = scope.spawn(move || reader.look_until(env, disks, &stopped));
         let worked = work.all();
         drop(stop);
         ensure!(looking.join().is_ok(), "the reader panicked");
@@ -77,13 +78,22 @@ pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Res
     });
     let Work { drops, imports, .. } = work;
     worked?;
-    seen.look(&stage.env, &stage.disks).context("the ledger at the end")?;
+    noted.look(&stage.env, &stage.disks).context("the ledger at the end")?;
     stage.unmount()?;
     stage.disks.save()?;
     drop(stage);
     let events = read(&log)?;
     let flushes = events.iter().filter(|event| matches!(event, Event::Flush { .. })).count();
-    Ok(Recording { images, log, events: events.len(), flushes, facts: seen.facts(), imports, drops, _folder: folder })
+    Ok(Recording {
+        images,
+        log,
+        events: events.len(),
+        flushes,
+        facts: noted.facts(),
+        imports,
+        drops,
+        _folder: folder,
+    })
 }
 
 /// The folders that a share has before the daemon's first start. A file system's own folder in its root is no customer.
