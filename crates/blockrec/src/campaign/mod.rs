@@ -30,7 +30,7 @@ use crate::server::{Purpose, Server};
 pub use self::report::Summary;
 
 /// Cuts in one recording, before another is made.
-const CUTS_OF_ONE: u64 = 1_000;
+const CUTS_OF_ONE: u64 = 500;
 
 /// Cuts are looked into by so many threads, each with its own disks.
 const WORKERS: usize = 2;
@@ -70,7 +70,7 @@ impl PowerCuts {
             for tally in self.look_into(&recording, &cuts)? {
                 summary.add(tally);
             }
-            summary.looked(began.elapsed());
+            summary.looked(count, began.elapsed(), out)?;
             left -= count;
         }
         summary.tell(out)?;

@@ -90,8 +90,12 @@ impl Summary {
         self.tally.told.extend(tally.told);
     }
 
-    pub(super) fn looked(&mut self, took: Duration) {
+    /// Tells of cuts that were looked into.
+    pub(super) fn looked(&mut self, count: u64, took: Duration, out: &mut dyn Write) -> Result<()> {
         self.looking += took;
+        let (seconds, violations) = (took.as_secs_f64(), self.violations());
+        writeln!(out, "{count} cuts looked into in {seconds:.1} s; {violations} points with violations so far")?;
+        Ok(())
     }
 
     pub(super) fn tell(&self, out: &mut dyn Write) -> Result<()> {
