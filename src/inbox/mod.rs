@@ -34,6 +34,7 @@ pub use desk::{
     Arrival, Claimed, Desk, DeskError, FileFacts, Hold, Known, Rehearsal, Rehearsed, SideFile, TooLarge, Wrote,
 };
 pub use drop_path::DropPath;
+pub use order_file::OrderIds;
 pub use watch::{Bell, Watch};
 pub use why::{Offline, Refusal, Waiting, Why};
 

@@ -24,9 +24,18 @@ const LARGEST: u64 = 64 * 1024;
 
 /// What an order file says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct OrderIds {
-    pub(super) order_id: Option<String>,
-    pub(super) purchase_id: Option<String>,
+pub struct OrderIds {
+    /// The order ID.
+    pub order_id: Option<String>,
+    /// The purchase ID.
+    pub purchase_id: Option<String>,
+}
+
+impl OrderIds {
+    /// Reads the bytes of an order file.
+    pub fn read(bytes: &[u8]) -> Result<Self, OrderProblem> {
+        parse(bytes)
+    }
 }
 
 /// An order file as it lies there.

@@ -1,9 +1,7 @@
-//! devicedrop's chores: `cargo xtask tidy` checks what no compiler does, `cargo xtask scale` puts the release build
-//! under load, `cargo xtask faults` kills the daemon at random moments, `cargo xtask kill-sweep` at each of its calls,
-//! `cargo xtask io-errors` lets each of those fail, `cargo xtask power-cuts` cuts the power under it, `cargo xtask race` and `flood` play hostile senders, `cargo xtask
-//! zoo` drops the biggest files, `cargo xtask ledger-shape` measures what the ledger's tables cost, `cargo xtask ci`
-//! runs the whole gate.
+//! devicedrop's chores: the house rules that no compiler knows, campaigns that hurt the daemon, measurements, and the
+//! gate. What each does is in its usage.
 
+mod fuzz;
 mod ledger_shape;
 mod scale;
 mod sweep;
@@ -38,6 +36,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
          drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
          what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
          made of the table (docs/corpus.md)
+  fuzz [--target T]... [--seconds 30 | --executions N] [--jobs 1]
+         builds the fuzz targets and runs each for so long; fails on a finding and says where its input is
+         (docs/fuzzing.md)
   power-cuts [--points 1500] [--seed 1] [--restart-every 25] [--planted M1|M2|M3]
          cuts the power under the daemon at so many random moments and looks what is left on the disks; after one cut
          in so many it starts the daemon again; a planted bug must be noticed (docs/reliability.md); as root
@@ -59,6 +60,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
         ["io-errors", rest @ ..] => sweep::run(&top, "io-errors", rest),
+        ["fuzz", rest @ ..] => fuzz::run(&top, rest, &mut std::io::stdout().lock()),
         ["power-cuts", rest @ ..] => power_cuts(&top, rest),
         ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
         ["ci"] => gate(&top),

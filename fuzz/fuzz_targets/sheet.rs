@@ -1,0 +1,84 @@
+//! Any bytes as a dropped file: read as the daemon reads them, however they are cut into chunks.
+#![no_main]
+
+use devicedrop::daemon::judge::Judge;
+use devicedrop_core::limits::{HASH_CHARS, RECORD_FIELDS, VALUE_CHARS};
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message::{file_problem, row_problem};
+use devicedrop_core::sheet::SheetOptions;
+use devicedrop_fuzz::file::{Seen, cut, options, read};
+use devicedrop_fuzz::harmless;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((knobs, file)) = data.split_first() else { return };
+    let options = options(*knobs);
+    let whole = read(&[file], &options);
+    let cut = cut(*knobs, file);
+    assert_eq!(whole, read(&cut, &options), "the chunks make a difference");
+    counted(&whole, &options, file);
+    told(&whole);
+    // The third reading costs as much as the other two, and differs the least.
+    if knobs & 0b0001_1000 == 0 {
+        judged(&whole, &options, file);
+    }
+});
+
+/// What is counted is what was given out, and it keeps the limits.
+fn counted(seen: &Seen, options: &SheetOptions, file: &[u8]) {
+    assert_eq!(seen.surveyed.bytes, file.len() as u64);
+    let mut line = 0;
+    for row in &seen.rows {
+        assert!(row.line > line, "rows come in their order");
+        line = row.line;
+        assert!(row.cells.len() <= RECORD_FIELDS);
+        let Ok(values) = &row.content else { continue };
+        for (value, limit) in
+            values.iter().zip([VALUE_CHARS, VALUE_CHARS, VALUE_CHARS, HASH_CHARS, VALUE_CHARS, VALUE_CHARS])
+        {
+            let Some(value) = value else { continue };
+            assert!(!value.is_empty() && value.chars().count() <= limit && !value.chars().any(char::is_control));
+            assert!(row.cells.contains(value), "no value is altered");
+        }
+    }
+    assert!(seen.rows.len() as u64 <= options.max_rows);
+    let Some((sheet, rows)) = seen.accepted() else { return };
+    assert_eq!(sheet.rows, rows.len() as u64);
+    assert_eq!(sheet.invalid, rows.iter().filter(|row| row.content.is_err()).count() as u64);
+    assert!(sheet.rows > 0 || options.empty_files);
+    assert!(rows.first().is_none_or(|row| row.line > sheet.head.line));
+    assert!(rows.iter().all(|row| row.echo.len() == sheet.head.headings.len()));
+}
+
+/// Whatever is wrong can be said, in every locale, and harmlessly.
+fn told(seen: &Seen) {
+    for locale in Locale::ALL {
+        if let Some(problem) = seen.problem() {
+            harmless(&file_problem(problem, locale));
+        }
+        for row in &seen.rows {
+            if let Err(problem) = &row.content {
+                harmless(&row_problem(problem, row.line, locale));
+            }
+        }
+    }
+}
+
+/// The daemon's reading while it copies comes to the same, or to reading the copy.
+fn judged(seen: &Seen, options: &SheetOptions, file: &[u8]) {
+    let mut judge = Judge::new(options.clone());
+    let (first, rest) = file.split_at(file.len().min(4));
+    judge.feed(first);
+    judge.feed(rest);
+    match judge.finish() {
+        Err(encoding) => assert_eq!(seen.surveyed.encoding.as_ref(), Ok(&encoding)),
+        Ok(judged) => match (seen.problem(), &judged.verdict) {
+            (Some(problem), Err(judged)) => assert_eq!(problem, judged),
+            (None, Ok(sheet)) => {
+                assert_eq!(seen.accepted().map(|(sheet, _)| sheet), Some(sheet));
+                assert_eq!(judged.rows.map(|rows| rows.len() as u64), Some(sheet.rows));
+            }
+            (problem, judged) => panic!("{problem:?} or {judged:?}"),
+        },
+    }
+}

@@ -1,0 +1,297 @@
+//! `cargo xtask fuzz`: builds the fuzz targets of fuzz/ once and runs each for a slice of time, or for so many
+//! executions, beginning with the bad files of the tests. Prints a table and fails on a finding, and also where a
+//! target didn't run.
+//!
+//! The targets themselves, and what each holds, are in fuzz/fuzz_targets/. What an input begins with is in `seeds`.
+
+#![expect(clippy::disallowed_methods, reason = "writes below target/ what nothing of the product reads")]
+
+mod seeds;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A target, and the longest input that is tried on it: longer ones find little more and take their time.
+struct Target {
+    name: &'static str,
+    longest: u32,
+}
+
+const fn target(name: &'static str, longest: u32) -> Target {
+    Target { name, longest }
+}
+
+const TARGETS: [Target; 10] = [
+    target("sheet", 384),
+    target("result", 384),
+    target("order_file", 256),
+    target("config", 1024),
+    target("control", 512),
+    target("names", 128),
+    target("answers", 256),
+    target("hardware_hash", 256),
+    target("record", 512),
+    target("ledger", 128),
+];
+
+/// A single input that takes longer, in seconds, hangs.
+const HANGS: u32 = 20;
+
+/// More memory than this, in MiB, is a finding.
+const MEMORY: u32 = 1024;
+
+/// What to run, and for how long.
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    targets: Vec<String>,
+    slice: Slice,
+    jobs: usize,
+}
+
+/// How much of each target.
+#[derive(Debug, PartialEq, Eq)]
+enum Slice {
+    Seconds(u64),
+    Executions(u64),
+}
+
+impl Plan {
+    fn parse(arguments: &[&str]) -> Result<Self> {
+        let mut plan = Self { targets: Vec::new(), slice: Slice::Seconds(30), jobs: 1 };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let value = words.next().with_context(|| format!("{word} needs a value"))?;
+            let number = || value.parse().ok().filter(|number| *number > 0).context("expected a number above 0");
+            match *word {
+                "--target" => plan.targets.push((*value).to_owned()),
+                "--seconds" => plan.slice = Slice::Seconds(number()?),
+                "--executions" => plan.slice = Slice::Executions(number()?),
+                "--jobs" => plan.jobs = usize::try_from(number()?)?,
+                _ => bail!("{word} is none of --target, --seconds, --executions, --jobs"),
+            }
+        }
+        let known = |name: &str| TARGETS.iter().any(|target| target.name == name);
+        if let Some(unknown) = plan.targets.iter().find(|name| !known(name)) {
+            let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+            bail!("{unknown} is not a target; those are {}", names.join(", "));
+        }
+        Ok(plan)
+    }
+
+    fn wants(&self, target: &Target) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|name| name == target.name)
+    }
+}
+
+/// Where things lie, all below the build folder.
+struct Places {
+    binaries: PathBuf,
+    seeds: PathBuf,
+    /// Seeds that were written by hand, with the findings of old among them.
+    kept: PathBuf,
+    corpus: PathBuf,
+    findings: PathBuf,
+}
+
+impl Places {
+    fn of(top: &Path) -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
+        let fuzz = target.join("fuzz");
+        Self {
+            binaries: fuzz.clone(),
+            seeds: fuzz.join("seeds"),
+            kept: top.join("fuzz/seeds"),
+            corpus: fuzz.join("corpus"),
+            findings: fuzz.join("findings"),
+        }
+    }
+}
+
+/// What came of one target.
+struct Ran {
+    name: &'static str,
+    executions: u64,
+    seconds: f64,
+    /// What ended it before its time; nothing when it ran to its end.
+    finding: Option<String>,
+}
+
+pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Result<ExitCode> {
+    let plan = Plan::parse(arguments)?;
+    let places = Places::of(top);
+    let made = seeds::make(top, &places.seeds)?;
+    writeln!(out, "{made} inputs to begin with, in {}", places.seeds.display())?;
+    let binaries = build(top, &places)?;
+    let queue: Mutex<VecDeque<&Target>> = Mutex::new(TARGETS.iter().filter(|target| plan.wants(target)).collect());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
+    let work = || {
+        let mut ran = Vec::new();
+        while let Some(target) = next() {
+            ran.push(run_one(target, &plan.slice, &binaries, &places)?);
+        }
+        Ok::<_, anyhow::Error>(ran)
+    };
+    let mut ran = Vec::new();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..plan.jobs).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            ran.extend(worker.join().map_err(|_| anyhow::anyhow!("a worker panicked"))??);
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
+    let place = |one: &Ran| TARGETS.iter().position(|target| target.name == one.name);
+    ran.sort_by_key(place);
+    table(&ran, out)
+}
+
+/// Builds all targets, and returns the folder that they lie in.
+fn build(top: &Path, places: &Places) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(&cargo)
+        .current_dir(top)
+        .args(["fuzz", "build", "-s", "none", "--target-dir"])
+        .arg(&places.binaries)
+        .stdin(Stdio::null())
+        .status()
+        .context("can't run cargo")?;
+    ensure!(
+        status.success(),
+        "the fuzz targets can't be built (needs cargo-fuzz: cargo install cargo-fuzz --locked)"
+    );
+    // cargo-fuzz builds for a named machine, so the programs lie one folder deeper.
+    let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    Ok(places.binaries.join(machine).join("release"))
+}
+
+fn run_one(target: &Target, slice: &Slice, binaries: &Path, places: &Places) -> Result<Ran> {
+    let (corpus, findings) = (places.corpus.join(target.name), places.findings.join(target.name));
+    fs::create_dir_all(&corpus)?;
+    fs::create_dir_all(&findings)?;
+    let seeds = [&places.seeds, &places.kept].map(|folder| folder.join(target.name));
+    let limit = match slice {
+        Slice::Seconds(seconds) => format!("-max_total_time={seconds}"),
+        Slice::Executions(executions) => format!("-runs={executions}"),
+    };
+    let began = Instant::now();
+    let output = Command::new(binaries.join(target.name))
+        .arg(&corpus)
+        .args(seeds.iter().filter(|folder| folder.is_dir()))
+        .arg(format!("-artifact_prefix={}/", findings.display()))
+        .arg(limit)
+        .arg(format!("-max_len={}", target.longest))
+        .arg(format!("-timeout={HANGS}"))
+        .arg(format!("-rss_limit_mb={MEMORY}"))
+        .arg("-print_final_stats=1")
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("can't run the target {}", target.name))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let log = findings.join("last.log");
+    fs::write(&log, &output.stderr)?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    let ended =
+        (!output.status.success()).then(|| finding(&told).unwrap_or_else(|| format!("see {}", log.display())));
+    Ok(Ran { name: target.name, executions: executions(&told).unwrap_or(0), seconds, finding: ended })
+}
+
+/// How many inputs were tried, as libFuzzer's last words say.
+fn executions(told: &str) -> Option<u64> {
+    let line = told.lines().rev().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
+    line.trim().parse().ok()
+}
+
+/// What was found and in which file the input is.
+fn finding(told: &str) -> Option<String> {
+    let input = told.lines().rev().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path)?;
+    let panic = told.lines().find(|line| line.contains(" panicked at ") || line.starts_with("==")).unwrap_or("");
+    Some(format!("{}: {}", input.trim(), panic.trim()))
+}
+
+fn table(ran: &[Ran], out: &mut impl Write) -> Result<ExitCode> {
+    writeln!(out, "{:<14} {:>12} {:>10} {:>9}", "target", "executions", "per s", "findings")?;
+    for one in ran {
+        // Whole executions in a second are as exact as this gets.
+        let rate = format!("{:.0}", f64::from(u32::try_from(one.executions).unwrap_or(u32::MAX)) / one.seconds);
+        let findings = u32::from(one.finding.is_some());
+        writeln!(out, "{:<14} {:>12} {rate:>10} {findings:>9}", one.name, one.executions)?;
+    }
+    let all: u64 = ran.iter().map(|one| one.executions).sum();
+    writeln!(out, "{:<14} {all:>12}", "all")?;
+    let mut well = true;
+    for one in ran {
+        if let Some(finding) = &one.finding {
+            well = false;
+            writeln!(out, "{}: {finding}", one.name)?;
+        } else if one.executions == 0 {
+            well = false;
+            writeln!(out, "{}: didn't run", one.name)?;
+        }
+    }
+    Ok(if well && !ran.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_there_is_is_run() {
+        let top = crate::top().expect("the top folder");
+        let found = fs::read_dir(top.join("fuzz/fuzz_targets")).expect("targets");
+        let mut found: Vec<String> =
+            found.map(|entry| entry.expect("an entry").file_name().to_string_lossy().replace(".rs", "")).collect();
+        let mut known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        found.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(found, known);
+    }
+
+    #[test]
+    fn words_become_a_plan() {
+        let plan = Plan::parse(&["--target", "sheet", "--executions", "9", "--jobs", "2"]).expect("a plan");
+        assert_eq!(plan, Plan { targets: vec!["sheet".into()], slice: Slice::Executions(9), jobs: 2 });
+        assert!(plan.wants(&TARGETS[0]) && !plan.wants(&TARGETS[1]));
+        for wrong in [&["--target", "shed"][..], &["--seconds"], &["--seconds", "0"], &["--jobs", "x"], &["-x", "1"]]
+        {
+            assert!(Plan::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_words_of_a_run_are_understood() {
+        let told = "#9 NEW\nthread '<unnamed>' (1) panicked at fuzz_targets/names.rs:9:5:\nboom\n\
+            artifact_prefix='x/'; Test unit written to x/crash-1\nstat::number_of_executed_units: 12\n";
+        assert_eq!(executions(told), Some(12));
+        let told_of = finding(told).expect("a finding");
+        assert_eq!(told_of, "x/crash-1: thread '<unnamed>' (1) panicked at fuzz_targets/names.rs:9:5:");
+        assert_eq!((executions(""), finding("")), (None, None));
+    }
+
+    #[test]
+    fn a_finding_or_a_target_that_did_not_run_is_a_failure() {
+        let ran = |executions, finding: Option<&str>| Ran {
+            name: "sheet",
+            executions,
+            seconds: 2.0,
+            finding: finding.map(str::to_owned),
+        };
+        let code = |ran: &[Ran]| {
+            let mut out = Vec::new();
+            let code = table(ran, &mut out).expect("a table");
+            (code == ExitCode::SUCCESS, String::from_utf8(out).expect("text"))
+        };
+        assert!(code(&[ran(10, None)]).0);
+        assert!(!code(&[]).0);
+        assert!(code(&[ran(0, None)]).1.ends_with("sheet: didn't run\n"));
+        let (well, told) = code(&[ran(10, Some("x/crash-1: boom")), ran(4, None)]);
+        assert!(!well && told.ends_with("sheet: x/crash-1: boom\n"), "{told}");
+    }
+}
