@@ -198,6 +198,22 @@ mod tests {
         CustomerKey::parse("contoso").expect("a key")
     }
 
+    fn customer() -> CustomerStatus {
+        CustomerStatus {
+            customer: contoso(),
+            folder: "/srv/devicedrop/contoso".into(),
+            folder_state: FolderState::Online,
+            folder_detail: Some("events and walks, ext4".into()),
+            paused: false,
+            waiting_files: 2,
+            pending: 12,
+            ready: 88,
+            failed: 3,
+            results_owed: 1,
+            last_activity: Some(at(59)),
+        }
+    }
+
     fn troubled() -> Status {
         Status {
             at: at(60),
@@ -230,19 +246,7 @@ mod tests {
                 next_try_at: Some(at(61)),
                 results_owed: 1,
             },
-            customers: vec![CustomerStatus {
-                customer: contoso(),
-                folder: "/srv/devicedrop/contoso".into(),
-                folder_state: FolderState::Online,
-                folder_detail: Some("events and walks, ext4".into()),
-                paused: false,
-                waiting_files: 2,
-                pending: 12,
-                ready: 88,
-                failed: 3,
-                results_owed: 1,
-                last_activity: Some(at(59)),
-            }],
+            customers: vec![customer()],
             waiting: vec![Unfinished {
                 customer: contoso(),
                 file: "b.csv".into(),

@@ -44,6 +44,11 @@ impl Beside {
             Arrival::New => self.no_marker.clone().or_else(|| self.no_order_file.clone()),
         }
     }
+
+    /// The marker, if it names hashes and none of them is this one.
+    pub(super) fn names_other_content(&self, sha256: &Sha256) -> Option<Stamp> {
+        self.expected.as_ref().filter(|(expected, _)| !expected.contains(sha256)).map(|(_, marker)| *marker)
+    }
 }
 
 impl Pass<'_> {

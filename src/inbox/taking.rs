@@ -149,10 +149,8 @@ impl Pass<'_> {
         if !candidate.is_as_it_was(&file) {
             return Ok(self.disturbed(tracked));
         }
-        if let Some((expected, marker)) = &beside.expected
-            && !expected.contains(&sha256)
-        {
-            tracked.wrong_marker = Some((*marker, candidate.looked.stamp));
+        if let Some(marker) = beside.names_other_content(&sha256) {
+            tracked.wrong_marker = Some((marker, candidate.looked.stamp));
             return Ok(Step::Blocked(Why::OtherContent, Refusal::OtherContent));
         }
         let arrival = self.arrival(candidate, &sha256, tracked.settling.writer_seen())?;

@@ -44,79 +44,81 @@ fn result_of(settings: &[(&str, &str)], file: &[u8]) -> Result<(TestEnv, Vec<u8>
 /// Settings, a file, its whole result, and the rows on record: line, order and purchase ID, serial number, state.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str, &'a [&'a str]);
 
+const COLUMNS: (&str, &str) = ("columns", GERMAN);
+
+const CASES: [Case<'_>; 9] = [
+    (
+        "its own headings",
+        &[COLUMNS],
+        "Hersteller,Modell,Seriennummer\nDell,L,1\n",
+        "Hersteller,Modell,Seriennummer,State,Error,Error Details,Request ID\nDell,L,1,Ready for user,,,\n",
+        &["2|||1|ready_for_user"],
+    ),
+    (
+        "in any order, among others, which are echoed",
+        &[COLUMNS],
+        "Lager;Seriennummer;Hersteller;Notiz;Modell\nA;1;Dell;\"x;y\";L\n",
+        "Lager;Seriennummer;Hersteller;Notiz;Modell;State;Error;Error Details;Request ID\n\
+             A;1;Dell;\"x;y\";L;Ready for user;;;\n",
+        &["2|||1|ready_for_user"],
+    ),
+    (
+        "IDs in columns hold for their row, under the ERP's heading or ours",
+        &[COLUMNS],
+        "Hersteller,Modell,Seriennummer,Auftrag,Purchase ID\nDell,L,1,O-1,P-1\nDell,L,2,,\n",
+        "Hersteller,Modell,Seriennummer,Auftrag,Purchase ID,State,Error,Error Details,Request ID\n\
+             Dell,L,1,O-1,P-1,Ready for user,,,\nDell,L,2,,,Ready for user,,,\n",
+        &["2|O-1|P-1|1|ready_for_user", "3|||2|ready_for_user"],
+    ),
+    (
+        "one format alone",
+        &[("formats", r#"["partner"]"#)],
+        "Manufacturer,Model,Serial Number\nDell,L,1\n",
+        "Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID\nDell,L,1,Ready for user,,,\n",
+        &["2|||1|ready_for_user"],
+    ),
+    (
+        "a file without rows, where that is accepted",
+        &[("empty_files", "\"accept\"")],
+        "Manufacturer,Model,Serial Number\n",
+        "Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID\n",
+        &[],
+    ),
+    (
+        "codes for machines",
+        &[("locale", "\"code\""), COLUMNS],
+        "Hersteller;Modell;Seriennummer\r\nDell;L;1\r\n",
+        "Hersteller;Modell;Seriennummer;State;Error;Error Details;Request ID\r\nDell;L;1;ready_for_user;;;\r\n",
+        &["2|||1|ready_for_user"],
+    ),
+    (
+        "Dutch",
+        &[("locale", "\"nl\"")],
+        "Manufacturer\tModel\tSerial Number\nDell\tL\t1\n",
+        "Manufacturer\tModel\tSerial Number\tState\tError\tError Details\tRequest ID\n\
+             Dell\tL\t1\tKlaar voor gebruiker\t\t\t\n",
+        &["2|||1|ready_for_user"],
+    ),
+    (
+        "a corrected result of one's own headings",
+        &[COLUMNS],
+        "Hersteller,Modell,Seriennummer,State,Error,Error Details,Request ID\nDell,L,1,x,y,z,q\n",
+        "Hersteller,Modell,Seriennummer,State,Error,Error Details,Request ID\nDell,L,1,Ready for user,,,\n",
+        &["2|||1|ready_for_user"],
+    ),
+    (
+        "a mark at the beginning and quoted headings",
+        &[COLUMNS],
+        "\u{feff}\"Seriennummer\";\"Modell\";\"Hersteller\"\r\n\"1\";\"L\";\"Dell\"\r\n",
+        "\u{feff}Seriennummer;Modell;Hersteller;State;Error;Error Details;Request ID\r\n\
+             1;L;Dell;Ready for user;;;\r\n",
+        &["2|||1|ready_for_user"],
+    ),
+];
+
 #[test]
 fn headings_formats_and_ids_by_the_customers_settings() -> Result<()> {
-    const COLUMNS: (&str, &str) = ("columns", GERMAN);
-    let cases: [Case<'_>; 9] = [
-        (
-            "its own headings",
-            &[COLUMNS],
-            "Hersteller,Modell,Seriennummer\nDell,L,1\n",
-            "Hersteller,Modell,Seriennummer,State,Error,Error Details,Request ID\nDell,L,1,Ready for user,,,\n",
-            &["2|||1|ready_for_user"],
-        ),
-        (
-            "in any order, among others, which are echoed",
-            &[COLUMNS],
-            "Lager;Seriennummer;Hersteller;Notiz;Modell\nA;1;Dell;\"x;y\";L\n",
-            "Lager;Seriennummer;Hersteller;Notiz;Modell;State;Error;Error Details;Request ID\n\
-             A;1;Dell;\"x;y\";L;Ready for user;;;\n",
-            &["2|||1|ready_for_user"],
-        ),
-        (
-            "IDs in columns hold for their row, under the ERP's heading or ours",
-            &[COLUMNS],
-            "Hersteller,Modell,Seriennummer,Auftrag,Purchase ID\nDell,L,1,O-1,P-1\nDell,L,2,,\n",
-            "Hersteller,Modell,Seriennummer,Auftrag,Purchase ID,State,Error,Error Details,Request ID\n\
-             Dell,L,1,O-1,P-1,Ready for user,,,\nDell,L,2,,,Ready for user,,,\n",
-            &["2|O-1|P-1|1|ready_for_user", "3|||2|ready_for_user"],
-        ),
-        (
-            "one format alone",
-            &[("formats", r#"["partner"]"#)],
-            "Manufacturer,Model,Serial Number\nDell,L,1\n",
-            "Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID\nDell,L,1,Ready for user,,,\n",
-            &["2|||1|ready_for_user"],
-        ),
-        (
-            "a file without rows, where that is accepted",
-            &[("empty_files", "\"accept\"")],
-            "Manufacturer,Model,Serial Number\n",
-            "Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID\n",
-            &[],
-        ),
-        (
-            "codes for machines",
-            &[("locale", "\"code\""), COLUMNS],
-            "Hersteller;Modell;Seriennummer\r\nDell;L;1\r\n",
-            "Hersteller;Modell;Seriennummer;State;Error;Error Details;Request ID\r\nDell;L;1;ready_for_user;;;\r\n",
-            &["2|||1|ready_for_user"],
-        ),
-        (
-            "Dutch",
-            &[("locale", "\"nl\"")],
-            "Manufacturer\tModel\tSerial Number\nDell\tL\t1\n",
-            "Manufacturer\tModel\tSerial Number\tState\tError\tError Details\tRequest ID\n\
-             Dell\tL\t1\tKlaar voor gebruiker\t\t\t\n",
-            &["2|||1|ready_for_user"],
-        ),
-        (
-            "a corrected result of one's own headings",
-            &[COLUMNS],
-            "Hersteller,Modell,Seriennummer,State,Error,Error Details,Request ID\nDell,L,1,x,y,z,q\n",
-            "Hersteller,Modell,Seriennummer,State,Error,Error Details,Request ID\nDell,L,1,Ready for user,,,\n",
-            &["2|||1|ready_for_user"],
-        ),
-        (
-            "a mark at the beginning and quoted headings",
-            &[COLUMNS],
-            "\u{feff}\"Seriennummer\";\"Modell\";\"Hersteller\"\r\n\"1\";\"L\";\"Dell\"\r\n",
-            "\u{feff}Seriennummer;Modell;Hersteller;State;Error;Error Details;Request ID\r\n\
-             1;L;Dell;Ready for user;;;\r\n",
-            &["2|||1|ready_for_user"],
-        ),
-    ];
-    for (name, settings, file, expected, registered) in cases {
+    for (name, settings, file, expected, registered) in CASES {
         let (env, result) = result_of(settings, file.as_bytes()).context(name)?;
         assert_eq!(String::from_utf8_lossy(&result), expected, "{name}");
         let on_record =
