@@ -74,7 +74,7 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
     let details = words(path, cause, customer);
     let sheet = devicedrop_core::result_sheet::rejected(details.clone(), Dialect::STANDARD, customer.locale);
     let sha256 = Sha256::of(&sheet);
-    let mut ours = Written::new(shared, &customer.key, path);
+    let mut ours = Written::new(shared, &customer.key, &answered);
     // One name at a time, up to the first at which nothing stands.
     let stands = |name: &Vec<u8>| beneath::look(folder.as_fd(), name).is_ok();
     let names = (1..=results::NAMES).map(|number| results::name_of(&place, number)).take_while(stands);
@@ -90,7 +90,7 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
         results::write(&place, &mut ours, customer.locale, content)?
     };
     let file = path.beside(&placed.name).text();
-    let note = Some(Noted::placed(&placed, path).to_string());
+    let note = Some(Noted::placed(&placed, &answered).to_string());
     let noted = shared.writer.note(Some(customer.key.clone()), WRITTEN.to_owned(), file.clone(), note);
     if let Err(error) = noted.wait() {
         tracing::error!(error = %error, "an answer that is in place could not be noted");
