@@ -35,7 +35,8 @@ pub(super) fn reload(shared: &Arc<Shared>, actor: &Actor, always: bool) -> Resul
         Err(error) => {
             let no = No::from(error);
             let told = [vec![no.message.clone()], no.because.clone()].concat().join(": ");
-            refused(shared, vec![told]);
+            // One line, as a line of the log and of a table is.
+            refused(shared, vec![told.lines().map(str::trim).collect::<Vec<_>>().join("; ")]);
             return Err(no);
         }
     };

@@ -57,9 +57,10 @@ fn a_bad_configuration_is_refused_and_the_old_one_stays() -> Result<()> {
     ensure!(why.contains("recepits") && why.contains("receipts") && why.contains("17"), "{why}");
     fence(&env, &mut daemon, CONTOSO, "one")?;
     let status = env.run(&["status", "--problems"])?;
-    // The command itself reads the bad configuration.
-    assert_eq!(status.code, Some(2), "{status:?}");
+    // The command itself reads the bad configuration, says so, and asks the daemon all the same.
+    assert_eq!(status.code, Some(1), "{status:?}");
     ensure!(status.stderr.contains("recepits"), "{status:?}");
+    ensure!(status.stdout.contains("can't be used; line 17: `results.recepits` is not a key"), "{status:?}");
     // What only a restart can change is refused as well, and status says so.
     let elsewhere = env.path("elsewhere").display().to_string();
     env.set("registrar.embedded.path", &format!("{elsewhere:?}"))?;

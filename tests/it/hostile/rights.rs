@@ -34,12 +34,17 @@ fn what_may_not_be_read_waits_is_told_and_is_taken_once_it_may() -> Result<()> {
         roots(&hostile.at(folder), mode)?;
     }
     let mut daemon = hostile.start()?;
-    for name in ["file.csv", "closed/a.csv", "listed-only/a.csv", "entered-only/a.csv"] {
-        wait_for_verdict(&hostile.env, &mut daemon, &hostile.at(name), "waiting", "may not read")?;
+    wait_for_verdict(&hostile.env, &mut daemon, &hostile.at("file.csv"), "waiting", "may not read it")?;
+    for name in ["closed/a.csv", "listed-only/a.csv", "entered-only/a.csv"] {
+        wait_for_verdict(&hostile.env, &mut daemon, &hostile.at(name), "waiting", "may not look into this folder")?;
     }
     hostile.meddler.later_by(OVER_A_MINUTE)?;
     let told = daemon.wait_for_result(&hostile.at("file.result.csv"))?;
     ensure!(told.contains("File not valid"), "{told}");
+    for folder in ["closed", "listed-only", "entered-only"] {
+        let told = daemon.wait_for_result(&hostile.at(&format!("{folder}.folder.result.csv")))?;
+        ensure!(told.contains("File not valid"), "{told}");
+    }
     nobodys(&hostile.at("file.csv"), 0o600)?;
     wait_for_answer(&mut daemon, &hostile.at("file.result.csv"), &all_ready(&["file"]))?;
     for folder in ["closed", "listed-only", "entered-only"] {
