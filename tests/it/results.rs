@@ -144,7 +144,7 @@ fn texts_follow_the_customer_s_locale() -> Result<()> {
     SpiralOrbit,ContosoABC,1,Registratie is mislukt,Apparaat niet gevonden,"We konden dit apparaat niet registreren omdat we geen overeenkomst konden vinden voor de meegeleverde fabrikant, model of serienummer. Bevestig deze waarden met uw leverancier van apparaten.",dd-N
     SpiralOrbit,ContosoABC,,Registratie is mislukt,Rij niet geldig,"Regel 3, kolom ""Serial Number"": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.",
     Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID
-    ,,,Registratie is mislukt,Bestand niet geldig,"De kolomkoppen op regel 1 zijn niet die welke verwacht worden. Gevonden: ""Model"". Verwacht, precies zo: ""Manufacturer"", ""Model"", ""Serial Number"" of ""Manufacturer"", ""Model"", ""Serial Number"", ""Hardware Hash"". Voeg de ontbrekende kolommen ""Manufacturer"", ""Serial Number"" toe. Niets uit dit bestand is geregistreerd.",
+    ,,,Registratie is mislukt,Bestand niet geldig,"De kolomkoppen op regel 1 wijken af van de verwachte. Gevonden: ""Model"". Verwacht, precies zo: ""Manufacturer"", ""Model"", ""Serial Number"" of ""Manufacturer"", ""Model"", ""Serial Number"", ""Hardware Hash"". Voeg de ontbrekende kolommen ""Manufacturer"", ""Serial Number"" toe. Niets uit dit bestand is geregistreerd.",
     "#);
     assert_snapshot!(told("machine")?, @r#"
     Manufacturer,Model,Serial Number,State,Error,Error Details,Request ID
