@@ -129,6 +129,10 @@ impl Original {
 
     /// Writes the pages that differ into the copy, and returns which those are.
     fn put(&self, changed: &[u8]) -> Vec<usize> {
+        // SQLite may have removed a log that it found no database for.
+        if !self.path.exists() {
+            fs::write(&self.path, &self.bytes).expect("a copy of a ledger");
+        }
         let file = self.open();
         let pages = self.bytes.chunks(PAGE).enumerate();
         let differs = |(index, page): (usize, &[u8])| {
@@ -146,6 +150,9 @@ impl Original {
 
     /// Puts them right again.
     fn restore(&self, touched: &[usize]) {
+        if !self.path.exists() {
+            fs::write(&self.path, &self.bytes).expect("a copy of a ledger");
+        }
         let file = self.open();
         for index in touched {
             let start = index * PAGE;

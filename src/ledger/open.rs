@@ -74,6 +74,8 @@ pub(super) fn check_place(path: &Path) -> Result<(), OpenError> {
     }
     match path.symlink_metadata() {
         Ok(about) if about.is_symlink() => Err(OpenError::Link(path.to_owned())),
+        // SQLite takes a file of one byte for an empty one, and removes the log beside it, which may hold all there is.
+        Ok(about) if about.len() == 1 => Err(Untrusted::Damaged("it was cut down to one byte".to_owned()).into()),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io(path)(error)),

@@ -78,6 +78,21 @@ fn a_making_that_was_cut_off_is_made_good() {
 }
 
 #[test]
+fn the_log_beside_a_ledger_that_was_cut_down_is_left() {
+    let mut trial = Trial::new();
+    trial.writer().act(action("start")).wait().expect("on record");
+    trial.close();
+    let log = trial.path().with_file_name("ledger.db-wal");
+    std::fs::write(&log, "all there is").expect("written");
+    std::fs::write(trial.path(), "S").expect("cut");
+    let refused = Reader::open(&trial.path()).map(drop).expect_err("refused");
+    assert!(refused.is_untrusted(), "{refused}");
+    let refused = Ledger::open(&trial.path(), true, at(0), "tester").map(drop).expect_err("refused");
+    assert!(refused.is_untrusted(), "{refused}");
+    assert_eq!(std::fs::read_to_string(&log).expect("still there"), "all there is");
+}
+
+#[test]
 fn a_changed_end_isnt_opened() {
     let mut trial = Trial::new();
     trial.writer().act(action("start")).wait().expect("on record");
