@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use devicedrop::ledger::command::{Finished, KnownFile, NewCall, NewDelivery, NewRegistration, NewSubmission};
+use devicedrop::ledger::verify::Verifier;
 use devicedrop::ledger::{Ledger, Reader};
 use devicedrop_core::device::{Format, Sha256};
 use devicedrop_core::ids::{CustomerKey, SubmissionId};
@@ -205,6 +206,25 @@ impl Trial {
         }
         if sound {
             assert_eq!(self.entries(), self.entries, "found sound, and isn't as it was written");
+        }
+        self.verify();
+    }
+
+    /// Recomputes all of the copy, and what is kept beside the record.
+    fn verify(&self) {
+        let mut verifier = match Verifier::open(&self.path) {
+            Ok(verifier) => verifier,
+            Err(error) => return assert!(!error.to_string().is_empty()),
+        };
+        match verifier.verify(&[], &mut |_| true) {
+            Ok(told) => {
+                let told = told.expect("nobody stopped it");
+                assert!(told.found.iter().all(|finding| !finding.to_string().is_empty()));
+                if told.is_sound() && told.head.is_some_and(|head| head.blocks == self.blocks) {
+                    assert_eq!(self.entries(), self.entries, "verified, and isn't as it was written");
+                }
+            }
+            Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
 
