@@ -3,8 +3,10 @@
 use crate::device::Column;
 use crate::headings::{Layout, Place};
 use crate::limits::count;
+use crate::locale::Locale;
 use crate::problem::{ColumnName, RowProblem};
 use crate::sheet::Head;
+use crate::state::State;
 
 /// The cells of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -187,14 +189,26 @@ fn content<'a>(fields: &'a Fields, layout: &Layout, stray: Option<usize>) -> Res
 /// The four columns of a result file may be missing in a row, since people add rows to result files; and empty cells
 /// behind the last heading don't count.
 fn check_field_count(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
-    if fields.len() >= layout.own && (fields.len() <= layout.named || fields.empty_from(layout.named)) {
+    if fields.len() >= layout.own
+        && (fields.len() <= layout.named || fields.empty_from(layout.named))
+        && (fields.len() == layout.named || has_state(fields, layout))
+    {
         return Ok(());
     }
     let mut found = fields.len();
-    while found > layout.named && fields.empty_from(found - 1) {
+    while has_state(fields, layout) && found > layout.named && fields.empty_from(found - 1) {
         found -= 1;
     }
     Err(RowProblem::FieldCount { expected: count(layout.named), found: count(found) })
+}
+
+/// Whether a row of another length than the headings still has its State where that belongs. Programs leave empty
+/// cells at the end away, so a row of a corrected result may be shorter; but in one that a delimiter tore, what stands
+/// there was a value.
+fn has_state(fields: &Fields, layout: &Layout) -> bool {
+    let Some(cell) = fields.get(layout.own).filter(|cell| !cell.is_empty()) else { return true };
+    let known = |locale: Locale| State::ALL.iter().any(|state| locale.state(*state) == cell);
+    layout.named == layout.own || [Locale::En, Locale::Nl, Locale::Code].into_iter().any(known)
 }
 
 fn check(value: &str, place: &Place, may_hold_control: bool) -> Result<(), RowProblem> {
@@ -231,6 +245,8 @@ fn length_over(value: &str, limit: usize) -> Option<u64> {
 /// exponent with its sign and two or three digits. `1E5` is none: they write it `1.00E+05`, and there are serial
 /// numbers like it.
 fn is_scientific(value: &str) -> bool {
+    // Blanks around it don't make it a serial number again.
+    let value = value.trim();
     // Asked of every serial number, so the cheap question comes first.
     if !value.bytes().rev().take(4).any(|byte| byte == b'+') {
         return false;
@@ -254,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_a_spreadsheet_leaves_of_a_serial_number_is_told_from_a_genuine_one() {
-        for damaged in ["1.23E+11", "1,23E+11", "1E+11", "4.567e+012", "1.23457E+11", "9,0E+300"] {
+        for damaged in ["1.23E+11", "1,23E+11", "1E+11", "4.567e+012", "1.23457E+11", "9,0E+300", " 1E+11\u{a0}"] {
             assert!(is_scientific(damaged), "{damaged}");
         }
         for genuine in [
@@ -273,7 +289,6 @@ mod tests {
             "000123",
             "1.2.3E+11",
             "",
-            " 1E+11",
         ] {
             assert!(!is_scientific(genuine), "{genuine}");
         }

@@ -3,8 +3,10 @@
 
 use crate::device::{Column, Format};
 use crate::limits::count;
+use crate::locale::Locale;
 use crate::problem::{ColumnName, FileProblem, RowProblem};
 use crate::sheet::Doubt;
+use crate::state::State;
 
 /// A row: its line, its cells, and what is wrong with it.
 pub(crate) type ModelRow = (u64, Vec<String>, Option<RowProblem>);
@@ -44,7 +46,7 @@ pub(crate) fn read(text: &str, delimiter: char) -> Outcome {
         }
         let problem = problem(&record, width, last);
         cut_short =
-            !record.ended && record.cells.len() < width && matches!(problem, Some(RowProblem::FieldCount { .. }));
+            !record.ended && record.cells.len() < last && matches!(problem, Some(RowProblem::FieldCount { .. }));
         rows.push((record.line, record.cells, problem));
     }
     let end = end.and_then(|()| {
@@ -143,6 +145,14 @@ fn problem(record: &Record, width: usize, named: usize) -> Option<RowProblem> {
         return Some(RowProblem::Quotes { column: name(*column) });
     }
     let mut cells = record.cells.len();
+    // Behind the sender's own cells stands a state, in whatever words, unless the row is as long as the headings.
+    let states = Locale::ALL.iter().flat_map(|locale| State::ALL.iter().map(|state| locale.state(*state)));
+    let torn = width < named
+        && cells != named
+        && record.cells.get(width).is_some_and(|cell| !cell.is_empty() && !states.clone().any(|state| state == cell));
+    if torn {
+        return Some(RowProblem::FieldCount { expected: count(named), found: count(cells) });
+    }
     while cells > named && record.cells[cells - 1].is_empty() {
         cells -= 1;
     }
