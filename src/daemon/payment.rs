@@ -46,7 +46,7 @@ pub(super) struct Payment {
     pub(super) sha256: Sha256,
     /// Whether no row was pending any more when it was written.
     pub(super) last: bool,
-    /// What is noted of it under [`WRITTEN`].
+    /// What is noted of it under [`super::written::WRITTEN`].
     pub(super) noted: String,
 }
 
