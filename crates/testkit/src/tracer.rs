@@ -3,7 +3,7 @@
 //!
 //! A call is named by what it does to which file and its how-manieth time, not by its number in the run: threads come
 //! in another order each time, but who writes to one file does so in the same order. Which calls there are is said in
-//! [`calls`]; what is made of them in the sweeps. Nothing here knows devicedrop.
+//! `calls`; what is made of them in the sweeps. Nothing here knows devicedrop.
 
 mod calls;
 
