@@ -188,7 +188,7 @@ fn write(path: &Path, events: &[Event]) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Reads what [`write`] saved.
+/// Reads what `write` saved.
 pub fn read(path: &Path) -> Result<Vec<Event>> {
     let mut file = BufReader::new(fs::File::open(path)?);
     let mut events = Vec::new();

@@ -1,7 +1,7 @@
 //! The campaign: recordings of the daemon at work, thousands of cuts in each, and what was found.
 //!
-//! [`workload`] is what happens, [`facts`] what was acknowledged, [`check`] what must hold; [`stage`] puts a place and
-//! its disks together, [`planted`] is what shows that all this would notice.
+//! `workload` is what happens, `facts` what was acknowledged, `check` what must hold; `stage` puts a place and
+//! its disks together, `planted` is what shows that all this would notice.
 
 mod check;
 mod facts;
