@@ -11,6 +11,7 @@
 mod answers;
 #[cfg(test)]
 mod arrivals;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod commands;

@@ -133,7 +133,8 @@ pub(super) fn held_by(holder: &Holder<'_>, language: Language) -> String {
     )
 }
 
-fn hash_mismatch(mismatch: &HashMismatch, language: Language) -> String {
+/// What a row says of its device, and what its hardware hash says.
+pub(super) fn differing(mismatch: &HashMismatch, language: Language) -> String {
     let fields: Vec<String> = mismatch
         .fields
         .iter()
@@ -146,7 +147,11 @@ fn hash_mismatch(mismatch: &HashMismatch, language: Language) -> String {
             )
         })
         .collect();
-    let fields = fields.join("; ");
+    fields.join("; ")
+}
+
+fn hash_mismatch(mismatch: &HashMismatch, language: Language) -> String {
+    let fields = differing(mismatch, language);
     words!(
         language,
         "The device is registered, but its hardware hash speaks of another device: {fields}. Check that the hash was \

@@ -4,7 +4,7 @@ mod help;
 #[cfg(test)]
 mod tests;
 
-use super::{Language, number, quoted, words};
+use super::{Language, number, quoted, registrar, words};
 use crate::locale::Locale;
 use crate::oa3::HashProblem;
 use crate::registrar::HashMismatch;
@@ -304,19 +304,7 @@ fn hash_problem(problem: &HashProblem, language: Language) -> String {
 }
 
 fn other_device(mismatch: &HashMismatch, language: Language) -> String {
-    let fields: Vec<String> = mismatch
-        .fields
-        .iter()
-        .map(|(heading, row, hash)| {
-            let (row, hash) = (quoted(row), quoted(hash));
-            words!(
-                language,
-                "{heading} is {row} in the row and {hash} in the hash",
-                "{heading} is {row} in de rij en {hash} in de hash",
-            )
-        })
-        .collect();
-    let fields = fields.join("; ");
+    let fields = registrar::differing(mismatch, language);
     words!(
         language,
         "the hardware hash speaks of another device: {fields}",
