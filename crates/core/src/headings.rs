@@ -3,6 +3,7 @@
 //! What probably happened when they differ is guessed in `hints`.
 
 use crate::device::{Column, Format};
+use crate::dialect::Delimiter;
 use crate::hints;
 use crate::limits::{HASH_CHARS, QUOTED_HEADING_CHARS, QUOTED_HEADINGS, VALUE_CHARS};
 use crate::problem::{FileProblem, HeadingHint};
@@ -84,8 +85,13 @@ impl SheetOptions {
     }
 }
 
-/// Reads the heading line.
-pub(crate) fn read(cells: &Fields, line: u64, options: &SheetOptions) -> Result<Headings, FileProblem> {
+/// Reads the heading line. `named` is the delimiter that a line `sep=` named for headings without quotes.
+pub(crate) fn read(
+    cells: &Fields,
+    line: u64,
+    named: Option<Delimiter>,
+    options: &SheetOptions,
+) -> Result<Headings, FileProblem> {
     let mut names: Vec<&str> = cells.iter().map(str::trim).collect();
     while names.last().is_some_and(|name| name.is_empty()) {
         names.pop();
@@ -97,7 +103,7 @@ pub(crate) fn read(cells: &Fields, line: u64, options: &SheetOptions) -> Result<
     let found = if options.columns.is_empty() { ours(&names, options) } else { mapped(&names, options) };
     let (format, places) = found.map_err(|differ| match differ {
         Differ::NotAllowed { found, allowed } => FileProblem::FormatNotAllowed { found, allowed },
-        Differ::Unknown => differ_problem(&names, line, options),
+        Differ::Unknown => differ_problem(&names, line, named, options),
     })?;
     let layout = Layout { places, own: names.len(), named: width };
     let own = cells.iter().take(names.len()).map(str::to_owned).collect();
@@ -166,7 +172,7 @@ fn place(column: Column, index: usize, options: &SheetOptions) -> Place {
     }
 }
 
-fn differ_problem(names: &[&str], line: u64, options: &SheetOptions) -> FileProblem {
+fn differ_problem(names: &[&str], line: u64, named: Option<Delimiter>, options: &SheetOptions) -> FileProblem {
     let expected = options.expected();
     let known = options.known_headings();
     let mut twice = names
@@ -176,7 +182,9 @@ fn differ_problem(names: &[&str], line: u64, options: &SheetOptions) -> FileProb
     let hint = match twice.next() {
         // The optional columns too, which no format's list names.
         Some((_, name)) if !options.columns.is_empty() => HeadingHint::Twice(quoted(&[name]).concat()),
-        _ => hints::hint(names, &expected, !options.columns.is_empty()),
+        _ => named
+            .and_then(|named| hints::sep_line(names, &expected, named))
+            .unwrap_or_else(|| hints::hint(names, &expected, !options.columns.is_empty())),
     };
     let headings: Vec<(String, Column)> = (Column::ALL.into_iter())
         .filter(|column| options.heading(*column) != column.heading())
@@ -188,7 +196,11 @@ fn differ_problem(names: &[&str], line: u64, options: &SheetOptions) -> FileProb
 
 /// Headings as a problem quotes them.
 pub(crate) fn quoted<Name: AsRef<str>>(names: &[Name]) -> Vec<String> {
-    let cut = |name: &Name| name.as_ref().chars().take(QUOTED_HEADING_CHARS).collect();
+    let cut = |name: &Name| {
+        let mut characters = name.as_ref().chars();
+        let start: String = characters.by_ref().take(QUOTED_HEADING_CHARS).collect();
+        if characters.next().is_some() { start + "…" } else { start }
+    };
     names.iter().take(QUOTED_HEADINGS).map(cut).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Guesses what happened to headings that differ, so that the answer can say what to do.
 
+use crate::dialect::Delimiter;
 use crate::headings::quoted;
 use crate::problem::HeadingHint;
 use crate::shown::is_deceptive;
@@ -42,6 +43,14 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
         return HeadingHint::Extra(quoted(extra));
     }
     incomplete(found, &plain, expected)
+}
+
+/// Headings in one cell because the line `sep=` named another delimiter than theirs.
+pub(crate) fn sep_line(found: &[&str], expected: &[Vec<String>], named: Delimiter) -> Option<HeadingHint> {
+    let [cell] = found else { return None };
+    let mut others = Delimiter::ALL.into_iter().filter(|other| *other != named);
+    let used = others.find(|other| makes_two(cell, char::from(other.byte()), expected))?;
+    Some(HeadingHint::SepLine { named, used })
 }
 
 /// The delimiter that would make at least two of the headings of one cell.

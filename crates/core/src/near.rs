@@ -4,6 +4,8 @@
 //! Values must match byte for byte, and nothing here changes that: it only says where to look when they don't. What is
 //! said never holds anything of the other device but that it is there and what kind of difference lies between.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::device::{Column, Device};
 
 /// A kind of difference that is easily missed.
@@ -121,15 +123,25 @@ pub fn fold(value: &str) -> String {
 
 /// A value without these kinds of difference.
 fn without(value: &str, kinds: Differences) -> String {
+    let shapes = kinds.has(Difference::LookAlikes);
     let mut plain = String::with_capacity(value.len());
+    if shapes && !value.is_ascii() {
+        // Letters with their marks apart and in one look the same. Taken apart they can be compared, once what only
+        // looks like a letter is one; and what takes several signs of a keyboard (a ligature, a fraction) is those.
+        let apart = value.nfc().filter_map(usual).nfkd().filter_map(usual);
+        plain_of(apart.map(shape), kinds, &mut plain);
+    } else if shapes {
+        plain_of(value.chars().map(shape), kinds, &mut plain);
+    } else {
+        plain_of(value.chars(), kinds, &mut plain);
+    }
+    plain
+}
+
+fn plain_of(characters: impl Iterator<Item = char>, kinds: Differences, plain: &mut String) {
+    let (capitals, shapes) = (kinds.has(Difference::Capitals), kinds.has(Difference::LookAlikes));
     let mut blank = false;
-    for character in value.chars() {
-        let looks_like = if kinds.has(Difference::LookAlikes) && !character.is_ascii() {
-            usual(character)
-        } else {
-            Some(character)
-        };
-        let Some(character) = looks_like else { continue };
+    for character in characters {
         if kinds.has(Difference::Blanks) && character == ' ' {
             blank = !plain.is_empty();
             continue;
@@ -137,15 +149,24 @@ fn without(value: &str, kinds: Differences) -> String {
         if std::mem::take(&mut blank) {
             plain.push(' ');
         }
-        if !kinds.has(Difference::Capitals) {
-            plain.push(character);
-        } else if character.is_ascii() {
-            plain.push(character.to_ascii_uppercase());
-        } else {
-            plain.extend(character.to_uppercase());
+        match character {
+            _ if !capitals => plain.push(character),
+            // The small forms look like a 1, so the capital ones are the same as that.
+            'i' | 'L' if shapes => plain.push('1'),
+            _ if character.is_ascii() => plain.push(character.to_ascii_uppercase()),
+            _ => plain.extend(character.to_uppercase()),
         }
     }
-    plain
+}
+
+/// One of the characters of a keyboard that people type for one another, since they look the same on many labels: the
+/// letter O and the digit 0; the letters I and l and the digit 1. No others: 5 and S, 8 and B can be told apart.
+fn shape(character: char) -> char {
+    match character {
+        'O' | 'o' => '0',
+        'I' | 'l' => '1',
+        _ => character,
+    }
 }
 
 /// The character of a keyboard that this one is taken for by eye, or itself; none if it can't be seen at all.
@@ -231,8 +252,22 @@ mod tests {
         assert_eq!(kinds("ＡＢ　１", "AB 1"), Some(vec![LookAlikes]), "full width");
         assert_eq!(kinds("аВ 1", "AB 1"), Some(vec![Capitals, LookAlikes]), "a small Cyrillic letter");
         assert_eq!(kinds("AB 1\u{a0}", "AB 1"), Some(vec![Blanks, LookAlikes]));
+        assert_eq!(
+            kinds("Caf\u{e9}", "Cafe\u{301}"),
+            Some(vec![LookAlikes]),
+            "a letter and its mark, in one and apart"
+        );
+        assert_eq!(kinds("CAF\u{c9}", "cafe\u{301}"), Some(vec![Capitals, LookAlikes]));
+        assert_eq!(kinds("\u{401}", "E\u{308}"), Some(vec![LookAlikes]), "a Cyrillic letter with a mark");
+        assert_eq!(kinds("\u{130}", "I\u{307}"), Some(vec![LookAlikes]));
+        assert_eq!(kinds("o\u{fb03}ce \u{2460}", "office 1"), Some(vec![LookAlikes]));
+        assert_eq!(kinds("AB01", "ABO1"), Some(vec![LookAlikes]), "the letter O and the digit");
+        assert_eq!(kinds("1I1O", "lIl0"), Some(vec![LookAlikes]));
+        assert_eq!(kinds("ab01", "ABOL"), Some(vec![Capitals, LookAlikes]));
+        assert_eq!(kinds("XO", "Xo"), Some(vec![Capitals]), "the fewer kinds, and of as many the earlier one");
+        assert_eq!(kinds("Dell", "DELL"), Some(vec![Capitals]));
         assert_eq!(kinds("\u{feff} aB 1", "AB 1"), Some(vec![Capitals, Blanks, LookAlikes]));
-        for other in ["AB1", "AB 2", "A B 1", "ABC 1", "", "0B 1"] {
+        for other in ["AB1", "AB 2", "A B 1", "ABC 1", "", "0B 1", "A8 1", "AB 7", "\u{c4}B 1"] {
             assert_eq!(kinds("AB 1", other), None, "{other:?}");
         }
     }
@@ -256,7 +291,7 @@ mod tests {
     }
 
     fn value() -> impl Strategy<Value = String> {
-        "[abBAаААВß \u{a0}\u{200b}ａıİK1-]{0,6}"
+        "[abBAаААВß \u{a0}\u{200b}ａıİK1iIlLoO0eEé\u{301}\u{308}Ёﬃ-]{0,6}"
     }
 
     proptest! {

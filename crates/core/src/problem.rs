@@ -2,7 +2,8 @@
 //!
 //! The words, in English and Dutch, are in the module `message`.
 
-use crate::device::{Column, Format};
+use crate::device::{Column, Device, Format};
+use crate::dialect::Delimiter;
 
 /// Why a file is rejected as a whole.
 ///
@@ -65,6 +66,10 @@ pub enum FileProblem {
     QuoteNeverClosed {
         /// The line on which it is opened.
         line: u64,
+        /// Where in that line, in characters from 1.
+        position: u64,
+        /// The heading of its column, where the headings were read before and there is one.
+        column: Option<String>,
     },
     /// One record is longer than any real one: a lost quote, or no CSV at all.
     RecordTooLong {
@@ -84,7 +89,8 @@ pub enum FileProblem {
     HeadingsDiffer {
         /// The line on which they stand.
         line: u64,
-        /// What stands there, cell by cell, blanks around them removed; at most twenty, each cut to 64 characters.
+        /// What stands there, cell by cell, blanks around them removed; at most twenty, each cut to 64 characters and
+        /// an ellipsis.
         found: Vec<String>,
         /// The headings that would have been accepted, one list for each format allowed.
         expected: Vec<Vec<String>>,
@@ -226,6 +232,13 @@ pub enum HeadingHint {
     },
     /// All in one cell, since quotes stand around the whole line.
     OneCell,
+    /// All in one cell, since the line `sep=` above them names another delimiter than theirs.
+    SepLine {
+        /// The delimiter that the line names.
+        named: Delimiter,
+        /// The one between the headings.
+        used: Delimiter,
+    },
     /// Right but for a character that can't be seen: a second byte order mark, a blank that isn't the usual one, ...
     Invisible {
         /// The heading that it should be.
@@ -258,6 +271,22 @@ pub enum RowProblem {
         expected: u64,
         /// How many fields the row has.
         found: u64,
+        /// The device that a result file's echo of the row would name, where nothing else is wrong with it.
+        echoed: Option<Box<Device>>,
+    },
+    /// Another number of fields than headings, and the right one if another delimiter is what stands between them.
+    OtherDelimiter {
+        /// What stands between the headings.
+        headings: Delimiter,
+        /// What stands between the values of this row.
+        row: Delimiter,
+        /// As above.
+        echoed: Option<Box<Device>>,
+    },
+    /// A row of a result file that was refused before for its form, and whose device is still what its echo made of it.
+    Uncorrected {
+        /// That device.
+        echoed: Box<Device>,
     },
     /// A required value is empty.
     EmptyValue {
@@ -294,6 +323,8 @@ pub enum RowProblem {
     Quotes {
         /// The column's name, or its number where there is no heading for it.
         column: ColumnName,
+        /// The device that a result file's echo of the row would name, where nothing else is wrong with it.
+        echoed: Option<Box<Device>>,
     },
 }
 
@@ -311,6 +342,8 @@ impl RowProblem {
     pub fn code(&self) -> &'static str {
         match self {
             Self::FieldCount { .. } => "field_count",
+            Self::OtherDelimiter { .. } => "other_delimiter",
+            Self::Uncorrected { .. } => "uncorrected",
             Self::EmptyValue { .. } => "empty_value",
             Self::TooLong { .. } => "too_long",
             Self::ControlCharacter { .. } => "control_character",
@@ -322,12 +355,12 @@ impl RowProblem {
     /// The column it is about, where it is about one.
     pub fn column(&self) -> Option<&ColumnName> {
         match self {
-            Self::FieldCount { .. } => None,
+            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::Uncorrected { .. } => None,
             Self::EmptyValue { column }
             | Self::TooLong { column, .. }
             | Self::ControlCharacter { column, .. }
             | Self::Scientific { column, .. }
-            | Self::Quotes { column } => Some(column),
+            | Self::Quotes { column, .. } => Some(column),
         }
     }
 }

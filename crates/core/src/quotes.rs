@@ -1,11 +1,11 @@
 //! Watches the quotes of the same bytes that `csv-core` reads, since that reader takes any quotes without a word.
 //!
-//! Finds text behind a closing quote, and the line on which a quote that never closes was opened. A quote inside an
+//! Finds text behind a closing quote, and the place at which a quote that never closes was opened. A quote inside an
 //! unquoted value is a character like any other: `14" Laptop`. The states are those of `csv-core`; a property test
 //! against a third parser holds them together.
 
-use crate::limits::QUOTED_LINES;
-use crate::lines::LineCount;
+use crate::limits::{QUOTED_LINES, count};
+use crate::lines::{LineCount, ends_line};
 use crate::problem::FileProblem;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,32 +17,65 @@ enum Place {
     AfterQuote,
 }
 
+/// Where quotes were opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Opened {
+    line: u64,
+    /// Characters of the line before it.
+    before: usize,
+    /// The field, from 0.
+    pub(crate) field: usize,
+}
+
+impl Opened {
+    /// The problem of quotes that were opened here and aren't closed.
+    pub(crate) fn never_closed(self) -> FileProblem {
+        let Self { line, before, field: _ } = self;
+        FileProblem::QuoteNeverClosed { line, position: count(before) + 1, column: None }
+    }
+}
+
 /// Where a record stands with its quotes.
 #[derive(Debug)]
 pub(crate) struct Quotes {
     delimiter: u8,
     place: Place,
-    /// The line on which the quotes opened last were opened.
-    opened: u64,
-    stray: Option<usize>,
+    /// Where the quotes opened last were opened.
+    opened: Opened,
+    /// Characters of the line before the next byte.
+    characters: usize,
+    strays: Vec<usize>,
     bare: Option<usize>,
 }
 
 impl Quotes {
     pub(crate) fn new(delimiter: u8) -> Self {
-        Self { delimiter, place: Place::FieldStart, opened: 0, stray: None, bare: None }
+        let opened = Opened::default();
+        Self { delimiter, place: Place::FieldStart, opened, characters: 0, strays: Vec::new(), bare: None }
     }
 
     /// A record begins.
     pub(crate) fn begin(&mut self) {
         self.place = Place::FieldStart;
-        self.stray = None;
+        self.opened = Opened::default();
+        self.characters = 0;
+        self.strays.clear();
         self.bare = None;
     }
 
-    /// The first field of this record with text behind its closing quote, from 0.
-    pub(crate) fn stray(&self) -> Option<usize> {
-        self.stray
+    /// The fields of this record with text behind their closing quote, from 0.
+    pub(crate) fn strays(&self) -> &[usize] {
+        &self.strays
+    }
+
+    /// Whether any quotes were opened in this record.
+    pub(crate) fn any(&self) -> bool {
+        self.opened != Opened::default()
+    }
+
+    /// Where quotes were opened last.
+    pub(crate) fn opened(&self) -> Opened {
+        self.opened
     }
 
     /// The first field of this record that isn't quoted and has a quote in it, from 0.
@@ -50,8 +83,8 @@ impl Quotes {
         self.bare
     }
 
-    /// The line on which the quotes were opened that are open now.
-    pub(crate) fn open(&self) -> Option<u64> {
+    /// Where the quotes were opened that are open now.
+    pub(crate) fn open(&self) -> Option<Opened> {
         (self.place == Place::Quoted).then_some(self.opened)
     }
 
@@ -70,6 +103,10 @@ impl Quotes {
         lines.one_line(bytes);
         if let Some(last) = bytes.last() {
             self.place = if *last == self.delimiter { Place::FieldStart } else { Place::Unquoted };
+            // Nobody asks for the place behind a record's end.
+            if !ends_line(*last) {
+                self.characters += characters(bytes);
+            }
         }
         Ok(())
     }
@@ -81,21 +118,24 @@ impl Quotes {
             let (skipped, rest) = bytes.split_at(plain);
             if plain > 0 {
                 lines.one_line(skipped);
+                self.characters += characters(skipped);
                 self.text(field);
             }
             let Some((byte, after)) = rest.split_first() else { break };
             let line = lines.line();
             lines.byte(*byte);
+            let before = self.characters;
+            self.characters = if ends_line(*byte) { 0 } else { before + 1 };
             match (*byte, self.place) {
                 (b'"', Place::FieldStart) => {
-                    self.opened = line;
+                    self.opened = Opened { line, before, field };
                     self.place = Place::Quoted;
                 }
                 (b'"', Place::AfterQuote) => self.place = Place::Quoted,
                 (b'"', Place::Quoted) => self.place = Place::AfterQuote,
                 // A line end: the only other byte that means something inside quotes.
-                (_, Place::Quoted) if lines.line() - self.opened >= QUOTED_LINES => {
-                    return Err(FileProblem::QuoteNeverClosed { line: self.opened });
+                (_, Place::Quoted) if lines.line() - self.opened.line >= QUOTED_LINES => {
+                    return Err(self.opened.never_closed());
                 }
                 (_, Place::Quoted) => {}
                 (b'"', Place::Unquoted) => {
@@ -126,9 +166,14 @@ impl Quotes {
             Place::Quoted => {}
             Place::FieldStart | Place::Unquoted => self.place = Place::Unquoted,
             Place::AfterQuote => {
-                self.stray.get_or_insert(field);
+                self.strays.push(field);
                 self.place = Place::Unquoted;
             }
         }
     }
+}
+
+/// The characters that begin in some bytes of UTF-8.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }

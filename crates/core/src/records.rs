@@ -54,14 +54,9 @@ impl Records {
         self.text.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
-    /// The first field of the record with text behind its closing quote, from 0.
-    pub(crate) fn stray(&self) -> Option<usize> {
-        self.quotes.stray()
-    }
-
-    /// The first field of the record that isn't quoted and has a quote in it, from 0.
-    pub(crate) fn bare(&self) -> Option<usize> {
-        self.quotes.bare()
+    /// The record's quotes.
+    pub(crate) fn quotes(&self) -> &Quotes {
+        &self.quotes
     }
 
     /// Reads on in `input` until a record is complete, which it puts into `fields`; returns its line, or nothing if
@@ -115,8 +110,8 @@ impl Records {
 
     /// The text ends here: completes the record that is still being read, if any.
     pub(crate) fn finish(&mut self, fields: &mut Fields) -> Result<Option<u64>, FileProblem> {
-        if let Some(line) = self.quotes.open() {
-            return Err(FileProblem::QuoteNeverClosed { line });
+        if let Some(opened) = self.quotes.open() {
+            return Err(opened.never_closed());
         }
         let Some(line) = self.begun else { return Ok(None) };
         let ends = self.ends.get_mut(self.filled.1..).unwrap_or_default();

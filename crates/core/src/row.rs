@@ -1,12 +1,14 @@
 //! One data row: its cells as read, and what they say about a device if all is well with them.
 
-use crate::device::Column;
+use crate::device::{Column, Device};
+use crate::dialect::Delimiter;
 use crate::headings::{Layout, Place};
 use crate::limits::count;
 use crate::locale::Locale;
+use crate::message::names_device;
 use crate::problem::{ColumnName, RowProblem};
 use crate::sheet::Head;
-use crate::state::State;
+use crate::state::{ErrorCode, State};
 
 /// The cells of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,15 +115,33 @@ pub struct Content<'a> {
     pub purchase_id: Option<&'a str>,
 }
 
+impl Content<'_> {
+    /// The device that it names.
+    fn device(&self) -> Device {
+        Device {
+            manufacturer: self.manufacturer.to_owned(),
+            model: self.model.to_owned(),
+            serial_number: self.serial_number.to_owned(),
+        }
+    }
+}
+
 impl<'a> Row<'a> {
     /// Judges the cells of one record; nothing comes of one that only looks like a row: a blank line, or one without
     /// anything in the columns that count.
-    pub(crate) fn judge(line: u64, fields: &'a Fields, layout: &'a Layout, stray: Option<usize>) -> Option<Self> {
+    pub(crate) fn judge(
+        line: u64,
+        fields: &'a Fields,
+        layout: &'a Layout,
+        strays: &[usize],
+        delimiter: Delimiter,
+    ) -> Option<Self> {
         let nothing = fields.empty_before(layout.own) && fields.empty_from(layout.named);
         if nothing || fields.is_blank_line() {
             return None;
         }
-        Some(Self { line, fields, content: content(fields, layout, stray), bare_quote: None, layout })
+        let content = content(fields, layout, strays, delimiter);
+        Some(Self { line, fields, content, bare_quote: None, layout })
     }
 
     /// Takes note of the field that isn't quoted and has a quote in it, from 0.
@@ -151,16 +171,33 @@ impl<'a> Row<'a> {
 
     /// Whether it has fewer cells than headings, as a row that was cut off has.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self.content, Err(RowProblem::FieldCount { expected, found }) if found < expected)
+        matches!(self.content, Err(RowProblem::FieldCount { expected, found, .. }) if found < expected)
     }
 }
 
-fn content<'a>(fields: &'a Fields, layout: &Layout, stray: Option<usize>) -> Result<Content<'a>, RowProblem> {
-    // Quotes come first: lost ones are also what makes rows too long or too short.
-    if let Some(place) = stray.and_then(|index| layout.places.iter().find(|place| place.index == index)) {
-        return Err(RowProblem::Quotes { column: place.name() });
+fn content<'a>(
+    fields: &'a Fields,
+    layout: &Layout,
+    strays: &[usize],
+    delimiter: Delimiter,
+) -> Result<Content<'a>, RowProblem> {
+    let fits = check_field_count(fields, layout);
+    if fits.is_err()
+        && let Some(row) = other_delimiter(fields, layout, delimiter)
+    {
+        return Err(RowProblem::OtherDelimiter { headings: delimiter, row, echoed: echoed(fields, layout) });
     }
-    check_field_count(fields, layout)?;
+    // Quotes come before the count: lost ones are also what makes rows too long or too short.
+    let is_stray = |place: &&Place| strays.contains(&place.index);
+    if let Some(place) = layout.places.iter().filter(is_stray).min_by_key(|place| place.index) {
+        return Err(RowProblem::Quotes { column: place.name(), echoed: echoed(fields, layout) });
+    }
+    fits?;
+    let content = values(fields, layout)?;
+    uncorrected(fields, layout, &content).map_or(Ok(content), Err)
+}
+
+fn values<'a>(fields: &'a Fields, layout: &Layout) -> Result<Content<'a>, RowProblem> {
     let may_hold_control = fields.may_hold_control();
     let mut content = Content {
         manufacturer: "",
@@ -199,7 +236,36 @@ fn check_field_count(fields: &Fields, layout: &Layout) -> Result<(), RowProblem>
     while has_state(fields, layout) && found > layout.named && fields.empty_from(found - 1) {
         found -= 1;
     }
-    Err(RowProblem::FieldCount { expected: count(layout.named), found: count(found) })
+    let (expected, found) = (count(layout.named), count(found));
+    Err(RowProblem::FieldCount { expected, found, echoed: echoed(fields, layout) })
+}
+
+/// The delimiter that would make the right number of fields of the row.
+fn other_delimiter(fields: &Fields, layout: &Layout, delimiter: Delimiter) -> Option<Delimiter> {
+    let others = Delimiter::ALL.into_iter().filter(|other| *other != delimiter);
+    let cells = |other: &Delimiter| fields.text.bytes().filter(|byte| *byte == other.byte()).count() + 1;
+    others.into_iter().find(|other| [layout.own, layout.named].contains(&cells(other)))
+}
+
+/// The device that a row names once it is padded or cut to the headings and its quotes are gone, as a result file
+/// echoes it: nobody meant that one.
+fn echoed(fields: &Fields, layout: &Layout) -> Option<Box<Device>> {
+    values(fields, layout).ok().map(|content| Box::new(content.device()))
+}
+
+/// A row of a result file may be taken only once somebody looked at what its echo made of it. The other columns that
+/// a result file adds mean nothing.
+fn uncorrected(fields: &Fields, layout: &Layout, content: &Content<'_>) -> Option<RowProblem> {
+    if layout.named == layout.own {
+        return None;
+    }
+    let (error, details) = (fields.get(layout.own + 1)?, fields.get(layout.own + 2)?);
+    let refused = || Locale::ALL.into_iter().any(|locale| locale.error(ErrorCode::RowNotValid) == error);
+    if error.is_empty() || !refused() {
+        return None;
+    }
+    let echoed = Box::new(content.device());
+    names_device(details, &echoed).then_some(RowProblem::Uncorrected { echoed })
 }
 
 /// Whether a row of another length than the headings still has its State where that belongs. Programs leave empty

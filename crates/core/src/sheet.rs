@@ -235,11 +235,22 @@ impl Table {
     fn text(&mut self, text: &mut &[u8], options: &SheetOptions, sink: Sink<'_>) -> Result<(), FileProblem> {
         let any_quote = text.contains(&b'"');
         self.settle_ending(text);
-        while let Some(line) = self.records.next(text, any_quote, &mut self.fields)? {
+        loop {
+            let next = self.records.next(text, any_quote, &mut self.fields);
+            let Some(line) = next.map_err(|problem| self.in_column(problem))? else { return Ok(()) };
             self.record(line, options, sink)?;
             self.settle_ending(text);
         }
-        Ok(())
+    }
+
+    /// Names the column of a quote that is never closed.
+    fn in_column(&self, problem: FileProblem) -> FileProblem {
+        let (FileProblem::QuoteNeverClosed { line, position, .. }, Some(known)) = (&problem, &self.known) else {
+            return problem;
+        };
+        let heading = known.head.headings.get(self.records.quotes().opened().field);
+        let column = heading.map(|heading| quoted(&[heading.trim()]).concat());
+        FileProblem::QuoteNeverClosed { line: *line, position: *position, column }
     }
 
     fn settle_ending(&mut self, following: &[u8]) {
@@ -251,8 +262,10 @@ impl Table {
 
     fn record(&mut self, line: u64, options: &SheetOptions, sink: Sink<'_>) -> Result<(), FileProblem> {
         let Some(Known { head, layout }) = &self.known else { return self.heading(line, options) };
-        let Some(mut row) = Row::judge(line, &self.fields, layout, self.records.stray()) else { return Ok(()) };
-        row.note_bare_quote(self.records.bare());
+        let (quotes, delimiter) = (self.records.quotes(), head.dialect.delimiter);
+        let judged = Row::judge(line, &self.fields, layout, quotes.strays(), delimiter);
+        let Some(mut row) = judged else { return Ok(()) };
+        row.note_bare_quote(quotes.bare());
         if self.rows == options.max_rows {
             return Err(FileProblem::TooManyRows { limit: options.max_rows });
         }
@@ -267,7 +280,11 @@ impl Table {
         if self.fields.is_blank_line() {
             return Ok(());
         }
-        let Headings { format, layout, own } = headings::read(&self.fields, line, options)?;
+        let Dialect { delimiter, sep_line, .. } = self.dialect;
+        let quotes = self.records.quotes();
+        let whole_line_in_quotes = quotes.any() && quotes.strays().is_empty();
+        let named = (sep_line && !whole_line_in_quotes).then_some(delimiter);
+        let Headings { format, layout, own } = headings::read(&self.fields, line, named, options)?;
         self.open_ending = self.records.lines().last() == Some(b'\r');
         let line_ending = if self.open_ending { LineEnding::Cr } else { LineEnding::Lf };
         let head = Head { format, dialect: Dialect { line_ending, ..self.dialect }, headings: own, line };
@@ -277,7 +294,8 @@ impl Table {
 
     fn finish(mut self, options: &SheetOptions, sink: Sink<'_>) -> Result<Sheet, FileProblem> {
         self.last_is_short = false;
-        if let Some(line) = self.records.finish(&mut self.fields)? {
+        let last = self.records.finish(&mut self.fields);
+        if let Some(line) = last.map_err(|problem| self.in_column(problem))? {
             self.record(line, options, sink)?;
         }
         let doubt = match (self.records.lines().inside_line(), self.last_is_short) {
@@ -295,6 +313,10 @@ impl Table {
 }
 
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod tests;

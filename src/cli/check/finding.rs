@@ -103,10 +103,11 @@ impl Finding {
         let index = problem.column().and_then(|name| row.index(name.column));
         finding.column = index.and_then(|index| head.headings.get(index)).map(|heading| shown(heading).to_string());
         finding.mark = match (problem, index) {
-            (RowProblem::FieldCount { expected, found }, _) if found > expected => {
+            (RowProblem::FieldCount { expected, found, .. }, _) if found > expected => {
                 usize::try_from(*expected).map_or(Mark::Line, Mark::CellsFrom)
             }
             (RowProblem::FieldCount { .. }, _) => Mark::End,
+            (RowProblem::OtherDelimiter { row, .. }, _) => Mark::Byte(row.byte()),
             (RowProblem::ControlCharacter { position, .. }, Some(index)) => {
                 Mark::Cell(index, Some(position.saturating_sub(1)..*position))
             }
@@ -179,7 +180,7 @@ fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
         FileProblem::MixedEncodings { other_line, .. } => (*other_line, Mark::NotText),
         FileProblem::UndefinedByte { line, byte } => (*line, Mark::Byte(*byte)),
         FileProblem::InvalidUtf16 { line } => (*line, Mark::Hidden),
-        FileProblem::QuoteNeverClosed { line } => (*line, Mark::OpenQuote),
+        FileProblem::QuoteNeverClosed { line, position, .. } => (*line, Mark::OpenQuote(*position)),
         FileProblem::RecordTooLong { line, .. } | FileProblem::TooManyFields { line, .. } => (*line, Mark::Line),
         FileProblem::HeadingsDiffer { line, found, expected, hint } => {
             let whole = free
@@ -189,6 +190,7 @@ fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
                         | HeadingHint::TypeLine
                         | HeadingHint::Delimiter(_)
                         | HeadingHint::OneCell
+                        | HeadingHint::SepLine { .. }
                         | HeadingHint::Below(_)
                 );
             let mark = if whole { Mark::Line } else { Mark::Headings(found.clone(), expected.clone()) };

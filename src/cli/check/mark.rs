@@ -18,8 +18,8 @@ pub(super) enum Mark {
     CellsFrom(usize),
     /// Where something is missing at the end.
     End,
-    /// The quotes that are open at its end.
-    OpenQuote,
+    /// The quotes that are open at its end, which open at this character, from 1.
+    OpenQuote(u64),
     /// The first byte that isn't text.
     NotText,
     /// This byte.
@@ -86,7 +86,13 @@ fn span(line: &[u8], mark: &Mark, delimiter: Option<u8>) -> Option<Range<usize>>
         }
         Mark::CellsFrom(index) => Some(cells(line, delimiter?).get(*index)?.start..line.len()),
         Mark::End => Some(line.len()..line.len()),
-        Mark::OpenQuote => cells(line, delimiter?).pop().filter(|cell| line.get(cell.start) == Some(&b'"')),
+        Mark::OpenQuote(position) => {
+            let before = usize::try_from(position.saturating_sub(1)).ok()?;
+            // Of text that isn't UTF-8, each byte is a character.
+            let begin = std::str::from_utf8(line)
+                .map_or(Some(before), |text| text.char_indices().nth(before).map(|(at, _)| at))?;
+            (line.get(begin) == Some(&b'"')).then_some(begin..line.len())
+        }
         Mark::NotText => not_text(line),
         Mark::Byte(wanted) => line.iter().position(|byte| byte == wanted).map(|at| at..at + 1),
         Mark::Headings(found, expected) => heading(line, found, expected),
@@ -194,7 +200,7 @@ mod tests {
             ^
         Some(5)
         ");
-        insta::assert_snapshot!(drawn(b"a;\"b;c", &Mark::OpenQuote, Some(Delimiter::Semicolon)), @r#"
+        insta::assert_snapshot!(drawn(b"a;\"b;c", &Mark::OpenQuote(3), None), @r#"
         a;"b;c
           ^^^^
         Some(3)

@@ -1,6 +1,6 @@
 //! The words for a file that is rejected as a whole.
 
-use super::{Language, encoding, headings, number, quoted_list, words};
+use super::{Language, encoding, headings, number, quoted, quoted_list, words};
 use crate::device::{Column, Format};
 use crate::locale::Locale;
 use crate::problem::{FileProblem, OtherKind};
@@ -23,7 +23,9 @@ pub fn file_problem(problem: &FileProblem, locale: Locale) -> String {
             encoding::mixed(*utf8_line, *other_line, *byte, language)
         }
         FileProblem::UndefinedByte { line, byte } => encoding::undefined_byte(*line, *byte, language),
-        FileProblem::QuoteNeverClosed { line } => quote_never_closed(*line, language),
+        FileProblem::QuoteNeverClosed { line, position, column } => {
+            quote_never_closed(*line, *position, column.as_deref(), language)
+        }
         FileProblem::RecordTooLong { line, limit } => record_too_long(*line, *limit, language),
         FileProblem::TooManyFields { line, limit } => too_many_fields(*line, *limit, language),
         FileProblem::HeadingsDiffer { line, found, expected, hint } => {
@@ -137,12 +139,18 @@ fn format_not_allowed(found: Format, allowed: Format, language: Language) -> Str
     )
 }
 
-fn quote_never_closed(line: u64, language: Language) -> String {
+fn quote_never_closed(line: u64, position: u64, column: Option<&str>, language: Language) -> String {
+    let position = number(position, language);
+    let column = match (column, language) {
+        (None, _) => String::new(),
+        (Some(heading), Language::English) => format!(", column {}", quoted(heading)),
+        (Some(heading), Language::Dutch) => format!(", kolom {}", quoted(heading)),
+    };
     words!(
         language,
-        "A quote (\") that opens on line {line} is never closed, so where the rows end can't be told. Close it, or \
+        "A quote (\") that opens on line {line}{column}, at character {position}, is never closed, so where the rows end can't be told. Close it, or \
          remove it, and drop the file again.",
-        "Een aanhalingsteken (\") dat op regel {line} opent, wordt nergens gesloten, zodat niet te zien is waar de \
+        "Een aanhalingsteken (\") dat op regel {line}{column}, bij teken {position} opent, wordt nergens gesloten, zodat niet te zien is waar de \
          rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan.",
     )
 }
@@ -301,7 +309,8 @@ mod tests {
     #[test]
     fn rows_and_limits() {
         let samples = [
-            FileProblem::QuoteNeverClosed { line: 41 },
+            FileProblem::QuoteNeverClosed { line: 41, position: 1, column: None },
+            FileProblem::QuoteNeverClosed { line: 41, position: 1_207, column: Some("Model".to_owned()) },
             FileProblem::RecordTooLong { line: 41, limit: 1_048_576 },
             FileProblem::TooManyFields { line: 2, limit: 1_024 },
             FileProblem::FormatNotAllowed { found: Format::SelfService, allowed: Format::Partner },
@@ -309,8 +318,10 @@ mod tests {
             FileProblem::TooManyRows { limit: 5_000_000 },
         ];
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
-        A quote (") that opens on line 41 is never closed, so where the rows end can't be told. Close it, or remove it, and drop the file again. Nothing of this file was registered.
-          Een aanhalingsteken (") dat op regel 41 opent, wordt nergens gesloten, zodat niet te zien is waar de rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        A quote (") that opens on line 41, at character 1, is never closed, so where the rows end can't be told. Close it, or remove it, and drop the file again. Nothing of this file was registered.
+          Een aanhalingsteken (") dat op regel 41, bij teken 1 opent, wordt nergens gesloten, zodat niet te zien is waar de rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        A quote (") that opens on line 41, column "Model", at character 1,207, is never closed, so where the rows end can't be told. Close it, or remove it, and drop the file again. Nothing of this file was registered.
+          Een aanhalingsteken (") dat op regel 41, kolom "Model", bij teken 1.207 opent, wordt nergens gesloten, zodat niet te zien is waar de rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         The row that begins on line 41 is longer than 1,048,576 bytes, as no real row is. Probably a quote (") opens there and is never closed. Correct the row and drop the file again. Nothing of this file was registered.
           De rij die op regel 41 begint, is langer dan 1.048.576 bytes; zo lang is geen echte rij. Waarschijnlijk opent daar een aanhalingsteken (") dat nergens wordt gesloten. Verbeter de rij en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         The row that begins on line 2 has more than 1,024 fields. Expected is one field for each heading. Correct the row and drop the file again. Nothing of this file was registered.

@@ -1,6 +1,6 @@
 //! The words for headings that differ: what was found, what is expected, and what probably happened.
 
-use super::{Language, quoted, quoted_list, words};
+use super::{Language, delimiters, quoted, quoted_list, words};
 use crate::device::Column;
 use crate::problem::HeadingHint;
 
@@ -82,6 +82,18 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
             "De hele regel staat in één cel, met aanhalingstekens eromheen: verwijder de aanhalingstekens om elke \
              regel, zodat iedere waarde een eigen cel heeft.",
         ),
+        HeadingHint::SepLine { named, used } => {
+            let (named, used) = (delimiters(*named, language), delimiters(*used, language));
+            words!(
+                language,
+                "The line above them that begins with \"sep=\" says that {named} separate the values, but {used} \
+                 separate these headings. Delete that line, and separate the headings and all rows by the same \
+                 character.",
+                "De regel erboven die met \"sep=\" begint, zegt dat {named} de waarden scheiden, maar deze kolomkoppen \
+                 zijn door {used} gescheiden. Verwijder die regel, en scheid de kolomkoppen en alle rijen door hetzelfde \
+                 teken.",
+            )
+        }
         HeadingHint::Invisible { heading, character } => invisible(heading, *character, language),
         HeadingHint::Below(below) => words!(
             language,

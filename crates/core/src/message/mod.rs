@@ -22,11 +22,13 @@ pub use hint::{hint, recorded_hint};
 pub use notice::{Notice, notice};
 pub use registrar::{Details, Holder, details};
 pub use rehearsal::{Foreseen, foreseen, note};
+pub(crate) use row::names_device;
 pub use row::row_problem;
 pub use suspicion::{Told, suspicion};
 
 use std::fmt::Display;
 
+use crate::dialect::Delimiter;
 use crate::locale::Locale;
 use crate::shown::shown_cut;
 
@@ -72,6 +74,17 @@ fn quoted(text: &str) -> String {
 fn quoted_list<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
     let pieces: Vec<String> = texts.into_iter().map(|text| quoted(text)).collect();
     pieces.join(", ")
+}
+
+/// What stands between values, as people call it.
+fn delimiters(delimiter: Delimiter, language: Language) -> &'static str {
+    match (delimiter, language) {
+        (Delimiter::Comma, Language::English) => "commas",
+        (Delimiter::Comma, Language::Dutch) => "komma's",
+        (Delimiter::Semicolon, Language::English) => "semicolons",
+        (Delimiter::Semicolon, Language::Dutch) => "puntkomma's",
+        (Delimiter::Tab, _) => "tabs",
+    }
 }
 
 /// A whole number with its thousands set apart as the language does it: `1,048,576`, `1.048.576`.

@@ -1,6 +1,7 @@
 //! The words for one row that is refused while the others go on.
 
-use super::{Language, number, quoted, words};
+use super::{Language, delimiters, number, quoted, quoted_list, words};
+use crate::device::Device;
 use crate::locale::Locale;
 use crate::problem::{ColumnName, RowProblem};
 
@@ -14,6 +15,9 @@ pub fn row_problem(problem: &RowProblem, line: u64, locale: Locale) -> String {
         (Some(column), Language::Dutch) => format!("Regel {line}, kolom {}", column_name(column)),
     };
     let what = what(problem, language);
+    if matches!(problem, RowProblem::Uncorrected { .. }) {
+        return format!("{place}: {what}");
+    }
     words!(
         language,
         "{place}: {what} Correct the row and drop the file again.",
@@ -29,7 +33,32 @@ fn column_name(name: &ColumnName) -> String {
 
 fn what(problem: &RowProblem, language: Language) -> String {
     match problem {
-        RowProblem::FieldCount { expected, found } => field_count(*expected, *found, language),
+        RowProblem::FieldCount { expected, found, echoed } => {
+            field_count(*expected, *found, language) + &as_it_stands(echoed.as_deref(), language)
+        }
+        RowProblem::OtherDelimiter { headings, row, echoed } => {
+            let (headings, row) = (delimiters(*headings, language), delimiters(*row, language));
+            let more = as_it_stands(echoed.as_deref(), language);
+            words!(
+                language,
+                "{row} separate the values here, but {headings} separate the headings. Separate the headings and all \
+                 rows by the same character.{more}",
+                "hier scheiden {row} de waarden, maar in de kolomkoppen zijn het {headings}. Scheid de kolomkoppen en \
+                 alle rijen door hetzelfde teken.{more}",
+            )
+        }
+        RowProblem::Uncorrected { echoed } => {
+            let device = in_quotes(echoed);
+            words!(
+                language,
+                "the row was refused before, and its device is still {device}, which may be only a part of what was \
+                 sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells \
+                 under Error and Error Details; then drop the file again.",
+                "de rij is eerder geweigerd, en het apparaat is nog steeds {device}, wat misschien maar een deel is van \
+                 wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak \
+                 de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.",
+            )
+        }
         RowProblem::EmptyValue { .. } => words!(
             language,
             "the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it.",
@@ -68,14 +97,37 @@ fn what(problem: &RowProblem, language: Language) -> String {
                  invult.",
             )
         }
-        RowProblem::Quotes { .. } => words!(
-            language,
-            "text stands behind a closing quote (\"). Expected are quotes around the whole value, and every quote \
-             inside it written twice.",
-            "achter een sluitend aanhalingsteken (\") staat tekst. Verwacht worden aanhalingstekens om de hele \
-             waarde, en elk aanhalingsteken erin dubbel geschreven.",
-        ),
+        RowProblem::Quotes { echoed, .. } => {
+            let more = as_it_stands(echoed.as_deref(), language);
+            words!(
+                language,
+                "text stands behind a closing quote (\"). Expected are quotes around the whole value, and every quote \
+                 inside it written twice.{more}",
+                "achter een sluitend aanhalingsteken (\") staat tekst. Verwacht worden aanhalingstekens om de hele \
+                 waarde, en elk aanhalingsteken erin dubbel geschreven.{more}",
+            )
+        }
     }
+}
+
+/// What a program would make of the row: by this a row of a result file is told that nobody corrected.
+fn as_it_stands(echoed: Option<&Device>, language: Language) -> String {
+    let Some(echoed) = echoed else { return String::new() };
+    let device = in_quotes(echoed);
+    words!(
+        language,
+        " Read as it stands, its device would be {device}.",
+        " Zoals de rij er staat, zou het apparaat {device} zijn.",
+    )
+}
+
+fn in_quotes(device: &Device) -> String {
+    quoted_list([&device.manufacturer, &device.model, &device.serial_number])
+}
+
+/// Whether a row's details, as a result file shows them, say that its device would be this one.
+pub(crate) fn names_device(details: &str, echoed: &Device) -> bool {
+    details.contains(&in_quotes(echoed))
 }
 
 fn field_count(expected: u64, found: u64, language: Language) -> String {
@@ -118,7 +170,13 @@ fn control_name(character: char, language: Language) -> String {
 mod tests {
     use super::*;
     use crate::device::Column;
+    use crate::dialect::Delimiter;
     use crate::message::tests::both;
+
+    fn device(model: &str, serial_number: &str) -> Option<Box<Device>> {
+        let [manufacturer, model, serial_number] = ["Dell", model, serial_number].map(str::to_owned);
+        Some(Box::new(Device { manufacturer, model, serial_number }))
+    }
 
     fn column(column: Column) -> ColumnName {
         ColumnName { column, heading: column.heading().to_owned() }
@@ -129,21 +187,30 @@ mod tests {
         let mapped = ColumnName { column: Column::SerialNumber, heading: "Serien\u{202e}nummer".to_owned() };
         let serial = column(Column::SerialNumber);
         let samples = [
-            RowProblem::FieldCount { expected: 3, found: 4 },
-            RowProblem::FieldCount { expected: 3, found: 2 },
+            RowProblem::FieldCount { expected: 3, found: 4, echoed: device("Inc.", "Latitude") },
+            RowProblem::FieldCount { expected: 3, found: 2, echoed: None },
+            RowProblem::OtherDelimiter { headings: Delimiter::Comma, row: Delimiter::Semicolon, echoed: None },
+            RowProblem::OtherDelimiter { headings: Delimiter::Semicolon, row: Delimiter::Tab, echoed: None },
+            RowProblem::Uncorrected { echoed: device("15 Book", "8CD1X2Z").unwrap() },
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\t', position: 13 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\n', position: 1 },
             RowProblem::ControlCharacter { column: serial, character: '\u{9b}', position: 2 },
             RowProblem::Scientific { column: mapped, found: "1,23E+11".to_owned() },
-            RowProblem::Quotes { column: column(Column::Model) },
+            RowProblem::Quotes { column: column(Column::Model), echoed: device("15 Book", "8CD1X2Z") },
         ];
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| row_problem(p, 7, locale)).collect()), @r##"
-        Line 7: fields found: 4, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Correct the row and drop the file again.
-          Regel 7: aantal velden gevonden: 4, verwacht: 3, één per kolomkop. Een waarde die het scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals "Dell, Inc.". Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: fields found: 4, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Read as it stands, its device would be "Dell", "Inc.", "Latitude". Correct the row and drop the file again.
+          Regel 7: aantal velden gevonden: 4, verwacht: 3, één per kolomkop. Een waarde die het scheidingsteken bevat, moet tussen aanhalingstekens staan, zoals "Dell, Inc.". Zoals de rij er staat, zou het apparaat "Dell", "Inc.", "Latitude" zijn. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7: fields found: 2, expected: 3, one for each heading. A value is missing, or the delimiter before it. Correct the row and drop the file again.
           Regel 7: aantal velden gevonden: 2, verwacht: 3, één per kolomkop. Er ontbreekt een waarde, of het scheidingsteken ervoor. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: semicolons separate the values here, but commas separate the headings. Separate the headings and all rows by the same character. Correct the row and drop the file again.
+          Regel 7: hier scheiden puntkomma's de waarden, maar in de kolomkoppen zijn het komma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: tabs separate the values here, but semicolons separate the headings. Separate the headings and all rows by the same character. Correct the row and drop the file again.
+          Regel 7: hier scheiden tabs de waarden, maar in de kolomkoppen zijn het puntkomma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: the row was refused before, and its device is still "Dell", "15 Book", "8CD1X2Z", which may be only a part of what was sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells under Error and Error Details; then drop the file again.
+          Regel 7: de rij is eerder geweigerd, en het apparaat is nog steeds "Dell", "15 Book", "8CD1X2Z", wat misschien maar een deel is van wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.
         Line 7, column "Model": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.
           Regel 7, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Manufacturer": the value has 1,025 characters; at most 1,024 are accepted. Probably several values stand in one field. Correct the row and drop the file again.
@@ -156,8 +223,8 @@ mod tests {
           Regel 7, kolom "Serial Number": teken 2 van de waarde is een besturingsteken (U+009B), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serien\u{202e}nummer" (Serial Number): "1,23E+11" is what Excel leaves of a long serial number, and its digits are lost. Expected is the serial number itself. Take it from its source again, and set the column's format to Text before you fill it in. Correct the row and drop the file again.
           Regel 7, kolom "Serien\u{202e}nummer" (Serial Number): "1,23E+11" is wat Excel van een lang serienummer overlaat, en de cijfers zijn verloren. Verwacht wordt het serienummer zelf. Haal het opnieuw uit de bron, en geef de kolom de notatie Tekst voordat u het invult. Verbeter de rij en lever het bestand opnieuw aan.
-        Line 7, column "Model": text stands behind a closing quote ("). Expected are quotes around the whole value, and every quote inside it written twice. Correct the row and drop the file again.
-          Regel 7, kolom "Model": achter een sluitend aanhalingsteken (") staat tekst. Verwacht worden aanhalingstekens om de hele waarde, en elk aanhalingsteken erin dubbel geschreven. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7, column "Model": text stands behind a closing quote ("). Expected are quotes around the whole value, and every quote inside it written twice. Read as it stands, its device would be "Dell", "15 Book", "8CD1X2Z". Correct the row and drop the file again.
+          Regel 7, kolom "Model": achter een sluitend aanhalingsteken (") staat tekst. Verwacht worden aanhalingstekens om de hele waarde, en elk aanhalingsteken erin dubbel geschreven. Zoals de rij er staat, zou het apparaat "Dell", "15 Book", "8CD1X2Z" zijn. Verbeter de rij en lever het bestand opnieuw aan.
         "##);
     }
 

@@ -1,7 +1,8 @@
 //! A second parser, slow and obvious, that the fast one is held to: the whole text in memory, character by
 //! character, for the partner format without `columns`.
 
-use crate::device::{Column, Format};
+use crate::device::{Column, Device, Format};
+use crate::dialect::Delimiter;
 use crate::limits::count;
 use crate::locale::Locale;
 use crate::problem::{ColumnName, FileProblem, RowProblem};
@@ -44,7 +45,7 @@ pub(crate) fn read(text: &str, delimiter: char) -> Outcome {
         if nothing {
             continue;
         }
-        let problem = problem(&record, width, last);
+        let problem = problem(&record, width, last, delimiter);
         cut_short =
             !record.ended && record.cells.len() < last && matches!(problem, Some(RowProblem::FieldCount { .. }));
         rows.push((record.line, record.cells, problem));
@@ -83,7 +84,11 @@ fn records(characters: &[char], delimiter: char) -> (Vec<Record>, Result<(), Fil
         loop {
             let cell = match cell(characters, at, delimiter) {
                 Ok(cell) => cell,
-                Err(problem) => return (records, Err(problem)),
+                Err(problem) => {
+                    let below_headings = records.iter().any(|record: &Record| !blank(&record.cells));
+                    let heading = Format::Partner.columns().get(record.cells.len()).filter(|_| below_headings);
+                    return (records, Err(in_column(problem, heading)));
+                }
             };
             if cell.stray {
                 record.stray = record.stray.or(Some(record.cells.len()));
@@ -115,7 +120,7 @@ fn cell(characters: &[char], start: usize, delimiter: char) -> Result<Cell, File
         at += 1;
         loop {
             match (characters.get(at), characters.get(at + 1)) {
-                (None, _) => return Err(FileProblem::QuoteNeverClosed { line: line_at(characters, start) }),
+                (None, _) => return Err(never_closed(characters, start)),
                 (Some('"'), Some('"')) => {
                     text.push('"');
                     at += 2;
@@ -138,12 +143,47 @@ fn cell(characters: &[char], start: usize, delimiter: char) -> Result<Cell, File
     Ok(Cell { text, stray, end: at + behind.chars().count() })
 }
 
-fn problem(record: &Record, width: usize, named: usize) -> Option<RowProblem> {
+fn in_column(problem: FileProblem, heading: Option<&Column>) -> FileProblem {
+    let FileProblem::QuoteNeverClosed { line, position, .. } = problem else { return problem };
+    FileProblem::QuoteNeverClosed { line, position, column: heading.map(|column| column.heading().to_owned()) }
+}
+
+/// A quote that opens at `start`.
+fn never_closed(characters: &[char], start: usize) -> FileProblem {
+    let in_line = characters[..start].iter().rev().take_while(|character| !matches!(character, '\r' | '\n')).count();
+    FileProblem::QuoteNeverClosed { line: line_at(characters, start), position: count(in_line + 1), column: None }
+}
+
+fn problem(record: &Record, width: usize, named: usize, delimiter: char) -> Option<RowProblem> {
     let columns = Format::Partner.columns();
-    let name = |column: Column| ColumnName { column, heading: column.heading().to_owned() };
-    if let Some(column) = record.stray.and_then(|index| columns.get(index)) {
-        return Some(RowProblem::Quotes { column: name(*column) });
+    let torn = field_count(record, width, named);
+    let echoed = || {
+        let cell = |index: usize| record.cells.get(index).cloned().unwrap_or_default();
+        let cells = [cell(0), cell(1), cell(2)];
+        let [manufacturer, model, serial_number] = cells.clone();
+        value_problem(&cells).is_none().then(|| Box::new(Device { manufacturer, model, serial_number }))
+    };
+    let delimiters = Delimiter::ALL.map(|one| (one, char::from(one.byte())));
+    let headings = delimiters.iter().find(|(_, character)| *character == delimiter).unwrap().0;
+    let row = delimiters.iter().find(|(one, character)| {
+        let cells = record.cells.join(&delimiter.to_string()).split(*character).count();
+        *one != headings && (cells == width || cells == named)
+    });
+    if let (Some(_), Some((row, _))) = (&torn, row) {
+        return Some(RowProblem::OtherDelimiter { headings, row: *row, echoed: echoed() });
     }
+    if let Some(column) = record.stray.and_then(|index| columns.get(index)) {
+        let column = ColumnName { column: *column, heading: column.heading().to_owned() };
+        return Some(RowProblem::Quotes { column, echoed: echoed() });
+    }
+    if let Some((expected, found)) = torn {
+        return Some(RowProblem::FieldCount { expected, found, echoed: echoed() });
+    }
+    value_problem(&record.cells)
+}
+
+/// How many fields are expected and found, where they aren't as many.
+fn field_count(record: &Record, width: usize, named: usize) -> Option<(u64, u64)> {
     let mut cells = record.cells.len();
     // Behind the sender's own cells stands a state, in whatever words, unless the row is as long as the headings.
     let states = Locale::ALL.iter().flat_map(|locale| State::ALL.iter().map(|state| locale.state(*state)));
@@ -151,16 +191,17 @@ fn problem(record: &Record, width: usize, named: usize) -> Option<RowProblem> {
         && cells != named
         && record.cells.get(width).is_some_and(|cell| !cell.is_empty() && !states.clone().any(|state| state == cell));
     if torn {
-        return Some(RowProblem::FieldCount { expected: count(named), found: count(cells) });
+        return Some((count(named), count(cells)));
     }
     while cells > named && record.cells[cells - 1].is_empty() {
         cells -= 1;
     }
-    if cells < width || cells > named {
-        return Some(RowProblem::FieldCount { expected: count(named), found: count(cells) });
-    }
-    columns.iter().zip(&record.cells).find_map(|(column, value)| {
-        let column = name(*column);
+    (cells < width || cells > named).then(|| (count(named), count(cells)))
+}
+
+fn value_problem(cells: &[String]) -> Option<RowProblem> {
+    Format::Partner.columns().iter().zip(cells).find_map(|(column, value)| {
+        let column = ColumnName { column: *column, heading: column.heading().to_owned() };
         if value.chars().all(|character| matches!(character, ' ' | '\u{a0}')) {
             return Some(RowProblem::EmptyValue { column });
         }

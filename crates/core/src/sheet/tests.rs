@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::{QUOTED_LINES, RECORD_BYTES, RECORD_FIELDS, count};
+use crate::limits::{RECORD_BYTES, RECORD_FIELDS, count};
 use crate::problem::{HeadingHint, RowProblem};
 use crate::sheet::model;
 
-fn options() -> SheetOptions {
+pub(super) fn options() -> SheetOptions {
     SheetOptions { formats: Format::ALL.to_vec(), columns: BTreeMap::new(), max_rows: 1000, empty_files: false }
 }
 
@@ -17,7 +17,7 @@ fn with_columns(columns: &[(Column, &str)]) -> SheetOptions {
 }
 
 /// Reads bytes in chunks of some length; each row as a line of text for the tests to compare.
-fn read_as(
+pub(super) fn read_as(
     encoding: Encoding,
     options: SheetOptions,
     bytes: &[u8],
@@ -32,6 +32,9 @@ fn read_as(
                 let more = more.concat();
                 format!("{}|{}|{}{more}", content.manufacturer, content.model, content.serial_number)
             }
+            Err(problem @ RowProblem::FieldCount { .. }) => {
+                format!("{problem:?}").split_once(", echoed").unwrap().0.to_owned() + " }"
+            }
             Err(problem) => format!("{problem:?}"),
         };
         let echo: Vec<&str> = row.echo(head).collect();
@@ -44,12 +47,12 @@ fn read_as(
     (rows, end)
 }
 
-fn read_with(options: SheetOptions, text: &str) -> (Vec<String>, Result<Sheet, FileProblem>) {
+pub(super) fn read_with(options: SheetOptions, text: &str) -> (Vec<String>, Result<Sheet, FileProblem>) {
     read_as(Encoding::Utf8, options, text.as_bytes(), 1 << 16)
 }
 
 /// The rows of a file that is accepted.
-fn rows(text: &str) -> Vec<String> {
+pub(super) fn rows(text: &str) -> Vec<String> {
     let (rows, end) = read_with(options(), text);
     end.unwrap();
     rows
@@ -60,12 +63,12 @@ fn sheet(text: &str) -> Sheet {
     read_with(options(), text).1.unwrap()
 }
 
-fn problem(text: &str) -> FileProblem {
+pub(super) fn problem(text: &str) -> FileProblem {
     read_with(options(), text).1.unwrap_err()
 }
 
 /// What is wrong with the only row of a partner file.
-fn row_problem(row: &str) -> RowProblem {
+pub(super) fn row_problem(row: &str) -> RowProblem {
     let mut found = None;
     let mut reader = SheetReader::new(Encoding::Utf8, options());
     let text = format!("{PARTNER}{row}\n");
@@ -73,11 +76,11 @@ fn row_problem(row: &str) -> RowProblem {
     found.unwrap()
 }
 
-fn name(column: Column) -> crate::problem::ColumnName {
+pub(super) fn name(column: Column) -> crate::problem::ColumnName {
     crate::problem::ColumnName { column, heading: column.heading().to_owned() }
 }
 
-const PARTNER: &str = "Manufacturer,Model,Serial Number\n";
+pub(super) const PARTNER: &str = "Manufacturer,Model,Serial Number\n";
 
 #[test]
 fn both_formats_are_read() {
@@ -175,7 +178,8 @@ fn a_customers_own_headings_stand_in_any_order() {
 fn headings_that_differ_are_told_with_what_was_found() {
     let text = format!("\n{}\n1,2\n", vec!["x".repeat(70); 25].join(";"));
     let FileProblem::HeadingsDiffer { line, found, expected, hint } = problem(&text) else { panic!("accepted") };
-    assert_eq!((line, found.len(), found[0].len(), hint), (2, 20, 64, HeadingHint::Unknown));
+    assert_eq!((line, found.len(), hint), (2, 20, HeadingHint::Unknown));
+    assert_eq!(found[0], "x".repeat(64) + "…");
     assert_eq!(
         expected,
         [Format::Partner, Format::SelfService]
@@ -208,97 +212,6 @@ fn a_format_that_isnt_allowed_is_named() {
         FileProblem::FormatNotAllowed { found: Format::Partner, allowed: Format::SelfService }
     );
     read_with(only(Format::Partner), &text).1.unwrap();
-}
-
-#[test]
-fn rows_are_refused_one_by_one() {
-    let fields = |found| RowProblem::FieldCount { expected: 3, found };
-    for (row, wanted) in [
-        ("a,b", fields(2)),
-        ("a,b,c,d", fields(4)),
-        ("a,b,c,,d,,", fields(5)),
-        ("a,,c", RowProblem::EmptyValue { column: name(Column::Model) }),
-        ("a,b,\" \u{a0}\"", RowProblem::EmptyValue { column: name(Column::SerialNumber) }),
-        ("a,b,1.23E+11", RowProblem::Scientific { column: name(Column::SerialNumber), found: "1.23E+11".to_owned() }),
-        ("a,\"é\nb\",c", RowProblem::ControlCharacter { column: name(Column::Model), character: '\n', position: 2 }),
-        (
-            "\u{85},b,c",
-            RowProblem::ControlCharacter { column: name(Column::Manufacturer), character: '\u{85}', position: 1 },
-        ),
-        (
-            "a,b,c\x1B",
-            RowProblem::ControlCharacter { column: name(Column::SerialNumber), character: '\x1B', position: 2 },
-        ),
-        ("a,\"b\"x,c", RowProblem::Quotes { column: name(Column::Model) }),
-        ("a,\"15\" \"b\",c", RowProblem::Quotes { column: name(Column::Model) }),
-        ("a, \"b,x\",c", fields(4)),
-        ("a,b,\"c\" ", RowProblem::Quotes { column: name(Column::SerialNumber) }),
-    ] {
-        assert_eq!(row_problem(row), wanted, "{row}");
-    }
-    let long = |column, limit| RowProblem::TooLong { column: name(column), found: limit + 1, limit };
-    assert_eq!(row_problem(&format!("a,{},c", "é".repeat(1025))), long(Column::Model, 1024));
-    assert_eq!(rows(&format!("{PARTNER}a,{},c\n", "é".repeat(1024))).len(), 1);
-    let hash = "T".repeat(16_384);
-    assert_eq!(rows(&format!("Manufacturer,Model,Serial Number,Hardware Hash\na,b,c,{hash}\n")).len(), 1);
-    assert_eq!(rows(&format!("{PARTNER}Dell,\"15\"\"\",1E5\n")), ["2: Dell|15\"|1E5 <Dell|15\"|1E5>"]);
-}
-
-#[test]
-fn a_quote_inside_an_unquoted_value_is_a_character_like_any_other() {
-    for (row, wanted) in [
-        ("M,14\" Laptop,S1", "2: M|14\" Laptop|S1 <M|14\" Laptop|S1>"),
-        ("M,14\",S1", "2: M|14\"|S1 <M|14\"|S1>"),
-        ("M, \"L\",S\"\"1", "2: M| \"L\"|S\"\"1 <M| \"L\"|S\"\"1>"),
-        ("M,L,S1\"", "2: M|L|S1\" <M|L|S1\">"),
-    ] {
-        assert_eq!(rows(&format!("{PARTNER}{row}\n")), [wanted]);
-    }
-}
-
-#[test]
-fn what_is_within_the_limits_of_a_refused_row_is_kept() {
-    let text = format!("{PARTNER}Dell,{},\"1\n2\"\n,L\n", "x".repeat(1025));
-    let mut values = Vec::new();
-    let mut reader = SheetReader::new(Encoding::Utf8, options());
-    let mut sink = |_: &Head, row: Row<'_>| {
-        let value = |column| row.value(column).map(str::to_owned);
-        values.push(Format::SelfService.columns().iter().map(|column| value(*column)).collect::<Vec<_>>());
-    };
-    reader.feed(text.as_bytes(), &mut sink).unwrap();
-    let text = |text: &str| Some(text.to_owned());
-    assert_eq!(values, [vec![text("Dell"), None, text("1\n2"), None], vec![None, text("L"), None, None]]);
-}
-
-#[test]
-fn files_are_rejected_as_a_whole() {
-    for (text, wanted) in [
-        ("", FileProblem::Empty),
-        ("\n \r\n", FileProblem::NoDataRow),
-        ("Manufacturer,Model,Serial Number", FileProblem::NoDataRow),
-        ("sep=;\n", FileProblem::NoDataRow),
-        ("Manufacturer,Model,Serial Number\n,,\n\"\",\n", FileProblem::NoDataRow),
-        ("Manufacturer,Model,Serial Number\na,\"b\n\",\"c\na,b,c\n", FileProblem::QuoteNeverClosed { line: 3 }),
-        ("\"Manufacturer,Model,Serial Number\na,b,c\n", FileProblem::QuoteNeverClosed { line: 1 }),
-    ] {
-        assert_eq!(problem(text), wanted, "{text}");
-    }
-    let few = SheetOptions { max_rows: 1, ..options() };
-    assert_eq!(
-        read_with(few, &format!("{PARTNER}a,b,c\n\n,,\nd,e,f\n")).1,
-        Err(FileProblem::TooManyRows { limit: 1 })
-    );
-    let empty_fine = SheetOptions { empty_files: true, ..options() };
-    assert_eq!(read_with(empty_fine.clone(), PARTNER).1.unwrap().rows, 0);
-    assert_eq!(read_with(empty_fine, "\n").1, Err(FileProblem::NoDataRow));
-}
-
-#[test]
-fn a_lost_quote_that_closes_much_later_hides_no_rows() {
-    let text = |lines: u64| format!("{PARTNER}a,\"b{}\",c\n", "\n".repeat(usize::try_from(lines).unwrap()));
-    assert_eq!(problem(&text(QUOTED_LINES)), FileProblem::QuoteNeverClosed { line: 2 });
-    assert_eq!(rows(&text(QUOTED_LINES - 1)).len(), 1);
-    assert!(problem(&text(QUOTED_LINES)).may_be_incomplete());
 }
 
 #[test]
@@ -373,6 +286,7 @@ fn held(reader: &SheetReader) -> usize {
 fn memory_stays_flat_whatever_comes() {
     let chunk = |byte: u8| vec![byte; 1 << 16];
     let much = 16 * RECORD_BYTES;
+    let open = FileProblem::QuoteNeverClosed { line: 2, position: 1, column: Some("Manufacturer".to_owned()) };
     let long = |line| Err(FileProblem::RecordTooLong { line, limit: 1 << 20 });
     let wide = |line| Err(FileProblem::TooManyFields { line, limit: 1024 });
     for (start, byte, wanted, soon) in [
@@ -384,7 +298,7 @@ fn memory_stays_flat_whatever_comes() {
         (PARTNER, b'\n', Err(FileProblem::NoDataRow), false),
         (PARTNER, b'a', long(2), true),
         ("Manufacturer,Model,Serial Number\n\"", b'a', long(2), true),
-        ("Manufacturer,Model,Serial Number\n\"", b'\n', Err(FileProblem::QuoteNeverClosed { line: 2 }), true),
+        ("Manufacturer,Model,Serial Number\n\"", b'\n', Err(open), true),
         ("Manufacturer,Model,Serial Number\n\"", b'"', long(2), true),
     ] {
         let (end, read) = flood(start, &chunk(byte), much);
