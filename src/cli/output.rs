@@ -9,7 +9,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 
 use crate::config::environment::Environment;
-use devicedrop_core::shown::shown;
+use devicedrop_core::shown::{is_deceptive, shown};
 
 /// Where a command's words go.
 pub struct Output {
@@ -71,7 +71,7 @@ impl Output {
 
     /// Prints one line of JSON.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, value)?;
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut self.out, Harmless))?;
         writeln!(self.out)
     }
 
@@ -152,6 +152,23 @@ impl Output {
 impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Output").field("colour", &self.colour).field("width", &self.width).finish_non_exhaustive()
+    }
+}
+
+/// Writes what a terminal obeys, or what can't be seen, by its number: programs read the same text.
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_deceptive(*character)) {
+            writer.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = rest.get(at + character.len_utf8()..).unwrap_or_default();
+        }
+        writer.write_all(rest.as_bytes())
     }
 }
 

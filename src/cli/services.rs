@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::message::WaitsFor;
 use devicedrop_core::suspicion::Known;
 
 use crate::actor::Actor;
@@ -13,7 +14,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::lookups::Lookups;
 use crate::cli::output::Output;
-use crate::config::Config;
+use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Answer, Request};
 
 /// The rest of the program, as the commands see it.
@@ -39,6 +40,16 @@ pub trait Services {
 
     /// Opens the ledger to ask what a customer sent before; none where there is no ledger. Never makes one.
     fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure>;
+
+    /// What a customer's file would wait for of what lies beside it. `inside` is its path in the drop folder, if it
+    /// lies there.
+    fn waits_for(
+        &self,
+        config: &Config,
+        customer: &CustomerSettings,
+        path: &Path,
+        inside: Option<&Path>,
+    ) -> Vec<WaitsFor>;
 
     /// Answers a request while no daemon runs, from the ledger and for `actor`. Called as the ledger's owner when
     /// the request [changes](Request::changes) something; takes the ledger's lock then.

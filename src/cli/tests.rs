@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::message::WaitsFor;
 use insta::assert_snapshot;
 
 use super::audit::{Verified, VerifyAsk};
@@ -13,7 +14,7 @@ use super::*;
 use crate::actor::Actor;
 use crate::cli::error::Failure;
 use crate::cli::services::PastRows;
-use crate::config::Config;
+use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Explanation, Refusal, Retried};
 
 /// The rest of the program, scripted.
@@ -64,6 +65,10 @@ impl Services for Scripted {
 
     fn past(&self, _: &Config, _: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure> {
         Ok(None)
+    }
+
+    fn waits_for(&self, _: &Config, _: &CustomerSettings, _: &Path, _: Option<&Path>) -> Vec<WaitsFor> {
+        Vec::new()
     }
 
     fn answer(&self, _: &Config, _: &Actor, request: &Request) -> Result<Answer, Failure> {

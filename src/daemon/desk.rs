@@ -27,6 +27,7 @@ use crate::inbox::{
     Wrote,
 };
 use crate::ledger::command::{KnownFile, NewDelivery, NewSubmission};
+use crate::ledger::{ReadError, Reader};
 use crate::step::Step;
 
 use super::judge::{Judge, Judged};
@@ -251,12 +252,7 @@ impl Desk for CustomerDesk {
     }
 
     fn is_spent(&mut self, side: &SideFile) -> Result<bool, DeskError> {
-        let note = self
-            .shared
-            .readers
-            .ask(|reader| reader.note(Some(&self.settings.key), topic::SPENT, &side.path.text()))
-            .map_err(DeskError::new)?;
-        Ok(note.is_some_and(|marks_then| was(&marks_then, &side.stamp)))
+        self.shared.readers.ask(|reader| is_spent(reader, &self.settings.key, side)).map_err(DeskError::new)
     }
 
     fn may_take(&mut self, path: &DropPath, bytes: u64) -> Result<Result<(), Hold>, DeskError> {
@@ -422,6 +418,12 @@ pub(super) fn path_of(text: &str) -> DropPath {
 /// What tells one state of a side file from another, as text for a note.
 fn marks(stamp: &Stamp) -> String {
     format!("{} {} {} {}", stamp.ino, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
+}
+
+/// Whether a marker or an order file of a customer was used up by an earlier delivery.
+pub(crate) fn is_spent(reader: &Reader, customer: &CustomerKey, side: &SideFile) -> Result<bool, ReadError> {
+    let note = reader.note(Some(customer), topic::SPENT, &side.path.text())?;
+    Ok(note.is_some_and(|marks_then| was(&marks_then, &side.stamp)))
 }
 
 /// Whether these are the marks of this file. Its ctime doesn't count: another mode or owner makes it no new file.

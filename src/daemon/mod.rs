@@ -37,6 +37,7 @@ pub mod supervise;
 pub mod turns;
 mod written;
 
+pub(crate) use desk::is_spent;
 pub use shared::Shared;
 pub use start::{GivenRegistrar, Parts, StartError, registrar_of, shared_of};
 

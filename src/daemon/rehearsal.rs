@@ -22,10 +22,11 @@ use devicedrop_core::settle::Stamp;
 use devicedrop_core::sheet::{Head, SheetOptions, SheetReader};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::survey::Encoding;
-use devicedrop_core::suspicion::{Suspect, Suspicion, Watcher};
+use devicedrop_core::suspicion::{Past, Suspect, Suspicion, Watcher};
 
 use crate::config::CustomerSettings;
 use crate::inbox::DropPath;
+use crate::ledger::reader::known::Whereabouts;
 use crate::ledger::rows::Holder;
 use crate::registrar::embedded::Embedded;
 use crate::results::{self, Answers, Content, Fates, Place, Placed, RowFate};
@@ -166,7 +167,7 @@ impl<'a> Foresight<'a> {
         encoding: Encoding,
         options: &SheetOptions,
     ) -> Result<Self, PayError> {
-        let late = late_notes(shared, copy, encoding, options, customer.locale).map_err(PayError::Copy)?;
+        let late = late_notes(shared, customer, copy, encoding, options).map_err(PayError::Copy)?;
         Ok(Self {
             shared,
             customer,
@@ -332,28 +333,57 @@ fn waiting(watcher: &mut Watcher, head: &Head, row: &Row<'_>, locale: Locale) ->
     Waiting { line: row.line, content, notes, first, hash }
 }
 
-/// What shows only when all rows are known.
+/// What shows only when all rows are known, or beside what the customer sent before.
 fn late_notes(
     shared: &Shared,
+    customer: &CustomerSettings,
     copy: &mut File,
     encoding: Encoding,
     options: &SheetOptions,
-    locale: Locale,
 ) -> io::Result<BTreeMap<u64, Vec<String>>> {
-    let mut watcher = Watcher::new();
+    let (mut watcher, mut past) = (Watcher::new(), Past::new());
+    let whereabouts = shared.readers.ask(|reader| reader.whereabouts(&customer.key)).map_err(io::Error::other)?;
+    let mut late: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut note = |suspicion: &Suspicion<'_>| {
+        if late.len() < LATE_NOTES || late.contains_key(&suspicion.line) {
+            late.entry(suspicion.line).or_default().push(message::note(suspicion, customer.locale));
+        }
+    };
     let sheet = crate::reading::read_sheet(copy, encoding, options, &mut |head, row| {
         watcher.row(head, &row, &mut |_| {});
+        past.row(&row);
+        if past.is_full() {
+            tell_of_past(shared, &whereabouts, &mut past, head, &mut note)?;
+        }
         go_on(shared)
     })?;
-    let mut late: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     if let Ok(sheet) = sheet {
-        watcher.finish(&sheet.head, &mut |suspicion| {
-            if late.len() < LATE_NOTES || late.contains_key(&suspicion.line) {
-                late.entry(suspicion.line).or_default().push(message::note(suspicion, locale));
-            }
-        });
+        tell_of_past(shared, &whereabouts, &mut past, &sheet.head, &mut note)?;
+        watcher.finish(&sheet.head, &mut note);
     }
     Ok(late)
+}
+
+/// Says what looks wrong in some rows beside the record. Who holds a device is said with what would become of its row.
+fn tell_of_past(
+    shared: &Shared,
+    whereabouts: &Whereabouts,
+    past: &mut Past,
+    head: &Head,
+    note: &mut dyn FnMut(&Suspicion<'_>),
+) -> io::Result<()> {
+    let wanted = past.wanted();
+    let mut answers = Vec::new();
+    let asked =
+        shared.readers.ask(|reader| reader.known_serials(whereabouts, &wanted, &mut |known| answers.push(known)));
+    asked.map_err(io::Error::other)?;
+    answers.into_iter().for_each(|known| past.answer(known));
+    past.tell(head, &mut |suspicion| {
+        if !matches!(suspicion.suspect, Suspect::RegisteredBefore(_)) {
+            note(suspicion);
+        }
+    });
+    Ok(())
 }
 
 #[cfg(test)]

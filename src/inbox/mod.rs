@@ -5,6 +5,7 @@
 //! (`settle`, `plan`); everything found goes to the [`Desk`]. Nothing here writes into a drop folder.
 
 pub mod archive;
+pub mod beside;
 mod claim;
 pub mod desk;
 pub mod drop_path;

@@ -1,25 +1,18 @@
 //! The files beside a CSV that say something about it: its marker and its order file.
 
 use std::io::{self, Read};
-use std::os::fd::BorrowedFd;
 
 use devicedrop_core::device::Sha256;
-use devicedrop_core::order::BadOrderFile;
 use devicedrop_core::settle::{Openness, Readiness, Settling, Stamp};
-use rustix::fs::FileType;
 
+use super::beside::{Marker, Order, hashes_of, marker, order};
 use super::desk::{Arrival, DeskError, SideFile};
 use super::drop_path::DropPath;
 use super::memory::Tracked;
-use super::order_file::{OrderFile, in_other_letters};
-use super::pass::{Pass, Step, is_gone};
+use super::pass::{Pass, Step};
 use super::taking::Candidate;
 use super::why::{Refusal, Why};
 use super::{Completion, OrderFiles};
-use crate::beneath::{Looked, look, look_at, open_file};
-
-/// A marker holds a hash and perhaps a name; the rest of a larger one isn't read.
-const LARGEST_MARKER: u64 = 4 * 1024;
 
 /// What the files beside a CSV, and its folder, say of it.
 #[derive(Debug, Default)]
@@ -92,25 +85,15 @@ impl Pass<'_> {
         tracked: &mut Tracked,
         beside: &mut Beside,
     ) -> Result<Result<(), Step>, DeskError> {
-        let name = [candidate.path.name(), b".done"].concat();
-        let (looked, mut file) = match open_regular(candidate.folder, &name) {
-            Ok(opened) => opened,
-            Err(why) => {
+        let changed_ns = candidate.looked.stamp.ctime_ns;
+        let seen = marker(candidate.folder, candidate.path, changed_ns, &mut |side| self.desk.is_spent(side))?;
+        let (looked, mut file, side) = match seen {
+            Marker::There { looked, file, side } => (looked, file, side),
+            Marker::Lacking(why) => {
                 beside.no_marker = Some(why);
                 return Ok(Ok(()));
             }
         };
-        let side = SideFile { path: candidate.path.beside(&name), stamp: looked.stamp };
-        if self.desk.is_spent(&side)? {
-            beside.no_marker = Some(Why::SpentMarker);
-            return Ok(Ok(()));
-        }
-        // Both ctimes are of one file system's clock, and no sender can set them. Scripts write both files within
-        // one tick of it, so equal times are in order; that a marker counts once keeps that safe.
-        if looked.stamp.ctime_ns < candidate.looked.stamp.ctime_ns {
-            beside.no_marker = Some(Why::OldMarker);
-            return Ok(Ok(()));
-        }
         if tracked.wrong_marker == Some((looked.stamp, candidate.looked.stamp)) {
             return Ok(Err(Step::Blocked(Why::OtherContent, Refusal::OtherContent)));
         }
@@ -124,11 +107,10 @@ impl Pass<'_> {
         {
             return Ok(Err(Step::Wait(Why::Unsettled(because), remaining)));
         }
-        let Ok(text) = read_up_to(&mut file, LARGEST_MARKER) else {
+        let Ok(expected) = hashes_of(&mut file) else {
             beside.no_marker = Some(Why::NoMarker);
             return Ok(Ok(()));
         };
-        let expected = hashes_in(&text);
         beside.expected = (!expected.is_empty()).then_some((expected, looked.stamp));
         beside.spent.push(side);
         Ok(Ok(()))
@@ -136,27 +118,23 @@ impl Pass<'_> {
 
     fn order_file(&mut self, candidate: &Candidate<'_>, beside: &mut Beside) -> Result<Result<(), Step>, DeskError> {
         let required = self.settings.order_files == OrderFiles::Required;
-        let bad =
-            |bad: BadOrderFile| Ok(Err(Step::Blocked(Why::BadOrderFile(bad.clone()), Refusal::BadOrderFile(bad))));
-        let Some(file) = OrderFile::of(candidate.folder, candidate.path) else {
-            // Seldom so, and listing the folder for each file would take long.
-            if self.memory.has_order_file_like(candidate.path)
-                && let Ok(Some(other)) = in_other_letters(candidate.folder, candidate.path)
-            {
-                return bad(other);
+        // Seldom so, and listing the folder for each file would take long.
+        let listed = self.memory.has_order_file_like(candidate.path);
+        let seen = order(candidate.folder, candidate.path, listed, &mut |side| self.desk.is_spent(side))?;
+        let (ids, side) = match seen {
+            Order::Says(ids, side) => (ids, side),
+            Order::Missing => {
+                beside.no_order_file = required.then_some(Why::NoOrderFile);
+                return Ok(Ok(()));
             }
-            beside.no_order_file = required.then_some(Why::NoOrderFile);
-            return Ok(Ok(()));
-        };
-        let side = file.side.clone();
-        if self.desk.is_spent(&side)? {
-            beside.no_order_file = required.then_some(Why::SpentOrderFile);
-            return Ok(Ok(()));
-        }
-        // One that is still being written isn't valid yet; the grace is long enough for it.
-        let ids = match file.read() {
-            Ok(ids) => ids,
-            Err(problem) => return bad(problem),
+            Order::Spent => {
+                beside.no_order_file = required.then_some(Why::SpentOrderFile);
+                return Ok(Ok(()));
+            }
+            // One that is still being written isn't valid yet; the grace is long enough for it.
+            Order::Bad(bad) => {
+                return Ok(Err(Step::Blocked(Why::BadOrderFile(bad.clone()), Refusal::BadOrderFile(bad))));
+            }
         };
         beside.order_id = ids.order_id;
         beside.purchase_id = ids.purchase_id;
@@ -165,52 +143,8 @@ impl Pass<'_> {
     }
 }
 
-/// Opens a marker, which must be a regular file of one link; an error is what the file waits for.
-fn open_regular(folder: BorrowedFd<'_>, name: &[u8]) -> Result<(Looked, std::fs::File), Why> {
-    let unusable = |error: &io::Error| if is_gone(error) { Why::NoMarker } else { Why::UnusableMarker };
-    let looked = look(folder, name).map_err(|error| unusable(&error))?;
-    if looked.kind != FileType::RegularFile {
-        return Err(Why::UnusableMarker);
-    }
-    let file = open_file(folder, name).map_err(|error| unusable(&error))?;
-    let looked = look_at(&file).map_err(|error| unusable(&error))?;
-    if looked.kind == FileType::RegularFile && looked.links == 1 {
-        Ok((looked, file))
-    } else {
-        Err(Why::UnusableMarker)
-    }
-}
-
 pub(super) fn read_up_to(file: &mut std::fs::File, limit: u64) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.take(limit).read_to_end(&mut text)?;
     Ok(text)
-}
-
-/// The hashes in a marker: every 64 hexadecimal digits that stand alone, as `sha256sum` and people write them.
-fn hashes_in(text: &[u8]) -> Vec<Sha256> {
-    // Without the NUL bytes, the UTF-16 of some shells reads as ASCII does.
-    let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
-    let words = text.split(|byte| !byte.is_ascii_alphanumeric());
-    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_marker_may_hold_hashes() {
-        let hash = Sha256::of(b"abc");
-        let other = Sha256::of(b"other");
-        assert_eq!(hashes_in(format!("{hash}  devices.csv\n").as_bytes()), [hash]);
-        assert_eq!(hashes_in(format!("\u{feff}{}\r\n", hash.to_string().to_uppercase()).as_bytes()), [hash]);
-        assert_eq!(hashes_in(format!("SHA256 (devices.csv) = {hash}\n").as_bytes()), [hash]);
-        assert_eq!(hashes_in(format!("{other} *a.csv\n{hash} *b.csv\n").as_bytes()), [other, hash]);
-        let wide: Vec<u8> = format!("\u{feff}{hash}\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(hashes_in(&wide), [hash]);
-        for none in ["", "done", &format!("{hash}0"), &format!("x{hash}")] {
-            assert_eq!(hashes_in(none.as_bytes()), [], "{none}");
-        }
-    }
 }

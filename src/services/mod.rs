@@ -3,6 +3,7 @@
 //! The command line knows only the trait; here it meets the parts behind it.
 
 mod audit;
+mod beside;
 pub mod demo;
 pub mod lookups;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::message::WaitsFor;
 use devicedrop_core::shown::shown;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,7 @@ use crate::cli::output::Output;
 use crate::cli::services::{PastRows, Services};
 use crate::clock::{Clock, SystemClock};
 use crate::config::environment::Environment;
-use crate::config::{Config, Lookup};
+use crate::config::{Config, CustomerSettings, Lookup};
 use crate::control::protocol::{Answer, Refusal, Reply, Request};
 use crate::daemon::scene::Scene;
 use crate::daemon::shared::Readers;
@@ -73,6 +75,16 @@ impl Services for Program {
 
     fn demo(&self, keep: bool, output: &mut Output) -> Result<Exit, Failure> {
         demo::run(self, keep, output)
+    }
+
+    fn waits_for(
+        &self,
+        config: &Config,
+        customer: &CustomerSettings,
+        path: &Path,
+        inside: Option<&Path>,
+    ) -> Vec<WaitsFor> {
+        beside::waits_for(config, customer, path, inside)
     }
 
     fn lookups(&self, config: &Config) -> Result<Box<dyn Lookups>, Failure> {

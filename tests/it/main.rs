@@ -14,6 +14,7 @@ mod arrivals;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod checks;
 mod commands;
 #[cfg(test)]
 mod crash;

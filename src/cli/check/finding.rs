@@ -11,7 +11,6 @@ use devicedrop_core::message::{self, Label, NotTaken, Told, WaitsFor, label};
 use devicedrop_core::problem::{FileProblem, HeadingHint, RowProblem};
 use devicedrop_core::row::Row;
 use devicedrop_core::sheet::Head;
-use devicedrop_core::shown::shown;
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::suspicion::Suspicion;
 use serde::Serialize;
@@ -43,7 +42,7 @@ pub(super) struct Finding {
     pub(super) line: Option<u64>,
     /// Where in the line, in characters from 1.
     pub(super) position: Option<usize>,
-    /// The heading of the column.
+    /// The heading of the column, as the file has it.
     pub(super) column: Option<String>,
     pub(super) message: String,
     pub(super) help: Option<String>,
@@ -76,9 +75,10 @@ impl Finding {
     }
 
     /// What a file would wait for.
-    pub(super) fn waits_for(what: &WaitsFor<'_>, locale: Locale) -> Self {
+    pub(super) fn waits_for(what: &WaitsFor, locale: Locale) -> Self {
         let told = message::waits_for(what, locale);
-        Self { help: Some(told.help), ..Self::new(Severity::Warning, what.code(), told.what) }
+        let severity = if what.is_refusal() { Severity::Error } else { Severity::Warning };
+        Self { help: Some(told.help), ..Self::new(severity, what.code(), told.what) }
     }
 
     /// Something that looks wrong in a row.
@@ -88,7 +88,7 @@ impl Finding {
         finding.help = Some(help);
         finding.line = Some(suspicion.line);
         if let Some(cell) = &suspicion.cell {
-            finding.column = Some(shown(cell.heading).to_string());
+            finding.column = Some(cell.heading.to_owned());
             finding.mark = Mark::Cell(cell.index, cell.characters.clone());
         }
         finding
@@ -101,7 +101,7 @@ impl Finding {
         finding.error = Some(ErrorCode::RowNotValid.code());
         finding.line = Some(row.line);
         let index = problem.column().and_then(|name| row.index(name.column));
-        finding.column = index.and_then(|index| head.headings.get(index)).map(|heading| shown(heading).to_string());
+        finding.column = index.and_then(|index| head.headings.get(index)).cloned();
         finding.mark = match (problem, index) {
             (RowProblem::FieldCount { expected, found, .. }, _) if found > expected => {
                 usize::try_from(*expected).map_or(Mark::Line, Mark::CellsFrom)

@@ -11,7 +11,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use devicedrop_core::ids::CustomerKey;
-use devicedrop_core::message;
+use devicedrop_core::message::{self, WaitsFor};
 use devicedrop_core::shown::shown;
 use devicedrop_core::suspicion::{Suspicion, Watcher};
 
@@ -74,7 +74,8 @@ fn check_in(
 ) -> Result<Report, CliError> {
     let most = Report::kept_of_a_kind(args.report.json);
     let Some(config) = config else {
-        return check_file(path, &Settings::default(), Place::Elsewhere, &mut Asking::nobody(), most);
+        let (settings, waits) = (Settings::default(), &mut Vec::new);
+        return check_file(path, &settings, Place::Elsewhere, waits, &mut Asking::nobody(), most);
     };
     let full = std::path::absolute(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     let around = whose(&full, config);
@@ -91,7 +92,14 @@ fn check_in(
         None if full.starts_with(&config.drop.root) => Place::NobodysFolder,
         None => Place::Elsewhere,
     };
-    let mut asking = match named.map(|customer| services.past(config, &customer.key)) {
+    let mut waits = || {
+        let Some(customer) = &named else { return Vec::new() };
+        let inside = full.strip_prefix(&customer.folder).ok();
+        let mut waits = services.waits_for(config, customer, &full, inside);
+        waits.extend(customer.paused.then_some(WaitsFor::Unpausing));
+        waits
+    };
+    let mut asking = match named.as_ref().map(|customer| services.past(config, &customer.key)) {
         Some(Ok(Some(past))) => Asking::of(past),
         Some(Err(failure)) => {
             output.note(format_args!(
@@ -102,7 +110,7 @@ fn check_in(
         }
         Some(Ok(None)) | None => Asking::nobody(),
     };
-    let report = check_file(path, &settings, place, &mut asking, most)?;
+    let report = check_file(path, &settings, place, &mut waits, &mut asking, most)?;
     if let Some(failure) = asking.failure() {
         let why = CliError::from(failure).to_string();
         output.note(format_args!("what was sent before was looked up in part only: {}", shown(&why)));
@@ -126,15 +134,18 @@ fn check_file(
     path: &Path,
     settings: &Settings,
     place: Place<'_>,
+    waits: &mut dyn FnMut() -> Vec<WaitsFor>,
     asking: &mut Asking,
     most: usize,
 ) -> Result<Report, CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
     let locale = settings.locale;
     let mut report = Report::new(path, locale, most);
-    let named = named::look(path, place, settings).map_err(failed)?;
+    let named = named::look(path, place, locale).map_err(failed)?;
+    if named.findings.is_empty() {
+        waits().iter().for_each(|what| report.waits(what));
+    }
     report.not_taken(named.findings);
-    named.waits.into_iter().for_each(|finding| report.add(&finding.key(), &|| finding.clone()));
     let Some(mut file) = named.file else { return Ok(report) };
     let mut watcher = Watcher::new();
     let read = read::read(&mut file, settings, &mut |head, row| {

@@ -1,19 +1,18 @@
-//! Whether a file would be taken at all, and what it would wait for: by its name, its kind, where it lies and what lies
-//! beside it. Its content isn't looked at.
+//! Whether a file would be taken at all: by its name, its kind and where it lies. Its content isn't looked at, nor what
+//! lies beside it.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use devicedrop_core::locale::Locale;
-use devicedrop_core::message::{NotTaken, Notice, WaitsFor};
+use devicedrop_core::message::{NotTaken, Notice};
 use devicedrop_core::name::{self, Kind, NearMiss};
 
 use super::finding::Finding;
-use super::read::{self, Settings};
+use super::read;
 
 /// Where a file lies.
 #[derive(Debug, Clone, Copy)]
@@ -35,26 +34,23 @@ pub(super) enum Place<'a> {
 pub(super) struct Named {
     /// Why it would not be taken.
     pub(super) findings: Vec<Finding>,
-    /// What it would wait for.
-    pub(super) waits: Vec<Finding>,
     /// The file, opened, where its content is worth a look.
     pub(super) file: Option<File>,
 }
 
 /// Looks at everything about a file but its content, and opens it.
-pub(super) fn look(path: &Path, place: Place<'_>, settings: &Settings) -> io::Result<Named> {
-    let locale = settings.locale;
+pub(super) fn look(path: &Path, place: Place<'_>, locale: Locale) -> io::Result<Named> {
     // Looked at before it is opened, since opening a device can do something; and again behind that, since it may be
     // another one by then.
     if let Some(finding) = other_than_a_file(&fs::metadata(path)?, locale) {
-        return Ok(Named { findings: vec![finding], waits: Vec::new(), file: None });
+        return Ok(Named { findings: vec![finding], file: None });
     }
     let (named, read) = by_name(path, locale);
     let mut findings: Vec<Finding> = named.into_iter().collect();
     let file = read::open(path)?;
     let metadata = file.metadata()?;
     if let Some(finding) = other_than_a_file(&metadata, locale) {
-        return Ok(Named { findings: vec![finding], waits: Vec::new(), file: None });
+        return Ok(Named { findings: vec![finding], file: None });
     }
     match place {
         Place::Inside { path: inside, ignore_folders } => {
@@ -68,8 +64,7 @@ pub(super) fn look(path: &Path, place: Place<'_>, settings: &Settings) -> io::Re
         Place::NobodysFolder => findings.push(Finding::not_taken(&NotTaken::NoCustomer, locale)),
         Place::Elsewhere => {}
     }
-    let waits = if findings.is_empty() { waits(path, &metadata, settings) } else { Vec::new() };
-    Ok(Named { findings, waits, file: read.then_some(file) })
+    Ok(Named { findings, file: read.then_some(file) })
 }
 
 fn other_than_a_file(metadata: &Metadata, locale: Locale) -> Option<Finding> {
@@ -104,41 +99,4 @@ fn by_place(inside: &Path, ignore_folders: &[String], locale: Locale) -> Option<
     }
     let why = name::folder_is_taken(folder.as_os_str().as_bytes(), ignore_folders).err()?;
     Some(Finding::not_taken(&NotTaken::Ignored(why), locale))
-}
-
-/// What a file would wait for where it lies. A marker or an order file counts once; whether one was used before is on
-/// record and isn't looked up.
-fn waits(path: &Path, metadata: &Metadata, settings: &Settings) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut wait = |what: &WaitsFor<'_>| findings.push(Finding::waits_for(what, settings.locale));
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    let beside = |name: &[u8]| {
-        let path = path.with_file_name(OsString::from_vec(name.to_owned()));
-        fs::symlink_metadata(path).ok().filter(Metadata::is_file)
-    };
-    if settings.marker {
-        let marker = [name, b".done"].concat();
-        let shown = String::from_utf8_lossy(&marker);
-        match beside(&marker) {
-            None => wait(&WaitsFor::Marker(&shown)),
-            Some(found) if changed(&found) < changed(metadata) => wait(&WaitsFor::NewerMarker(&shown)),
-            Some(_) => {}
-        }
-    }
-    if settings.order_file {
-        let stem = name.get(..name.len().saturating_sub(".csv".len())).unwrap_or(name);
-        let order_file = [stem, b".order.json"].concat();
-        if beside(&order_file).is_none() {
-            wait(&WaitsFor::OrderFile(&String::from_utf8_lossy(&order_file)));
-        }
-    }
-    if settings.paused {
-        wait(&WaitsFor::Unpausing);
-    }
-    findings
-}
-
-/// When a file was changed last, which nobody can forge.
-fn changed(metadata: &Metadata) -> (i64, i64) {
-    (metadata.ctime(), metadata.ctime_nsec())
 }

@@ -11,7 +11,7 @@ use devicedrop_core::sheet::{Head, Sheet, SheetOptions};
 use devicedrop_core::survey::Encoding;
 use rustix::fs::{Mode, OFlags};
 
-use crate::config::{Completeness, Config, CustomerSettings, EmptyFiles, OrderRule};
+use crate::config::{Config, CustomerSettings, EmptyFiles};
 use crate::reading;
 
 /// What a file is checked against.
@@ -21,11 +21,6 @@ pub(super) struct Settings {
     pub(super) max_bytes: u64,
     /// In whose words a sender would be told.
     pub(super) locale: Locale,
-    /// Whether it waits for a marker.
-    pub(super) marker: bool,
-    /// Whether it waits for an order file.
-    pub(super) order_file: bool,
-    pub(super) paused: bool,
 }
 
 impl Default for Settings {
@@ -36,8 +31,7 @@ impl Default for Settings {
             max_rows: u64::MAX,
             empty_files: false,
         };
-        let (marker, order_file, paused) = (false, false, false);
-        Self { options, max_bytes: u64::MAX, locale: Locale::En, marker, order_file, paused }
+        Self { options, max_bytes: u64::MAX, locale: Locale::En }
     }
 }
 
@@ -51,9 +45,6 @@ impl Settings {
             settings.options.columns.clone_from(&customer.columns);
             settings.options.empty_files = customer.empty_files == EmptyFiles::Accept;
             settings.locale = customer.locale;
-            settings.marker = customer.complete == Completeness::Marker;
-            settings.order_file = customer.order == OrderRule::Required;
-            settings.paused = customer.paused;
         }
         settings
     }

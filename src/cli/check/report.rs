@@ -1,13 +1,16 @@
 //! What was found in one file: counted, the first of each kind kept, and printed for people or for programs.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use devicedrop_core::device::{Column, Format};
 use devicedrop_core::dialect::Delimiter;
 use devicedrop_core::locale::Locale;
-use devicedrop_core::message::{Label, label};
+use devicedrop_core::message::{Label, WaitsFor, label};
+use devicedrop_core::name::path_text;
 use devicedrop_core::sheet::Head;
 use devicedrop_core::shown::shown_bytes;
 use devicedrop_core::survey::Encoding;
@@ -48,8 +51,7 @@ impl Kind {
 
 /// What was found in one file.
 pub(super) struct Report {
-    /// Harmless to show.
-    file: String,
+    path: PathBuf,
     locale: Locale,
     most: usize,
     pub(super) encoding: Option<Encoding>,
@@ -67,7 +69,11 @@ pub(super) struct Report {
 /// A report as programs read it.
 #[derive(Serialize)]
 struct Document<'a> {
-    file: &'a str,
+    /// The path itself; of one that isn't UTF-8, as the ledger's views have it.
+    file: Cow<'a, str>,
+    /// Whether it isn't UTF-8.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    file_escaped: bool,
     outcome: Outcome,
     format: Option<&'static str>,
     encoding: Option<&'static str>,
@@ -92,7 +98,7 @@ impl Report {
     /// Nothing found yet. At most so many findings of a kind are kept.
     pub(super) fn new(path: &Path, locale: Locale, most: usize) -> Self {
         Self {
-            file: shown_bytes(path.as_os_str().as_encoded_bytes()).to_string(),
+            path: path.to_owned(),
             locale,
             most,
             encoding: None,
@@ -118,6 +124,16 @@ impl Report {
             self.outcome = Outcome::Ignored;
         }
         self.of_file.extend(findings);
+    }
+
+    /// What the file would wait for, or why it would not be taken before something beside it is put right.
+    pub(super) fn waits(&mut self, what: &WaitsFor) {
+        let finding = Finding::waits_for(what, self.locale);
+        if what.is_refusal() {
+            self.not_taken(vec![finding]);
+        } else {
+            self.add(&finding.key(), &|| finding.clone());
+        }
     }
 
     /// Why the file would be rejected as a whole.
@@ -211,8 +227,10 @@ impl Report {
     /// Prints it.
     pub(super) fn print(&self, json: bool, output: &mut Output) -> io::Result<()> {
         if json {
+            let file = self.path.to_str();
             return output.json(&Document {
-                file: &self.file,
+                file: file.map_or_else(|| path_text(self.path.as_os_str().as_bytes()).into(), Cow::Borrowed),
+                file_escaped: file.is_none(),
                 outcome: self.outcome,
                 format: self.known.map(|(format, _)| format.code()),
                 encoding: self.encoding.map(Encoding::code),
@@ -224,8 +242,9 @@ impl Report {
                 findings_left_out: self.kinds.values().map(Kind::more).sum(),
             });
         }
+        let file = shown_bytes(self.path.as_os_str().as_bytes()).to_string();
         for Given { finding, more } in self.shown() {
-            finding.print(&self.file, more, self.locale, output)?;
+            finding.print(&file, more, self.locale, output)?;
         }
         if let Some(compared) = &self.compared {
             output.line(format_args!("{compared}\n"))?;
@@ -239,6 +258,6 @@ impl Report {
         };
         let rows = label(Label::Rows(self.rows), self.locale);
         let verdict = output.painted(paint, &label(verdict, self.locale));
-        output.line(format_args!("{}: {rows}: {verdict}", self.file))
+        output.line(format_args!("{file}: {rows}: {verdict}"))
     }
 }

@@ -20,7 +20,8 @@ fn check_by(settings: &Settings, name: &str, text: impl AsRef<[u8]>, json: bool)
     fs::write(&path, text).expect("written");
     let mut printed = Printed::default();
     let most = Report::kept_of_a_kind(json);
-    let report = check_file(&path, settings, Place::Elsewhere, &mut Asking::nobody(), most).expect("checked");
+    let report =
+        check_file(&path, settings, Place::Elsewhere, &mut Vec::new, &mut Asking::nobody(), most).expect("checked");
     report.print(json, &mut printed.output(100)).expect("printed");
     (report.fine(), printed.out().replace(&format!("{}/", folder.path().display()), ""))
 }
@@ -44,7 +45,7 @@ fn what_would_be_refused_is_pointed_at() {
     2 | Contoso,Laptop
       |               ^
 
-    error: Line 3: fields found: 4, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Correct the row and drop the file again.
+    error: Line 3: fields found: 4, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Read as it stands, its device would be "Contoso", "Laptop", "1". Correct the row and drop the file again.
      --> devices.csv:3:18
       |
     3 | Contoso,Laptop,1,2
@@ -169,7 +170,7 @@ fn a_file_that_is_rejected_as_a_whole_is_pointed_at_where_it_can_be() {
     "#);
     let (_, told) = check("a.csv", "Manufacturer;Model;Serial Number\nA;B;C\nA;\"B;C\nD;E;F\n", false);
     assert_snapshot!(told, @r#"
-    error: A quote (") that opens on line 3 is never closed, so where the rows end can't be told. Close it, or remove it, and drop the file again. Nothing of this file was registered.
+    error: A quote (") that opens on line 3, column "Model", at character 3, is never closed, so where the rows end can't be told. Close it, or remove it, and drop the file again. Nothing of this file was registered.
      --> a.csv:3:3
       |
     3 | A;"B;C
@@ -392,7 +393,8 @@ fn folders_and_places_are_checked() {
     let root = folder.path();
     let first_line = |path: &Path, place: Place<'_>| {
         let mut printed = Printed::default();
-        let report = check_file(path, &Settings::default(), place, &mut Asking::nobody(), 5).expect("checked");
+        let report =
+            check_file(path, &Settings::default(), place, &mut Vec::new, &mut Asking::nobody(), 5).expect("checked");
         report.print(false, &mut printed.output(100)).expect("printed");
         printed.out().lines().next().unwrap_or_default().replace(&*root.to_string_lossy(), "TMP")
     };

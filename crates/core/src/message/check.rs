@@ -1,7 +1,6 @@
-//! The words around what a check finds: why a file would not be taken or would wait, the labels, the verdict.
+//! The words around what a check finds: why a file would not be taken, the labels, the verdict.
 
-use super::suspicion::Told;
-use super::{Language, Notice, notice, number, quoted, words};
+use super::{Language, Notice, notice, number, words};
 use crate::locale::Locale;
 use crate::name::Ignored;
 
@@ -28,19 +27,6 @@ pub enum NotTaken<'a> {
     Notice(&'a Notice<'a>),
 }
 
-/// What a file that would be taken would wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitsFor<'a> {
-    /// The marker of this name, which isn't there.
-    Marker(&'a str),
-    /// A newer marker: the one of this name is older than the file's last change.
-    NewerMarker(&'a str),
-    /// The order file of this name.
-    OrderFile(&'a str),
-    /// The customer is paused.
-    Unpausing,
-}
-
 impl NotTaken<'_> {
     /// The word for it that programs can go by; it never changes.
     pub fn code(&self) -> &'static str {
@@ -58,18 +44,6 @@ impl NotTaken<'_> {
             Self::Notice(Notice::TooDeep) => "too_deep",
             Self::Notice(Notice::SecondLink) => "second_link",
             Self::Notice(_) => "left_alone",
-        }
-    }
-}
-
-impl WaitsFor<'_> {
-    /// The word for it that programs can go by; it never changes.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Marker(_) => "no_marker",
-            Self::NewerMarker(_) => "old_marker",
-            Self::OrderFile(_) => "no_order_file",
-            Self::Unpausing => "paused",
         }
     }
 }
@@ -193,63 +167,6 @@ fn ignored_help(why: Ignored, language: Language) -> String {
             "geef het een naam die op .csv eindigt en niet met . of ~ begint",
         ),
     }
-}
-
-/// Says what a file would wait for and what to do.
-pub fn waits_for(what: &WaitsFor<'_>, locale: Locale) -> Told {
-    let language = Language::from(locale);
-    let (what, help) = match what {
-        WaitsFor::Marker(name) => {
-            let name = quoted(name);
-            (
-                words!(
-                    language,
-                    "it would wait: its marker {name} isn't there",
-                    "het zou wachten: de markering {name} is er niet",
-                ),
-                words!(
-                    language,
-                    "put an empty file of that name beside it when it is complete",
-                    "leg er een leeg bestand met die naam naast zodra het af is",
-                ),
-            )
-        }
-        WaitsFor::NewerMarker(name) => {
-            let name = quoted(name);
-            (
-                words!(
-                    language,
-                    "it would wait: its marker {name} is older than its last change",
-                    "het zou wachten: de markering {name} is ouder dan de laatste wijziging",
-                ),
-                words!(language, "write the marker anew", "schrijf de markering opnieuw"),
-            )
-        }
-        WaitsFor::OrderFile(name) => {
-            let name = quoted(name);
-            (
-                words!(
-                    language,
-                    "it would wait: its order file {name} isn't there",
-                    "het zou wachten: het orderbestand {name} is er niet",
-                ),
-                words!(
-                    language,
-                    "put it beside the CSV file, like {{\"order_id\": \"...\", \"purchase_id\": \"...\"}}",
-                    "leg het naast het CSV-bestand, zoals {{\"order_id\": \"...\", \"purchase_id\": \"...\"}}",
-                ),
-            )
-        }
-        WaitsFor::Unpausing => (
-            words!(language, "it would wait: the customer is paused", "het zou wachten: de klant is gepauzeerd"),
-            words!(
-                language,
-                "set `paused = false` in the customer's section of the configuration when it is to go on",
-                "zet `paused = false` in de sectie van de klant in de configuratie als het verder mag",
-            ),
-        ),
-    };
-    Told { what, help }
 }
 
 /// What stands before and behind findings.
@@ -392,30 +309,6 @@ mod tests {
           ignored_name: het wordt overgeslagen: de naam eindigt niet op .csv // geef het een naam die op .csv eindigt en niet met . of ~ begint
         not_a_csv: This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".) // 
           not_a_csv: Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) // 
-        "#);
-    }
-
-    #[test]
-    fn what_a_file_would_wait_for() {
-        let samples = [
-            WaitsFor::Marker("a\u{1b}.csv.done"),
-            WaitsFor::NewerMarker("a.csv.done"),
-            WaitsFor::OrderFile("a.order.json"),
-            WaitsFor::Unpausing,
-        ];
-        let each = |what: &WaitsFor<'_>, locale| {
-            let told = waits_for(what, locale);
-            format!("{}: {} // {}", what.code(), told.what, told.help)
-        };
-        insta::assert_snapshot!(both(|locale| samples.iter().map(|what| each(what, locale)).collect()), @r#"
-        no_marker: it would wait: its marker "a\u{1b}.csv.done" isn't there // put an empty file of that name beside it when it is complete
-          no_marker: het zou wachten: de markering "a\u{1b}.csv.done" is er niet // leg er een leeg bestand met die naam naast zodra het af is
-        old_marker: it would wait: its marker "a.csv.done" is older than its last change // write the marker anew
-          old_marker: het zou wachten: de markering "a.csv.done" is ouder dan de laatste wijziging // schrijf de markering opnieuw
-        no_order_file: it would wait: its order file "a.order.json" isn't there // put it beside the CSV file, like {"order_id": "...", "purchase_id": "..."}
-          no_order_file: het zou wachten: het orderbestand "a.order.json" is er niet // leg het naast het CSV-bestand, zoals {"order_id": "...", "purchase_id": "..."}
-        paused: it would wait: the customer is paused // set `paused = false` in the customer's section of the configuration when it is to go on
-          paused: het zou wachten: de klant is gepauzeerd // zet `paused = false` in de sectie van de klant in de configuratie als het verder mag
         "#);
     }
 

@@ -15,8 +15,9 @@ mod registrar;
 mod rehearsal;
 mod row;
 mod suspicion;
+mod waits;
 
-pub use check::{Label, NotTaken, WaitsFor, label, not_taken, waits_for};
+pub use check::{Label, NotTaken, label, not_taken};
 pub use file::file_problem;
 pub use hint::{hint, recorded_hint};
 pub use notice::{Notice, notice};
@@ -25,6 +26,7 @@ pub use rehearsal::{Foreseen, foreseen, note};
 pub(crate) use row::names_device;
 pub use row::row_problem;
 pub use suspicion::{Told, suspicion};
+pub use waits::{WaitsFor, waits_for};
 
 use std::fmt::Display;
 

@@ -7,13 +7,17 @@ use crate::order::{BadOrderFile, JsonKind, OrderProblem};
 /// Says what is wrong with an order file and what to do.
 pub(super) fn bad_order_file(bad: &BadOrderFile, language: Language) -> String {
     let name = quoted(&bad.name);
-    let why = why(&bad.problem, language);
-    let remedy = remedy(bad, language);
+    let (why, remedy) = of_bad(bad, language);
     words!(
         language,
         "This file waits: its order file {name} can't be used. {why} {remedy}",
         "Dit bestand wacht: het orderbestand {name} is niet bruikbaar. {why} {remedy}",
     )
+}
+
+/// What is wrong with an order file, and what to do.
+pub(super) fn of_bad(bad: &BadOrderFile, language: Language) -> (String, String) {
+    (why(&bad.problem, language), remedy(bad, language))
 }
 
 fn why(problem: &OrderProblem, language: Language) -> String {

@@ -81,6 +81,8 @@ pub enum Suspect<'a> {
     SmartQuote(char, char),
     /// A character that is easily taken for this other one: a Cyrillic letter, a full-width digit, a long hyphen.
     LookAlike(char, char),
+    /// A letter and its mark in two characters, and the one character that looks the same and is usual.
+    MarkApart(char),
     /// A character that seldom stands in serial numbers.
     NotAscii(char),
     /// A quotation mark in a field that isn't quoted.
@@ -169,6 +171,7 @@ impl Suspect<'_> {
             Self::OddBlank(_) => "odd_blank",
             Self::SmartQuote(..) => "smart_quote",
             Self::LookAlike(..) => "look_alike",
+            Self::MarkApart(_) => "mark_apart",
             Self::NotAscii(_) => "not_ascii",
             Self::BareQuote => "bare_quote",
             Self::Sample => "sample",

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::Suspect;
 use super::character::is_blank;
 use crate::device::Column;
@@ -72,5 +74,5 @@ fn remember(spellings: &mut BTreeMap<String, Seen>, value: &str, line: u64) {
 /// A value without capitals, blanks and marks. A plus or a sharp makes another model of it.
 fn plain(value: &str) -> String {
     let kept = |character: &char| character.is_alphanumeric() || matches!(character, '+' | '#');
-    value.chars().filter(kept).flat_map(char::to_lowercase).collect()
+    value.nfc().filter(kept).flat_map(char::to_lowercase).collect()
 }

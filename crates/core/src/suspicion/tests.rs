@@ -77,6 +77,7 @@ fn characters_are_found_that_are_not_what_they_seem() {
         ("X\u{2013}1", "S1..2 look_alike"),
         ("\u{201c}X1\u{201d}", "S0..1 smart_quote"),
         ("X1\u{e9}", "S2..3 not_ascii"),
+        ("X1e\u{301}", "S2..4 mark_apart"),
         ("X\"1", "S bare_quote"),
     ] {
         assert_eq!(found(&format!("Contoso,Laptop,{value}\n")), [format!("2:{expected}")], "{value:?}");
@@ -86,6 +87,12 @@ fn characters_are_found_that_are_not_what_they_seem() {
     assert_eq!(found("Contoso,Книга о,X1\n"), ["2:M6..7 look_alike"]);
     assert_eq!(found("Книга Contoso,Ноутбук,X1\n"), [""; 0]);
     assert_eq!(found("Contoso,14\" Book,X1\n"), ["2:M bare_quote"]);
+    // A mark that no single character has belongs to the script.
+    assert_eq!(found("Cafe\u{301},Laptop,X1\nCaf\u{e9} x\u{301},Laptop,X2\n"), ["2:M3..5 mark_apart"]);
+    assert_eq!(
+        found("Caf\u{e9},A,X1\nCaf\u{e9},A,X2\nCafe\u{301},A,X3\n"),
+        ["4:M3..5 mark_apart", "4:M other_spelling"]
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use unicode_normalization::char::{compose, is_combining_mark};
+
 use super::character::{Odd, is_blank, is_latin_word, odd};
 use super::{Suspect, Tell};
 use crate::device::Column;
@@ -23,8 +25,15 @@ pub(super) fn look(column: Column, value: &str, tell: Tell<'_, '_>) {
     let first = (before..)
         .zip(text.char_indices())
         .find_map(|(at, (byte, character))| suspect(column, text, byte, character).map(|suspect| (at, suspect)));
-    if let Some((at, suspect)) = first {
-        tell(column, Some(at..at + 1), suspect);
+    let apart = (before..).zip(text.chars().zip(text.chars().skip(1))).find_map(|(at, (letter, mark))| {
+        Some((at, Suspect::MarkApart(compose(letter, mark).filter(|_| is_combining_mark(mark))?)))
+    });
+    match (first, apart) {
+        // A mark by itself is no second thing to tell of.
+        (Some((at, _)), Some((letter, suspect))) if letter <= at => tell(column, Some(letter..letter + 2), suspect),
+        (None, Some((letter, suspect))) => tell(column, Some(letter..letter + 2), suspect),
+        (Some((at, suspect)), _) => tell(column, Some(at..at + 1), suspect),
+        (None, None) => {}
     }
 }
 

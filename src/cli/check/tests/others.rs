@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use devicedrop_core::device::Device;
 use devicedrop_core::locale::Locale;
+use devicedrop_core::message::WaitsFor;
+use devicedrop_core::order::{BadOrderFile, OrderProblem};
 use devicedrop_core::suspicion::{Known, Standing};
 use devicedrop_core::time::Timestamp;
 use insta::assert_snapshot;
@@ -58,7 +61,7 @@ fn beside_the_record(locale: Locale) -> String {
     fs::write(&path, format!("Manufacturer,Model,Serial Number\n{rows}")).expect("written");
     let settings = Settings { locale, ..Settings::default() };
     let mut asking = Asking::of(Box::new(Recorded(record)));
-    let report = check_file(&path, &settings, Place::Elsewhere, &mut asking, 5).expect("checked");
+    let report = check_file(&path, &settings, Place::Elsewhere, &mut Vec::new, &mut asking, 5).expect("checked");
     assert!(report.fine());
     let mut printed = Printed::default();
     report.print(false, &mut printed.output(100)).expect("printed");
@@ -230,25 +233,52 @@ fn a_dutch_customer_is_told_in_dutch() {
 fn what_a_file_would_wait_for_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.csv");
-    let settings = Settings { marker: true, order_file: true, paused: true, ..Settings::default() };
-    let told = || {
-        let report = check_file(&path, &settings, Place::Elsewhere, &mut Asking::nobody(), 5).expect("checked");
-        assert!(report.fine());
+    let told = |waits: &[WaitsFor], fine| {
+        let (settings, mut waits) = (Settings::default(), || waits.to_vec());
+        let report = check_file(&path, &settings, Place::Elsewhere, &mut waits, &mut Asking::nobody(), 5);
+        let report = report.expect("checked");
+        assert_eq!(report.fine(), fine);
         let mut printed = Printed::default();
         report.print(false, &mut printed.output(100)).expect("printed");
-        let out = printed.out();
-        let warnings = out.lines().filter_map(|line| line.strip_prefix("warning: ")).map(str::to_owned);
-        warnings.collect::<Vec<_>>().join("\n")
+        let out = printed.out().replace(&format!("{}/", folder.path().display()), "");
+        out.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')).collect::<Vec<_>>().join("\n")
     };
     fs::write(&path, "Manufacturer,Model,Serial Number\nA,B,1\n").expect("written");
-    assert_snapshot!(told(), @r#"
-    it would wait: its marker "a.csv.done" isn't there
-    it would wait: its order file "a.order.json" isn't there
-    it would wait: the customer is paused
+    let marker = || "a.csv.done".to_owned();
+    assert_snapshot!(told(&[WaitsFor::Marker(marker()), WaitsFor::Unpausing], true), @r#"
+    warning: it would wait: its marker "a.csv.done" isn't there
+    warning: it would wait: the customer is paused
+    a.csv: 1 row: nothing would be refused, 2 to look at
     "#);
-    fs::write(folder.path().join("a.order.json"), "{}").expect("written");
-    fs::write(folder.path().join("a.csv.done"), "").expect("written");
-    assert_snapshot!(told(), @r#"it would wait: the customer is paused"#);
+    let bad = BadOrderFile { name: "a.order.json".to_owned(), problem: OrderProblem::Empty };
+    assert_snapshot!(told(&[WaitsFor::Content(marker()), WaitsFor::UsableOrderFile(bad)], false), @r#"
+    error: it would not be taken: its marker "a.csv.done" names the SHA-256 of another content
+    error: it would not be taken: its order file "a.order.json" can't be used. It is empty.
+    a.csv: 1 row: the file would not be taken
+    "#);
+}
+
+#[test]
+fn programs_are_given_names_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = |name: &[u8]| {
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        fs::write(&path, "Manufacturer,Mo\u{202e}del,Serial Number\nA,B,1\n").expect("written");
+        let (settings, nobody) = (Settings::default(), &mut Asking::nobody());
+        let report = check_file(&path, &settings, Place::Elsewhere, &mut Vec::new, nobody, 5).expect("checked");
+        let mut printed = Printed::default();
+        report.print(true, &mut printed.output(100)).expect("printed");
+        let out = printed.out();
+        assert!(!out.contains(['\u{9b}', '\u{202e}']), "{out}");
+        let mut document: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let file = document["file"].take();
+        let start = format!("{}/", folder.path().display());
+        (file.as_str().expect("a name").replace(&start, ""), document["file_escaped"] == true)
+    };
+    for name in ["caf\u{e9} \u{9b}31m\u{202e}.csv", "a\\x41.csv", "a\n\"b.csv"] {
+        assert_eq!(json(name.as_bytes()), (name.to_owned(), false));
+    }
+    assert_eq!(json(b"a\\\xff.csv"), (r"a\\\xff.csv".to_owned(), true));
 }
 
 #[test]
@@ -257,8 +287,8 @@ fn what_is_no_file_is_never_waited_for() {
     let path = folder.path().join("a.csv");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a FIFO");
-    let report =
-        check_file(&path, &Settings::default(), Place::Elsewhere, &mut Asking::nobody(), 5).expect("checked");
+    let report = check_file(&path, &Settings::default(), Place::Elsewhere, &mut Vec::new, &mut Asking::nobody(), 5)
+        .expect("checked");
     assert!(!report.fine());
     // Behind the look at its name, too: another process may have put it there in between.
     let opened = read::open(&path).expect("opened at once");

@@ -21,7 +21,7 @@ pub(super) fn help(suspect: &Suspect<'_>, language: Language) -> String {
             "type the value anew; such characters come along when a value is copied",
             "typ de waarde opnieuw in; zulke tekens komen mee bij het kopiëren",
         ),
-        Suspect::SmartQuote(..) | Suspect::LookAlike(..) => words!(
+        Suspect::SmartQuote(..) | Suspect::LookAlike(..) | Suspect::MarkApart(_) => words!(
             language,
             "type the value anew, unless the device itself reports it so",
             "typ de waarde opnieuw in, tenzij het apparaat die zelf zo opgeeft",

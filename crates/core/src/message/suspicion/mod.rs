@@ -48,9 +48,11 @@ fn what(suspicion: &Suspicion<'_>, language: Language) -> String {
         | Suspect::ByteOrderMark
         | Suspect::Invisible(_)
         | Suspect::OddBlank(_) => unseen(suspect, language),
-        Suspect::SmartQuote(..) | Suspect::LookAlike(..) | Suspect::NotAscii(_) | Suspect::BareQuote => {
-            character(suspect, language)
-        }
+        Suspect::SmartQuote(..)
+        | Suspect::LookAlike(..)
+        | Suspect::MarkApart(_)
+        | Suspect::NotAscii(_)
+        | Suspect::BareQuote => character(suspect, language),
         Suspect::Placeholder(_)
         | Suspect::Date(_)
         | Suspect::LostDigits(_)
@@ -134,6 +136,14 @@ fn character(suspect: &Suspect<'_>, language: Language) -> String {
                 language,
                 "{odd} ({code}) only looks like {usual} and is another character",
                 "{odd} ({code}) lijkt alleen op {usual} en is een ander teken",
+            )
+        }
+        Suspect::MarkApart(whole) => {
+            let (code, whole) = (code(*whole), character_of(*whole));
+            words!(
+                language,
+                "a letter and its mark are two characters here; they only look like {whole} ({code})",
+                "een letter en het teken erop zijn hier twee tekens; ze lijken alleen op {whole} ({code})",
             )
         }
         Suspect::NotAscii(odd) => {

@@ -25,6 +25,7 @@ fn what_characters_look_wrong() {
         Suspect::OddBlank('\u{a0}'),
         Suspect::SmartQuote('\u{201c}', '"'),
         Suspect::LookAlike('\u{421}', 'C'),
+        Suspect::MarkApart('\u{e9}'),
         Suspect::NotAscii('\u{e9}'),
         Suspect::BareQuote,
     ];
@@ -45,6 +46,8 @@ fn what_characters_look_wrong() {
       smart_quote: "“" (U+201C) is een typografisch aanhalingsteken of een apostrof; een toetsenbord geeft " // typ de waarde opnieuw in, tenzij het apparaat die zelf zo opgeeft
     look_alike: "С" (U+0421) only looks like C and is another character // type the value anew, unless the device itself reports it so
       look_alike: "С" (U+0421) lijkt alleen op C en is een ander teken // typ de waarde opnieuw in, tenzij het apparaat die zelf zo opgeeft
+    mark_apart: a letter and its mark are two characters here; they only look like "é" (U+00E9) // type the value anew, unless the device itself reports it so
+      mark_apart: een letter en het teken erop zijn hier twee tekens; ze lijken alleen op "é" (U+00E9) // typ de waarde opnieuw in, tenzij het apparaat die zelf zo opgeeft
     not_ascii: "é" (U+00E9) seldom stands in a serial number // compare the serial number with the device's label
       not_ascii: "é" (U+00E9) komt zelden in een serienummer voor // vergelijk het serienummer met het etiket van het apparaat
     bare_quote: a quotation mark (") stands in this value without quotes around the whole // leave it if it belongs to the value (14" Laptop); otherwise remove it

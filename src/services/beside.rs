@@ -1,0 +1,100 @@
+//! What a file that is checked would wait for of what lies beside it, as its inbox would decide. Never makes anything.
+
+use std::convert::Infallible;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use devicedrop_core::message::WaitsFor;
+use devicedrop_core::name::{Kind, classify, marker_name, order_file_name, path_text};
+
+use crate::beneath;
+use crate::config::{Completeness, Config, CustomerSettings, OrderRule};
+use crate::daemon::is_spent;
+use crate::inbox::beside::{Wanted, lacking, marker_in_other_letters, sha256_of};
+use crate::inbox::{DropPath, Why};
+use crate::ledger::Reader;
+
+/// What a customer's file would wait for. `inside` is its path in the drop folder, if it lies there: only then can what
+/// lies beside it have been used before. A ledger that can't be read is as good as none; whoever asks it for more is
+/// told why.
+pub(super) fn waits_for(
+    config: &Config,
+    customer: &CustomerSettings,
+    path: &Path,
+    inside: Option<&Path>,
+) -> Vec<WaitsFor> {
+    let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Vec::new() };
+    // A rehearsal waits for neither.
+    if classify(name.as_bytes()) != Kind::Submission {
+        return Vec::new();
+    }
+    let Ok(folder) = parent.canonicalize() else { return Vec::new() };
+    let Ok(folder) = beneath::open_path(&folder) else { return Vec::new() };
+    let csv = inside.map_or_else(
+        || DropPath::file(name.as_bytes()),
+        |inside| DropPath::from_bytes(inside.as_os_str().as_bytes()),
+    );
+    let reader = inside.and_then(|_| Reader::open(&config.ledger.path).ok());
+    let wanted = Wanted {
+        marker: customer.complete == Completeness::Marker,
+        order_file: customer.order == OrderRule::Required,
+        max_file_size: config.drop.max_file_size,
+    };
+    let found = lacking::<Infallible>(folder.as_fd(), &csv, wanted, &mut |side| {
+        let spent = |reader: &Reader| is_spent(reader, &customer.key, side).unwrap_or(false);
+        Ok(reader.as_ref().is_some_and(spent))
+    });
+    let Ok(found) = found;
+    if found.is_empty() || reader.as_ref().is_some_and(|reader| is_on_record(reader, config, customer, &folder, &csv))
+    {
+        return Vec::new();
+    }
+    let other_marker = || marker_in_other_letters(folder.as_fd(), &csv).ok().flatten();
+    found.into_iter().filter_map(|why| told(why, &csv, wanted.order_file, other_marker)).collect()
+}
+
+/// Whether the file was taken as it lies there: then what it needed then was used up by it.
+fn is_on_record(
+    reader: &Reader,
+    config: &Config,
+    customer: &CustomerSettings,
+    folder: impl AsFd,
+    csv: &DropPath,
+) -> bool {
+    let newest = reader.newest_submission(&customer.key, &csv.text()).ok().flatten();
+    let Some(recorded) = newest.and_then(|submission| submission.sha256) else { return false };
+    sha256_of(folder.as_fd(), csv, config.drop.max_file_size) == Some(recorded)
+}
+
+fn told(
+    why: Why,
+    csv: &DropPath,
+    order_required: bool,
+    other_marker: impl FnOnce() -> Option<String>,
+) -> Option<WaitsFor> {
+    let marker = path_text(&marker_name(csv.name()));
+    let order_file = path_text(&order_file_name(csv.name()));
+    Some(match why {
+        Why::NoMarker => match other_marker() {
+            Some(found) => WaitsFor::RenamedMarker { expected: marker, found },
+            None => WaitsFor::Marker(marker),
+        },
+        Why::OldMarker => WaitsFor::NewerMarker(marker),
+        Why::SpentMarker => WaitsFor::UnusedMarker(marker),
+        Why::UnusableMarker => WaitsFor::UsableMarker(marker),
+        Why::OtherContent => WaitsFor::Content(marker),
+        Why::NoOrderFile => WaitsFor::OrderFile(order_file),
+        Why::SpentOrderFile => WaitsFor::UnusedOrderFile { name: order_file, required: order_required },
+        Why::BadOrderFile(bad) => WaitsFor::UsableOrderFile(bad),
+        // Not about what lies beside it.
+        Why::Unsettled(_)
+        | Why::SecondLink
+        | Why::Unreadable
+        | Why::FolderUnreadable
+        | Why::Paused
+        | Why::Mounted
+        | Why::Held(_)
+        | Why::Archive => return None,
+    })
+}
