@@ -300,6 +300,24 @@ fn a_registrar_that_cannot_tell_is_sent_nothing() -> Result<()> {
 }
 
 #[test]
+fn what_the_customer_sent_before_is_told_as_check_tells_it() -> Result<()> {
+    let env = env()?;
+    let mut daemon = start(&env)?;
+    env.drop_file(CONTOSO, "first.csv", csv(&["0012345", "0123"]))?;
+    wait_for_answer(&mut daemon, &beside(&env, "first.result.csv"), &all_ready(&["0012345", "0123"]))?;
+    // Below a thousand, numbers are shared by chance.
+    let rehearsal = env.drop_file(CONTOSO, "a.check.csv", csv(&["12345", "123", "77"]))?;
+    let told = wait_for_told(&mut daemon, &beside(&env, "a.check.result.csv"))?;
+    let warned = "Look here, Serial Number: \"12345\" came before with other leading zeros: \"0012345\", by line 2 of \
+                  the file \"first.csv\" on ";
+    assert!(told[0].0.is_empty() && told[0].1.contains(warned), "{told:?}");
+    assert!(told[1..].iter().all(|(_, details)| details == "Rehearsal: this row would be registered."), "{told:?}");
+    let checked = env.run(&["check", &rehearsal.display().to_string()])?.stdout;
+    assert_eq!(checked.matches("came before with other leading zeros").count(), 1, "{checked}");
+    stop(daemon)
+}
+
+#[test]
 fn a_crash_leaves_no_half_answer() -> Result<()> {
     for step in [Step::ResultReady, Step::ResultInPlace] {
         let env = env()?;

@@ -1,5 +1,7 @@
 //! What is said of a device that isn't known when one is that is nearly the same.
 
+use devicedrop_core::locale::Locale;
+use devicedrop_core::message;
 use devicedrop_core::near::{Difference, Differences, Near};
 
 use super::*;
@@ -41,6 +43,25 @@ fn who_nearly_wrote_a_known_device_is_told_where_to_look() {
     bench.reopen(Inventory::Required);
     assert_eq!(asked(&bench, "Zz 2"), capitals);
     assert_eq!(near(&bench.registry().rehearse(vec![request("fabrikam", "zZ 2", "x")]).unwrap()[0]), capitals);
+}
+
+#[test]
+fn characters_typed_for_others_and_marks_apart_are_told_of_and_nothing_of_what_is_known() {
+    let bench = Bench::new(Inventory::Required);
+    let known = "SN0I1-Caf\u{e9}-Z";
+    bench.stock(&[known]);
+    let look_alikes = Some(only_serial_number(&[Difference::LookAlikes]));
+    for typed in ["SNOI1-Caf\u{e9}-Z", "SN0l1-Caf\u{e9}-Z", "SNO11-Cafe\u{301}-Z", "SN0II-Caf\u{e9}-Z"] {
+        let near = near(&bench.register(&request("fabrikam", typed, typed)));
+        assert_eq!(near, look_alikes, "{typed}");
+        for locale in Locale::ALL {
+            let told = message::hint(&near.unwrap(), locale);
+            assert!(!told.contains("SN") && !told.contains("Caf"), "{told}");
+        }
+    }
+    for other in ["5N0I1-Caf\u{e9}-Z", "SN0I1-Cafe-Z", "SN0I1-Caf\u{e9}-2", "SN0I1-Caf\u{e8}-Z"] {
+        assert_eq!(near(&bench.register(&request("fabrikam", other, other))), None, "{other}");
+    }
 }
 
 #[test]
