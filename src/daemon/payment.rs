@@ -19,6 +19,7 @@ use devicedrop_core::state::ErrorCode;
 use devicedrop_core::survey::Encoding;
 use devicedrop_core::time::Timestamp;
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::beneath;
 use crate::config::CustomerSettings;
@@ -78,12 +79,19 @@ pub(super) enum PayError {
     /// The result couldn't be written.
     #[error(transparent)]
     Result(#[from] ResultError),
+    /// The daemon stops, and the result is long: what was written of it is gone again, and it stays owed.
+    #[error("the daemon stops")]
+    Stopping,
 }
 
 impl PayError {
-    /// Whether the folder is gone, rather than full or forbidden.
+    /// Whether the folder is gone, rather than full or forbidden: nothing lies at its path, or something that it
+    /// can't be, a file or a link.
     pub(super) fn folder_is_gone(&self) -> bool {
-        matches!(self, Self::Folder { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
+        let Self::Folder { cause, .. } = self else { return false };
+        cause.kind() == io::ErrorKind::NotFound
+            || matches!(Errno::from_io_error(cause), Some(Errno::LOOP | Errno::NOTDIR))
+            || cause.kind() == io::ErrorKind::NotADirectory
     }
 
     /// The whole of it in one line.
@@ -209,6 +217,9 @@ fn write_rows(
             let encoding = submission.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
             let options = as_accepted(shared, submission)?;
             let written = write_sheet(shared, customer, submission, place, ours, (&mut copy, encoding, &options));
+            if shared.stop.is_cancelled() && matches!(written, Err(PayError::Result(_))) {
+                return Err(PayError::Stopping);
+            }
             // A reading that differs from the one of its acceptance: the rows on record are what counts.
             if !matches!(written, Err(PayError::Result(ResultError::Write(DurableError::Fill(_))))) {
                 return written;
@@ -309,6 +320,10 @@ struct LedgerFates<'a> {
 impl LedgerFates<'_> {
     fn next(&mut self) -> io::Result<Option<Row>> {
         if self.rows.peek().is_none() {
+            // A long result would be cut off half written by the end of the time to stop; a short one is ended.
+            if self.after.is_some() && self.shared.stop.is_cancelled() {
+                return Err(io::Error::other(PayError::Stopping));
+            }
             let (submission, after) = (self.submission, self.after);
             let read =
                 self.shared.readers.ask(|reader| reader.rows(submission, after, ROWS)).map_err(io::Error::other)?;

@@ -258,6 +258,8 @@ async fn pay(
                 result = %payment.file, last = payment.last, rows = owed.submission.rows, "result written"
             );
         }
+        // The next start pays it.
+        Err(PayError::Stopping) => {}
         Err(error) => {
             memory.vain = memory.vain.saturating_add(1);
             let delay = TRY_AGAIN.saturating_mul(1 << memory.vain.saturating_sub(1).min(10)).min(TRY_LONGEST);

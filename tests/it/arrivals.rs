@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use devicedrop_testkit::env::TestEnv;
@@ -350,4 +351,38 @@ fn deleted_afterwards(env: &mut TestEnv) -> Result<()> {
         &["contoso|a.csv|new", "contoso|fence.csv|new"],
         &["contoso|a.csv|-|accepted|1|1", "contoso|fence.csv|-|accepted|1|1"],
     )
+}
+
+/// What is being written aside in a customer's folder, and how much of it is there.
+fn aside(folder: &Path) -> Result<Option<u64>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(".devicedrop-") {
+            // It may get its name this moment.
+            return Ok(entry.metadata().ok().map(|found| found.len()));
+        }
+    }
+    Ok(None)
+}
+
+#[test]
+fn a_stop_leaves_no_half_of_a_long_result_behind() -> Result<()> {
+    const ROWS: usize = 60_000;
+    let env = env()?;
+    let mut text = csv(&[]);
+    for row in 0..ROWS {
+        text.extend(["SpiralOrbit,ContosoABC,", &row.to_string(), "\n"]);
+    }
+    // Every row is refused at once, so that the first writing is the last one and as long as it can be.
+    let path = env.write_file(CONTOSO, "a.csv", text.replace("ContosoABC", ""))?;
+    let folder = env.root().join(CONTOSO);
+    let mut daemon = start(&env)?;
+    daemon.wait_until("the result's beginning", || Ok(aside(&folder)?.filter(|bytes| *bytes > 0)))?;
+    stop(daemon)?;
+    assert_eq!(aside(&folder)?, None, "nothing of it is left");
+    assert!(!path.with_file_name("a.result.csv").exists(), "it was too long to be ended");
+    let mut daemon = start(&env)?;
+    let said = daemon.wait_for_result(&path.with_file_name("a.result.csv"))?;
+    assert_eq!(said.lines().count(), ROWS + 1);
+    stop(daemon)
 }
