@@ -45,7 +45,7 @@ impl Pass<'_> {
     /// Looks at everything in the drop folder.
     pub(super) fn walk(&mut self) -> Result<io::Result<()>, DeskError> {
         // Watched before it is listed, so that nothing falls between.
-        self.watch.arm(&self.settings.customer, &self.settings.folder, self.root.id);
+        self.watch.arm(&self.settings.customer, &self.settings.folder, self.root.id, self.clock.elapsed());
         let root = self.root;
         self.list(root.as_fd(), Level::Drop)
     }
@@ -97,7 +97,7 @@ impl Pass<'_> {
                 if let (Level::Order(_), 1.., Ok(looked)) = (inner, self.may_watch, look_at(&folder)) {
                     self.may_watch -= 1;
                     let path = self.settings.folder.join(OsStr::from_bytes(name));
-                    self.watch.arm(&self.settings.customer, &path, looked.folder_id());
+                    self.watch.arm(&self.settings.customer, &path, looked.folder_id(), self.clock.elapsed());
                 }
                 self.list(folder.as_fd(), inner)?
             }

@@ -3,11 +3,12 @@
 //! One watcher for all folders of all customers, since a user may have few. Every folder is watched by itself:
 //! recursive watching misses what is put into new folders.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::name::{self, Ignored, Kind};
@@ -15,22 +16,39 @@ use devicedrop_core::plan::FolderId;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RemoveKind};
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
 
+/// A watcher that is spoken to for so long hangs: on a local disk it takes microseconds.
+const STUCK: Duration = Duration::from_secs(1);
+
 /// Rung for a customer whose folder may have changed. Called for every event, so it must be quick and must not block.
 pub type Bell = Arc<dyn Fn(&CustomerKey) + Send + Sync>;
 
 /// Watches the drop folders of all customers. Clones are the same watch.
 #[derive(Clone)]
 pub struct Watch {
-    /// Locked while the watcher is spoken to. Never taken by the handler: the watcher waits for its thread.
-    watcher: Arc<Mutex<Option<RecommendedWatcher>>>,
+    /// Makes a watcher; none where nothing is watched.
+    make: Option<Arc<Maker>>,
     shared: Arc<Mutex<Shared>>,
+    /// Told when nobody speaks to the watcher any more.
+    free: Arc<Condvar>,
 }
+
+/// Makes a watcher that tells the shared state what it hears.
+type Maker = dyn Fn(&Arc<Mutex<Shared>>) -> notify::Result<Box<dyn Watcher + Send>> + Send + Sync;
+
+/// One watcher. Locked while it is spoken to, for ever perhaps: a share that hangs makes whoever speaks of a folder on
+/// it hang. Never taken by the handler: the watcher waits for its thread.
+type Speaker = Arc<Mutex<Box<dyn Watcher + Send>>>;
 
 /// What the handler needs too. Locked for moments only, never while the watcher is spoken to.
 #[derive(Default)]
 struct Shared {
     bell: Option<Bell>,
+    watcher: Option<Speaker>,
+    /// Who speaks to the watcher, and since when.
+    speaking: Option<(CustomerKey, Duration)>,
     armed: HashMap<PathBuf, Armed>,
+    /// Whose folders made the watcher hang. They are scanned only.
+    hung: HashSet<CustomerKey>,
     /// Why there are no file events, or not for all folders.
     trouble: Option<String>,
 }
@@ -51,31 +69,59 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The system's watcher.
+fn of_the_system(shared: &Arc<Mutex<Shared>>) -> notify::Result<Box<dyn Watcher + Send>> {
+    let heard = Arc::clone(shared);
+    let handler = move |event: notify::Result<Event>| hear(&heard, &event);
+    let watcher = RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))?;
+    Ok(Box::new(watcher))
+}
+
 impl Watch {
     /// Watches nothing yet. Where the system allows no watching, this works all the same and never rings.
     pub fn new(bell: Bell) -> Self {
-        let shared = Arc::new(Mutex::new(Shared { bell: Some(bell), ..Shared::default() }));
-        let heard = Arc::clone(&shared);
-        let handler = move |event: notify::Result<Event>| hear(&heard, &event);
-        let watcher = RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))
-            .map_err(|error| give_up(&shared, &error))
-            .ok();
-        Self { watcher: Arc::new(Mutex::new(watcher)), shared }
+        Self::made_by(bell, Arc::new(of_the_system))
     }
 
     /// Watches nothing, ever.
     pub fn off() -> Self {
-        Self { watcher: Arc::default(), shared: Arc::default() }
+        Self { make: None, shared: Arc::default(), free: Arc::default() }
+    }
+
+    fn made_by(bell: Bell, make: Arc<Maker>) -> Self {
+        let shared = Arc::new(Mutex::new(Shared { bell: Some(bell), ..Shared::default() }));
+        let watch = Self { make: Some(make), shared, free: Arc::default() };
+        watch.renew();
+        watch
+    }
+
+    /// Begins with a new watcher, which watches nothing yet. The old one is left to whoever waits for it.
+    fn renew(&self) {
+        let Some(make) = &self.make else { return };
+        let made = make(&self.shared).map_err(|error| give_up(&self.shared, &error)).ok();
+        let mut shared = lock(&self.shared);
+        let old = std::mem::replace(&mut shared.watcher, made.map(|watcher| Arc::new(Mutex::new(watcher))));
+        shared.speaking = None;
+        shared.armed.clear();
+        drop(shared);
+        drop(old);
+        self.free.notify_one();
     }
 
     /// Makes sure that this folder of the customer is watched, and not another one that lay at its path before.
-    pub fn arm(&self, customer: &CustomerKey, folder: &Path, id: FolderId) {
-        let mut watcher = lock(&self.watcher);
-        let Some(watcher) = watcher.as_mut() else { return };
-        let mut shared = lock(&self.shared);
-        if shared.armed.get(folder).is_some_and(|armed| armed.id == id) {
+    ///
+    /// A customer of whose folder the watcher can't be told, since its share hangs, loses the watcher to the others,
+    /// who wait for a moment at most. `now` is of the monotonic clock.
+    pub fn arm(&self, customer: &CustomerKey, folder: &Path, id: FolderId, now: Duration) {
+        let mut shared = self.replace_if(lock(&self.shared), |since| now.saturating_sub(since) >= STUCK);
+        if shared.armed.get(folder).is_some_and(|armed| armed.id == id) || shared.hung.contains(customer) {
             return;
         }
+        let waited = self.free.wait_timeout_while(shared, STUCK, |shared| shared.speaking.is_some());
+        let (free, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        shared = self.replace_if(free, |_| waited.timed_out());
+        let Some(watcher) = shared.watcher.clone() else { return };
+        shared.speaking = Some((customer.clone(), now));
         // The system has one watch for a folder whatever its path: the one by its old path goes first.
         let mut old: Vec<PathBuf> =
             shared.armed.iter().filter(|(_, armed)| armed.id == id).map(|(path, _)| path.clone()).collect();
@@ -86,32 +132,69 @@ impl Watch {
             shared.armed.remove(path);
         }
         drop(shared);
+        let mut spoken_to = lock(&watcher);
         for path in &old {
             // It may have gone by itself.
-            watcher.unwatch(path).ok();
+            spoken_to.unwatch(path).ok();
         }
-        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+        let watched = spoken_to.watch(folder, RecursiveMode::NonRecursive);
+        drop(spoken_to);
+        let mut shared = lock(&self.shared);
+        // If it took too long, another watcher is in its place, which knows nothing of this folder.
+        if !shared.watcher.as_ref().is_some_and(|present| Arc::ptr_eq(present, &watcher)) {
+            return;
+        }
+        shared.speaking = None;
+        self.free.notify_one();
+        match watched {
             Ok(()) => {
                 let armed = Armed { customer: customer.clone(), id };
-                lock(&self.shared).armed.insert(folder.to_owned(), armed);
+                shared.armed.insert(folder.to_owned(), armed);
             }
-            Err(error) => give_up(&self.shared, &error),
+            Err(error) => {
+                drop(shared);
+                give_up(&self.shared, &error);
+            }
         }
+    }
+
+    /// Puts another watcher in the place of one that is spoken to and `is_stuck`, and has all customers look, so that
+    /// their folders are watched by the new one.
+    fn replace_if<'a>(
+        &'a self,
+        mut shared: MutexGuard<'a, Shared>,
+        is_stuck: impl Fn(Duration) -> bool,
+    ) -> MutexGuard<'a, Shared> {
+        let Some((customer, _)) = shared.speaking.take_if(|(_, since)| is_stuck(*since)) else { return shared };
+        tracing::warn!(customer = %customer, "watching a drop folder for file events hangs; it is scanned");
+        shared.hung.insert(customer);
+        let (concerned, bell) = (everybody(&shared), shared.bell.clone());
+        drop(shared);
+        self.renew();
+        for customer in concerned {
+            bell.iter().for_each(|bell| bell(&customer));
+        }
+        lock(&self.shared)
     }
 
     /// Stops watching all folders of the customer.
     pub fn forget(&self, customer: &CustomerKey) {
-        let mut watcher = lock(&self.watcher);
         let mut gone = Vec::new();
-        lock(&self.shared).armed.retain(|path, armed| {
+        let mut shared = lock(&self.shared);
+        shared.hung.remove(customer);
+        shared.armed.retain(|path, armed| {
             let stays = armed.customer != *customer;
             if !stays {
                 gone.push(path.clone());
             }
             stays
         });
+        let watcher = shared.watcher.clone();
+        drop(shared);
+        // One that is being spoken to keeps the watches; what they tell concerns nobody.
+        let Some(Ok(mut watcher)) = watcher.as_ref().map(|watcher| watcher.try_lock()) else { return };
         for path in gone {
-            watcher.as_mut().and_then(|watcher| watcher.unwatch(&path).ok());
+            watcher.unwatch(&path).ok();
         }
     }
 
@@ -216,6 +299,8 @@ mod tests {
     /// How long a test waits for a bell that must ring; it never waits for one that must not.
     const PATIENCE: Duration = Duration::from_secs(20);
 
+    const NOW: Duration = Duration::ZERO;
+
     fn key(text: &str) -> CustomerKey {
         CustomerKey::parse(text).unwrap()
     }
@@ -237,8 +322,8 @@ mod tests {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (bell, rings) = bell();
         let watch = Watch::new(bell);
-        watch.arm(&key("one"), one.path(), id(one.path()));
-        watch.arm(&key("two"), two.path(), id(two.path()));
+        watch.arm(&key("one"), one.path(), id(one.path()), NOW);
+        watch.arm(&key("two"), two.path(), id(two.path()), NOW);
         std::fs::write(two.path().join("x.csv"), "x").unwrap();
         assert_eq!(rings.recv_timeout(PATIENCE).unwrap(), key("two"));
         assert_eq!(watch.describe(), "file events and scanning");
@@ -252,7 +337,7 @@ mod tests {
         let watch = Watch::new(bell);
         for _ in 0..3 {
             std::fs::create_dir(&drop_folder).unwrap();
-            watch.arm(&key("one"), &drop_folder, id(&drop_folder));
+            watch.arm(&key("one"), &drop_folder, id(&drop_folder), NOW);
             std::fs::write(drop_folder.join("x.csv"), "x").unwrap();
             rings.recv_timeout(PATIENCE).unwrap();
             std::fs::remove_dir_all(&drop_folder).unwrap();
@@ -271,9 +356,9 @@ mod tests {
         std::fs::create_dir(&before).unwrap();
         let (bell, rings) = bell();
         let watch = Watch::new(bell);
-        watch.arm(&key("one"), &before, id(&before));
+        watch.arm(&key("one"), &before, id(&before), NOW);
         std::fs::rename(&before, &after).unwrap();
-        watch.arm(&key("one"), &after, id(&after));
+        watch.arm(&key("one"), &after, id(&after), NOW);
         std::fs::write(after.join("x.csv"), "x").unwrap();
         rings.recv_timeout(PATIENCE).unwrap();
     }
@@ -320,8 +405,76 @@ mod tests {
     fn without_watching_nothing_is_wrong() {
         let folder = tempfile::tempdir().unwrap();
         let watch = Watch::off();
-        watch.arm(&key("one"), folder.path(), id(folder.path()));
+        watch.arm(&key("one"), folder.path(), id(folder.path()), NOW);
         watch.forget(&key("one"));
         assert_eq!(watch.describe(), "scanning");
+    }
+
+    /// Hangs for ever on some folders.
+    struct Hanging(Arc<Mutex<Vec<PathBuf>>>);
+
+    impl Watcher for Hanging {
+        fn new<F: notify::EventHandler>(_: F, _: Config) -> notify::Result<Self> {
+            Err(notify::Error::generic("not to be made like this"))
+        }
+
+        fn watch(&mut self, path: &Path, _: RecursiveMode) -> notify::Result<()> {
+            lock(&self.0).push(path.to_owned());
+            while path == Path::new("/hung") {
+                std::thread::park();
+            }
+            Ok(())
+        }
+
+        fn unwatch(&mut self, _: &Path) -> notify::Result<()> {
+            Ok(())
+        }
+
+        fn kind() -> notify::WatcherKind {
+            notify::WatcherKind::NullWatcher
+        }
+    }
+
+    #[test]
+    fn a_share_that_hangs_keeps_nobody_else_from_being_watched() {
+        let watched: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
+        let told = Arc::clone(&watched);
+        let (bell, rings) = bell();
+        let make = move |_: &Arc<Mutex<Shared>>| -> notify::Result<Box<dyn Watcher + Send>> {
+            Ok(Box::new(Hanging(Arc::clone(&told))))
+        };
+        let watch = Watch::made_by(bell, Arc::new(make));
+        let id = |ino| FolderId { dev: 1, ino };
+        watch.arm(&key("well"), Path::new("/well"), id(1), NOW);
+        let hanging = watch.clone();
+        // It is never heard of again; the process ends without it.
+        std::thread::spawn(move || hanging.arm(&key("hung"), Path::new("/hung"), id(2), NOW));
+        while !lock(&watched).iter().any(|path| path == Path::new("/hung")) {
+            std::thread::yield_now();
+        }
+        // Nobody waits who is watched already, and nobody else for long.
+        watch.arm(&key("well"), Path::new("/well"), id(1), NOW);
+        watch.arm(&key("late"), Path::new("/late"), id(3), NOW);
+        assert_eq!(rings.try_iter().collect::<Vec<_>>(), [key("well")], "to be watched by the new watcher");
+        watch.arm(&key("well"), Path::new("/well"), id(1), NOW);
+        let all = ["/well", "/hung", "/late", "/well"].map(PathBuf::from);
+        assert_eq!(*lock(&watched), all);
+        // It isn't given the new one to hang as well.
+        watch.arm(&key("hung"), Path::new("/hung"), id(2), NOW);
+        assert_eq!(lock(&watched).len(), all.len());
+    }
+
+    #[test]
+    fn a_watcher_that_hangs_is_replaced_by_whoever_looks_next() {
+        let (bell, _rings) = bell();
+        let watch = Watch::new(bell);
+        let folder = tempfile::tempdir().unwrap();
+        watch.arm(&key("well"), folder.path(), id(folder.path()), NOW);
+        lock(&watch.shared).speaking = Some((key("hung"), NOW));
+        watch.arm(&key("well"), folder.path(), id(folder.path()), STUCK / 2);
+        assert!(lock(&watch.shared).speaking.is_some());
+        watch.arm(&key("well"), folder.path(), id(folder.path()), STUCK);
+        assert!(lock(&watch.shared).speaking.is_none());
+        assert!(lock(&watch.shared).armed.contains_key(folder.path()), "by the new one");
     }
 }

@@ -116,7 +116,7 @@ fn a_pass_has_its_folders_watched_and_rings_no_bell_itself() {
     scene.inbox = CustomerInbox::new(scene.settings.clone(), scene.archive.clone(), watch.clone());
     let other = scene.outer.join("other");
     fs::create_dir(&other).unwrap();
-    watch.arm(&CustomerKey::parse("other").unwrap(), &other, FolderId { dev: 0, ino: 0 });
+    watch.arm(&CustomerKey::parse("other").unwrap(), &other, FolderId { dev: 0, ino: 0 }, std::time::Duration::ZERO);
     assert_eq!(scene.settled(), ["new PO-1/a.csv: x order PO-1"]);
     fs::write(other.join("x"), "").unwrap();
     assert_eq!(rings.recv_timeout(Duration::from_secs(20)).unwrap(), "other");
