@@ -36,6 +36,9 @@ const TRY_LONGEST: Duration = Duration::from_mins(1);
 /// A result is written off when its folder was gone for so long.
 const WRITTEN_OFF_AFTER: Duration = Duration::from_hours(7 * 24);
 
+/// The topic of the notes that say since when the folder of a submission's result is gone.
+const GONE: &str = "folder_gone";
+
 /// Writing refreshes takes at most this part of the time: one in so many.
 const REFRESH_SHARE: u32 = 20;
 
@@ -55,6 +58,8 @@ struct Memory {
     met: Option<Duration>,
     /// Tries in vain, in a row.
     vain: u32,
+    /// Since when its folder is gone, if it is.
+    gone: Option<Timestamp>,
 }
 
 /// One customer's lane: runs until it is told to stop.
@@ -240,6 +245,9 @@ async fn pay(
         Ok(payment) => {
             memory.vain = 0;
             memory.met = None;
+            if memory.gone.take().is_some() {
+                forget_gone(&shared, &owed).await;
+            }
             let rest = shared.config().results.refresh.max(took.saturating_mul(REFRESH_SHARE - 1));
             memory.not_before = Some(shared.clock.elapsed().saturating_add(rest));
             if let Err(error) = recorded(&shared, &owed, &payment).await {
@@ -264,7 +272,8 @@ async fn pay(
             memory.vain = memory.vain.saturating_add(1);
             let delay = TRY_AGAIN.saturating_mul(1 << memory.vain.saturating_sub(1).min(10)).min(TRY_LONGEST);
             memory.not_before = Some(shared.clock.elapsed().saturating_add(delay));
-            unpaid(&shared, &settings, &owed, file, &error).await;
+            let gone = memory.gone.take();
+            memory.gone = unpaid(&shared, &settings, &owed, file, &error, gone).await;
         }
     }
     (entry, memory)
@@ -284,8 +293,16 @@ async fn recorded(shared: &Shared, owed: &Owed, payment: &Payment) -> Result<(),
     paid.await
 }
 
-/// A result couldn't be written: it stays owed, or is written off when its folder has been gone for a week.
-async fn unpaid(shared: &Shared, settings: &CustomerSettings, owed: &Owed, file: &str, error: &PayError) {
+/// A result couldn't be written: it stays owed, or is written off when its folder has been gone for a week. Returns
+/// since when it is gone, if it is.
+async fn unpaid(
+    shared: &Arc<Shared>,
+    settings: &CustomerSettings,
+    owed: &Owed,
+    file: &str,
+    error: &PayError,
+    gone: Option<Timestamp>,
+) -> Option<Timestamp> {
     let why = error.told();
     let now = shared.clock.now();
     let news = owed.reason.as_deref() != Some(why.as_str());
@@ -295,7 +312,8 @@ async fn unpaid(shared: &Shared, settings: &CustomerSettings, owed: &Owed, file:
     shared.board.lane(&settings.key, |lane| {
         lane.unpaid.insert(file.to_owned(), why.clone());
     });
-    let written_off = error.folder_is_gone() && written_off(owed.since, now);
+    let gone = if error.folder_is_gone() { Some(gone_since(shared, owed, gone, now).await) } else { None };
+    let written_off = gone.is_some_and(|since| now.since(since) >= WRITTEN_OFF_AFTER);
     let done = if written_off {
         let action = NewAction {
             at: now,
@@ -316,10 +334,38 @@ async fn unpaid(shared: &Shared, settings: &CustomerSettings, owed: &Owed, file:
     if let Err(error) = done {
         tracing::error!(error = %error, "a result that is owed could not be noted as such");
     }
+    if gone.is_none() || written_off {
+        forget_gone(shared, owed).await;
+    }
+    gone
 }
 
-fn written_off(since: Timestamp, now: Timestamp) -> bool {
-    now.since(since) >= WRITTEN_OFF_AFTER
+/// Since when the folder of a result is gone, over restarts too.
+async fn gone_since(shared: &Arc<Shared>, owed: &Owed, known: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    if let Some(since) = known {
+        return since;
+    }
+    let (asked, key) = (Arc::clone(shared), owed.submission.id.to_string());
+    let read = move || asked.readers.ask(|reader| reader.note(None, GONE, &key)).ok().flatten();
+    let noted = match tokio::task::spawn_blocking(read).await {
+        Ok(noted) => noted,
+        Err(error) => std::panic::resume_unwind(Box::new(format!("reading a note failed: {error}"))),
+    };
+    if let Some(since) = noted.and_then(|text| text.parse().ok()) {
+        return Timestamp::from_unix_ms(since);
+    }
+    let (key, value) = (owed.submission.id.to_string(), now.unix_ms().to_string());
+    if let Err(error) = shared.writer.note(None, GONE.to_owned(), key, Some(value)).await {
+        tracing::error!(error = %error, "since when a folder is gone could not be noted");
+    }
+    now
+}
+
+/// The folder is there again, or nothing is owed to it any more.
+async fn forget_gone(shared: &Shared, owed: &Owed) {
+    if let Err(error) = shared.writer.note(None, GONE.to_owned(), owed.submission.id.to_string(), None).await {
+        tracing::error!(error = %error, "that a folder is back could not be noted");
+    }
 }
 
 /// Gives the original's copy up, if it isn't to be kept.

@@ -322,3 +322,41 @@ fn a_retry_for_a_customer_whom_nobody_knows_is_refused() -> Result<()> {
     assert_eq!(env.run(&["retry", "--customer", CONTOSO])?.code, Some(0));
     stop(daemon)
 }
+
+#[test]
+fn a_result_is_owed_to_a_folder_that_is_gone_for_a_week_or_until_it_is_back() -> Result<()> {
+    const DAY: Duration = Duration::from_hours(24);
+    const WRITTEN_OFF: &str = "SELECT subject LIKE '%/a.csv', reason LIKE 'the folder % can''t be opened%'
+         FROM audit_actions WHERE action = 'result_written_off'";
+    let mut env = env()?;
+    env.set("registrar.embedded.inventory", "\"required\"")?;
+    let mut daemon = start(&env)?;
+    let at = |name: &str| env.root().join(CONTOSO).join(name);
+    let owed =
+        |env: &TestEnv| -> Result<u64> { Ok(status(env)?["queue"]["results_owed"].as_u64().unwrap_or_default()) };
+    for order in ["gone", "link", "file", "again"] {
+        env.write_file(CONTOSO, &format!("{order}/a.csv"), csv(&[order]))?;
+        told(&mut daemon, &at(&format!("{order}/a.result.csv")), "Device not found")?;
+        fs::remove_dir_all(at(order))?;
+    }
+    symlink(env.root(), at("link"))?;
+    fs::write(at("file"), "")?;
+    ensure!(env.run(&["retry", "--customer", CONTOSO])?.code == Some(0), "it can be tried again");
+    daemon.wait_until("four debts with a reason", || {
+        let problems = status(&env)?["problems"].to_string();
+        Ok((problems.matches("its result can't be written").count() == 4).then_some(()))
+    })?;
+    put_forward(&env, DAY * 6)?;
+    fs::create_dir(at("again"))?;
+    told(&mut daemon, &at("again/a.result.csv"), "Device not found")?;
+    daemon.wait_until("one debt less", || Ok((owed(&env)? == 3).then_some(())))?;
+    assert_eq!(rows(&env, WRITTEN_OFF)?, [""; 0], "a week isn't over");
+    // Over a start too.
+    stop(daemon)?;
+    let mut daemon = start(&env)?;
+    daemon.wait_until("debts", || Ok((owed(&env)? == 3).then_some(())))?;
+    put_forward(&env, DAY * 7 + MINUTE * 2)?;
+    wait_for_rows(&env, &mut daemon, WRITTEN_OFF, &["1|1", "1|1", "1|1"])?;
+    daemon.wait_until("no debt", || Ok((owed(&env)? == 0).then_some(())))?;
+    stop(daemon)
+}
