@@ -15,7 +15,7 @@ fuzz_target!(|path: &[u8]| {
     assert_eq!(path_bytes(&text), path, "a path is the same after its text");
     show(path, &text);
     name(path);
-    holds_our_headings(path);
+    holds_our_headings(path, &[]);
     looks_like_ours(path);
     if let Ok(text) = std::str::from_utf8(path) {
         path_bytes(text);

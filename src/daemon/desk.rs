@@ -11,10 +11,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::ids::{CustomerKey, SubmissionEntry};
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message;
-use devicedrop_core::name;
+use devicedrop_core::name::{self, Kind};
 use devicedrop_core::plan::FolderId;
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::settle::Stamp;
@@ -199,8 +199,16 @@ impl CustomerDesk {
         Ok(())
     }
 
-    fn spend(&self, spent: &[SideFile]) -> Result<(), DeskError> {
-        for side in spent {
+    /// What lay beside a file counts once. But under the order of a file that was rejected nothing was registered:
+    /// its order file waits for the corrected file.
+    fn spend(&self, spent: &[SideFile], entry: SubmissionEntry) -> Result<(), DeskError> {
+        if spent.is_empty() {
+            return Ok(());
+        }
+        let submission = self.shared.readers.ask(|reader| reader.submission(entry)).map_err(DeskError::new)?;
+        let is_rejected = submission.is_some_and(|submission| submission.rejection.is_some());
+        let is_marker = |side: &SideFile| name::classify(side.path.name()) == Kind::Marker;
+        for side in spent.iter().filter(|side| !is_rejected || is_marker(side)) {
             let value = Some(marks(&side.stamp));
             self.shared
                 .writer
@@ -325,7 +333,7 @@ impl Desk for CustomerDesk {
         };
         drop(pin);
         self.shared.board.taken(&self.settings.key, &claimed.path);
-        self.spend(&spent)?;
+        self.spend(&spent, entry)?;
         let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission: Some(entry) };
         self.remember(&claimed.path, known)?;
         self.bells.results.notify_one();

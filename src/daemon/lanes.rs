@@ -209,6 +209,7 @@ fn inbox_settings(config: &Config, customer: &CustomerSettings) -> InboxSettings
             OrderRule::Optional => OrderFiles::Optional,
             OrderRule::Required => OrderFiles::Required,
         },
+        headings: customer.columns.values().cloned().collect(),
         paused: customer.paused,
     }
 }

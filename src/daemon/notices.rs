@@ -134,6 +134,8 @@ fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String 
         Cause::Refused(Refusal::SecondLink) => Notice::SecondLink,
         Cause::Refused(Refusal::BadOrderFile(bad)) => Notice::BadOrderFile(bad),
         Cause::Refused(Refusal::OtherContent) => Notice::OtherContent,
+        Cause::Refused(Refusal::OtherMarkerName { found, expected }) => Notice::MarkerName { found, expected },
+        Cause::Refused(Refusal::BlankFolder) => Notice::BlankFolder,
         Cause::Refused(Refusal::FolderUnreadable) => Notice::FolderUnreadable,
         Cause::Refused(Refusal::ResultChanged) => Notice::ResultChanged { result: &result },
         Cause::DayLimit => Notice::DayLimit,

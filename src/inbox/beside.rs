@@ -6,14 +6,15 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use devicedrop_core::device::Sha256;
-use devicedrop_core::name::{marker_name, path_text};
-use devicedrop_core::order::BadOrderFile;
-use rustix::fs::{Dir, FileType};
+use devicedrop_core::name::{Side, marker_name, order_file_name, path_text};
+use devicedrop_core::order::{BadOrderFile, OrderProblem};
+use rustix::fs::FileType;
 
 use super::claim::digest;
 use super::desk::SideFile;
 use super::drop_path::DropPath;
-use super::order_file::{OrderFile, OrderIds, in_other_letters};
+use super::near::NearNames;
+use super::order_file::{OrderFile, OrderIds};
 use super::pass::is_gone;
 use super::side::read_up_to;
 use super::why::Why;
@@ -45,16 +46,19 @@ pub(super) enum Marker {
     There { looked: Looked, file: File, side: SideFile },
 }
 
-/// Looks at a CSV's order file. `listed` says whether a name that differs in capital letters is worth a look.
+/// Looks at a CSV's order file. `other_name` looks for one that was probably meant to be it.
 pub(super) fn order<E>(
     folder: BorrowedFd<'_>,
     csv: &DropPath,
-    listed: bool,
+    other_name: impl FnOnce() -> Option<String>,
     is_spent: IsSpent<'_, E>,
 ) -> Result<Order, E> {
     let Some(file) = OrderFile::of(folder, csv) else {
-        let other = if listed { in_other_letters(folder, csv).ok().flatten() } else { None };
-        return Ok(other.map_or(Order::Missing, Order::Bad));
+        let bad = |found| BadOrderFile {
+            name: path_text(&order_file_name(csv.name())),
+            problem: OrderProblem::OtherName { name: found },
+        };
+        return Ok(other_name().map(bad).map_or(Order::Missing, Order::Bad));
     };
     let side = file.side.clone();
     if is_spent(&side)? {
@@ -113,8 +117,14 @@ pub fn lacking<E>(
     let mut lacking = Vec::new();
     // One that can't be looked at is told of by whoever reads it.
     let Ok(looked) = look(folder, csv.name()) else { return Ok(lacking) };
+    let near = NearNames::of(folder).unwrap_or_default();
+    let meant = |side| near.meant_for(side, csv.name()).map(path_text);
     if wanted.marker {
         match marker(folder, csv, looked.stamp.ctime_ns, is_spent)? {
+            Marker::Lacking(Why::NoMarker) => lacking.push(match meant(Side::Marker) {
+                Some(found) => Why::OtherMarkerName { found, expected: path_text(&marker_name(csv.name())) },
+                None => Why::NoMarker,
+            }),
             Marker::Lacking(why) => lacking.push(why),
             Marker::There { mut file, .. } => {
                 let named = hashes_of(&mut file).unwrap_or_default();
@@ -125,7 +135,7 @@ pub fn lacking<E>(
             }
         }
     }
-    match order(folder, csv, true, is_spent)? {
+    match order(folder, csv, || meant(Side::OrderFile), is_spent)? {
         Order::Missing if wanted.order_file => lacking.push(Why::NoOrderFile),
         Order::Missing | Order::Says(..) => {}
         Order::Spent => lacking.push(Why::SpentOrderFile),
@@ -137,19 +147,6 @@ pub fn lacking<E>(
 /// The SHA-256 of a CSV; none if it can't be read, or is over the limit.
 pub fn sha256_of(folder: BorrowedFd<'_>, csv: &DropPath, limit: u64) -> Option<Sha256> {
     digest(&mut open_file(folder, csv.name()).ok()?, limit, || true).ok()
-}
-
-/// The name of a file that is a CSV's marker but for capital letters, if one lies there.
-pub fn marker_in_other_letters(folder: BorrowedFd<'_>, csv: &DropPath) -> io::Result<Option<String>> {
-    let name = marker_name(csv.name());
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let other = entry.file_name().to_bytes();
-        if other.eq_ignore_ascii_case(&name) && other != name {
-            return Ok(Some(path_text(other)));
-        }
-    }
-    Ok(None)
 }
 
 /// Opens a marker, which must be a regular file of one link; an error is what the file waits for.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
-use devicedrop_core::name::order_file_name;
+use devicedrop_core::name::{Side, folded_csv, side_of};
 use devicedrop_core::settle::{Settling, Stamp};
 
 use super::drop_path::DropPath;
@@ -59,8 +59,8 @@ pub(super) struct Memory {
     remembered: HashMap<u64, u64>,
     /// Refusals that were told, for the state in which the files are.
     told: HashMap<u64, u64>,
-    /// The order files that the last pass saw, and this one, without regard to capital letters.
-    order_files: [HashSet<u64>; 2],
+    /// What the last pass saw, and this one, that is or was meant to be a marker or an order file: for which CSV.
+    sides: [HashSet<u64>; 2],
     keys: RandomState,
     pass: u64,
     hits: usize,
@@ -70,7 +70,7 @@ impl Memory {
     pub(super) fn begin_pass(&mut self) {
         self.pass = self.pass.wrapping_add(1);
         self.hits = 0;
-        let [last, this] = &mut self.order_files;
+        let [last, this] = &mut self.sides;
         std::mem::swap(last, this);
         this.clear();
     }
@@ -128,20 +128,25 @@ impl Memory {
         self.told.remove(&self.hash(path)).is_some()
     }
 
-    /// An order file lies there.
-    pub(super) fn order_file_seen(&mut self, path: &DropPath) {
-        let hash = self.hash(path.bytes().to_ascii_lowercase());
-        let [_, this] = &mut self.order_files;
+    /// A file lies there that is, or was meant to be, something beside a CSV.
+    pub(super) fn side_seen(&mut self, path: &DropPath) {
+        let Some((side, csv)) = side_of(path.name()) else { return };
+        let hash = self.hash((side, path.beside(&csv)));
+        let [_, this] = &mut self.sides;
         if this.len() < MOST_REMEMBERED {
             this.insert(hash);
         }
     }
 
-    /// Whether a file was seen that could be this CSV's order file but for capital letters.
-    pub(super) fn has_order_file_like(&self, csv: &DropPath) -> bool {
-        let name = order_file_name(csv.name());
-        let hash = self.hash(csv.beside(&name).bytes().to_ascii_lowercase());
-        self.order_files.iter().any(|seen| seen.contains(&hash))
+    /// Whether a file was seen that is, or was meant to be, this beside the CSV.
+    pub(super) fn has_side(&self, side: Side, csv: &DropPath) -> bool {
+        let hash = self.hash((side, csv.beside(&folded_csv(csv.name()))));
+        self.sides.iter().any(|seen| seen.contains(&hash))
+    }
+
+    /// Everything that was done with is looked at anew.
+    pub(super) fn forget_remembered(&mut self) {
+        self.remembered = HashMap::new();
     }
 
     pub(super) fn is_told(&mut self, path: &DropPath, stamp: &Stamp, refusal: &Refusal) -> bool {

@@ -11,6 +11,7 @@ pub mod desk;
 pub mod drop_path;
 mod folder;
 mod memory;
+mod near;
 mod order_file;
 mod pass;
 mod side;
@@ -82,6 +83,8 @@ pub struct InboxSettings {
     pub completion: Completion,
     /// Whether order files are needed.
     pub order_files: OrderFiles,
+    /// The customer's own headings in the place of ours.
+    pub headings: Vec<String>,
     /// Whether nothing is to be taken.
     pub paused: bool,
 }
@@ -135,6 +138,9 @@ impl CustomerInbox {
             self.watch.forget(&self.settings.customer);
             self.folder = FolderMemory::default();
             self.memory = Memory::default();
+        } else if settings.headings != self.settings.headings {
+            // What is a list of devices by them is another question now.
+            self.memory.forget_remembered();
         }
         self.settings = settings;
     }
@@ -160,6 +166,7 @@ impl CustomerInbox {
             root: &root,
             report,
             untold_in_folder: false,
+            near: None,
             may_watch: MOST_WATCHED,
         };
         let walked = pass.walk()?;

@@ -3,13 +3,12 @@
 //! A small text of a sender's own, so nothing of it is believed: read with a limit, through no link, key by key.
 
 use std::fmt;
-use std::io;
 use std::os::fd::BorrowedFd;
 
 use devicedrop_core::limits::VALUE_CHARS;
-use devicedrop_core::name::{order_file_name, path_text};
+use devicedrop_core::name::{is_blank, order_file_name, path_text};
 use devicedrop_core::order::{BadOrderFile, JsonKind, OrderKey, OrderProblem};
-use rustix::fs::{Dir, FileType};
+use rustix::fs::FileType;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
@@ -93,20 +92,6 @@ impl OrderFile {
     }
 }
 
-/// The problem that a CSV's order file has another name in capital letters, if one does.
-pub(super) fn in_other_letters(folder: BorrowedFd<'_>, csv: &DropPath) -> io::Result<Option<BadOrderFile>> {
-    let name = order_file_name(csv.name());
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let other = entry.file_name().to_bytes();
-        if other.eq_ignore_ascii_case(&name) && other != name {
-            let problem = OrderProblem::OtherCase { name: path_text(other) };
-            return Ok(Some(BadOrderFile { name: path_text(&name), problem }));
-        }
-    }
-    Ok(None)
-}
-
 fn parse(bytes: &[u8]) -> Result<OrderIds, OrderProblem> {
     let text = text_of(bytes)?;
     if text.trim().is_empty() {
@@ -153,6 +138,9 @@ fn checked(key: OrderKey, text: String) -> Result<String, OrderProblem> {
     }
     if text.is_empty() {
         return Err(OrderProblem::EmptyValue { key });
+    }
+    if is_blank(text.as_bytes()) {
+        return Err(OrderProblem::BlankValue { key });
     }
     if chars > VALUE_CHARS {
         return Err(OrderProblem::LongValue { key, chars: u64::try_from(chars).unwrap_or(u64::MAX) });
@@ -277,7 +265,7 @@ mod tests {
         let unknown = |key: &str| OrderProblem::UnknownKey { key: key.to_owned() };
         let not_a_text = |found| OrderProblem::NotAText { key: OrderKey::OrderId, found };
         let long = format!(r#"{{"order_id": "{}"}}"#, "x".repeat(1_025));
-        let cases: [(&[u8], OrderProblem); 19] = [
+        let cases: [(&[u8], OrderProblem); 20] = [
             (b"", OrderProblem::Empty),
             (b" \r\n", OrderProblem::Empty),
             (b"{", OrderProblem::NotJson { line: 1, column: 1 }),
@@ -293,6 +281,7 @@ mod tests {
             (br#"{"order_id": -1.5e3}"#, not_a_text(JsonKind::Number)),
             (br#"{"order_id": {"a": [1, true]}}"#, not_a_text(JsonKind::Object)),
             (br#"{"order_id": ""}"#, OrderProblem::EmptyValue { key: OrderKey::OrderId }),
+            ("{\"order_id\": \" \u{a0}\"}".as_bytes(), OrderProblem::BlankValue { key: OrderKey::OrderId }),
             (
                 b"{\"order_id\": \"a\\nb\"}",
                 OrderProblem::ControlCharacter { key: OrderKey::OrderId, character: '\n' },
@@ -313,7 +302,7 @@ mod tests {
         }
 
         #[test]
-        fn ids_come_back_as_they_were_written(order in "[^\\p{Cc}]{1,40}", purchase in "[^\\p{Cc}]{1,40}") {
+        fn ids_come_back_as_they_were_written(order in "[^\\p{Cc}]{0,40}[^\\p{Cc}\\s]", purchase in "[^\\p{Cc}\\s][^\\p{Cc}]{0,40}") {
             let text = serde_json::json!({"order_id": order, "purchase_id": purchase}).to_string();
             prop_assert_eq!(parse(text.as_bytes()), Ok(ids(Some(&order), Some(&purchase))));
         }

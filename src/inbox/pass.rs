@@ -19,6 +19,7 @@ use super::desk::{Desk, DeskError};
 use super::drop_path::DropPath;
 use super::folder::Root;
 use super::memory::{Memory, Tracked};
+use super::near::NearNames;
 use super::taking::{Candidate, Purpose};
 use super::watch::Watch;
 use super::why::{Refusal, Waiting, Why};
@@ -44,6 +45,8 @@ pub(super) struct Pass<'a> {
     pub(super) report: PassReport,
     /// Whether something in the folder that is being listed can't be looked at.
     pub(super) untold_in_folder: bool,
+    /// The markers and order files of the folder at this path, once they were asked for.
+    pub(super) near: Option<(Option<Vec<u8>>, NearNames)>,
     /// How many more folders are watched for events; files in further ones are found by the scan alone.
     pub(super) may_watch: usize,
 }
@@ -256,6 +259,6 @@ pub(super) fn is_mount(error: &io::Error) -> bool {
 }
 
 /// The time of a file's last change, for people.
-fn changed_at(stamp: &Stamp) -> Timestamp {
+pub(super) fn changed_at(stamp: &Stamp) -> Timestamp {
     Timestamp::from_unix_ms(stamp.ctime_ns.div_euclid(1_000_000))
 }

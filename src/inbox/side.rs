@@ -3,12 +3,15 @@
 use std::io::{self, Read};
 
 use devicedrop_core::device::Sha256;
+use devicedrop_core::name::{Side, is_blank, marker_name, path_text};
 use devicedrop_core::settle::{Openness, Readiness, Settling, Stamp};
 
 use super::beside::{Marker, Order, hashes_of, marker, order};
 use super::desk::{Arrival, DeskError, SideFile};
 use super::drop_path::DropPath;
 use super::memory::Tracked;
+use super::near::NearNames;
+use super::order_file::OrderFile;
 use super::pass::{Pass, Step};
 use super::taking::Candidate;
 use super::why::{Refusal, Why};
@@ -57,6 +60,12 @@ impl Pass<'_> {
         {
             return Ok(Err(step));
         }
+        if beside.no_marker == Some(Why::NoMarker)
+            && let Some(found) = self.meant_for(Side::Marker, candidate)
+        {
+            let expected = path_text(&marker_name(candidate.path.name()));
+            beside.no_marker = Some(Why::OtherMarkerName { found, expected });
+        }
         if let Err(step) = self.order_file(candidate, &mut beside)? {
             return Ok(Err(step));
         }
@@ -65,13 +74,42 @@ impl Pass<'_> {
         if let Some(why) = beside.lacks_for(&Arrival::New) {
             let may_be_again = candidate.known.is_some() && beside.no_marker.is_none();
             if tracked.is_new || !(may_be_again || self.may_be_moved_here(candidate)?) {
-                return Ok(Err(Step::Wait(why, self.settings.rescan)));
+                return Ok(Err(self.wait_for(why)));
             }
         }
         if beside.order_id.is_none() {
-            beside.order_id = candidate.path.folder().map(|folder| DropPath::from_bytes(folder).text());
+            let folder = candidate.path.folder();
+            if folder.is_some_and(is_blank) {
+                return Ok(Err(Step::Blocked(Why::BlankFolder, Refusal::BlankFolder)));
+            }
+            beside.order_id = folder.map(|folder| DropPath::from_bytes(folder).text());
         }
         Ok(Ok(beside))
+    }
+
+    /// What becomes of a file that lacks something beside it.
+    pub(super) fn wait_for(&self, why: Why) -> Step {
+        match &why {
+            Why::OtherMarkerName { found, expected } => {
+                let refusal = Refusal::OtherMarkerName { found: found.clone(), expected: expected.clone() };
+                Step::Blocked(why, refusal)
+            }
+            _ => Step::Wait(why, self.settings.rescan),
+        }
+    }
+
+    /// The name of what was probably meant to be this beside a file, and isn't.
+    fn meant_for(&mut self, side: Side, candidate: &Candidate<'_>) -> Option<String> {
+        // Seldom so, and listing the folder for each file would take long.
+        if !self.memory.has_side(side, candidate.path) {
+            return None;
+        }
+        let folder = candidate.path.folder().map(<[u8]>::to_vec);
+        if self.near.as_ref().is_none_or(|(listed, _)| *listed != folder) {
+            self.near = Some((folder, NearNames::of(candidate.folder).unwrap_or_default()));
+        }
+        let (_, near) = self.near.as_ref()?;
+        near.meant_for(side, candidate.path.name()).map(path_text)
     }
 
     fn may_be_moved_here(&mut self, candidate: &Candidate<'_>) -> Result<bool, DeskError> {
@@ -118,9 +156,11 @@ impl Pass<'_> {
 
     fn order_file(&mut self, candidate: &Candidate<'_>, beside: &mut Beside) -> Result<Result<(), Step>, DeskError> {
         let required = self.settings.order_files == OrderFiles::Required;
-        // Seldom so, and listing the folder for each file would take long.
-        let listed = self.memory.has_order_file_like(candidate.path);
-        let seen = order(candidate.folder, candidate.path, listed, &mut |side| self.desk.is_spent(side))?;
+        let other_name = match OrderFile::of(candidate.folder, candidate.path) {
+            Some(_) => None,
+            None => self.meant_for(Side::OrderFile, candidate),
+        };
+        let seen = order(candidate.folder, candidate.path, || other_name, &mut |side| self.desk.is_spent(side))?;
         let (ids, side) = match seen {
             Order::Says(ids, side) => (ids, side),
             Order::Missing => {

@@ -12,7 +12,7 @@ use rustix::fs::{Dir, FileType};
 use super::claim::digest;
 use super::desk::{DeskError, Wrote};
 use super::drop_path::DropPath;
-use super::pass::{GRACE, Pass, Step, is_gone, is_mount, regular};
+use super::pass::{GRACE, Pass, Step, changed_at, is_gone, is_mount, regular};
 use super::taking::Purpose;
 use super::why::{Refusal, Why};
 use crate::beneath::{Looked, look, look_at, open_file, open_folder};
@@ -136,15 +136,14 @@ impl Pass<'_> {
     fn file(&mut self, folder: BorrowedFd<'_>, level: Level<'_>, name: &[u8]) -> Result<(), DeskError> {
         let kind = name::classify(name);
         let path = level.path(name);
+        if !matches!(level, Level::TooDeep(_)) {
+            self.memory.side_seen(&path);
+        }
         match (level, kind) {
             (Level::TooDeep(_), Kind::Submission | Kind::Rehearsal) => {
                 self.answer(folder, &path, Some(Refusal::TooDeep))
             }
-            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker) => Ok(()),
-            (_, Kind::OrderFile) => {
-                self.memory.order_file_seen(&path);
-                Ok(())
-            }
+            (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker | Kind::OrderFile) => Ok(()),
             (_, Kind::Submission) => self.csv(folder, &path, Purpose::Submission),
             (_, Kind::Rehearsal) => self.csv(folder, &path, Purpose::Rehearsal),
             (_, Kind::OurOutput) => self.output(folder, &path),
@@ -180,13 +179,23 @@ impl Pass<'_> {
     /// Waits with what isn't taken for the grace, then has it refused; without a refusal its beginning decides.
     fn answer(&mut self, folder: BorrowedFd<'_>, path: &DropPath, refusal: Option<Refusal>) -> Result<(), DeskError> {
         let Ok(Some(looked)) = regular(folder, path) else { return Ok(()) };
-        if self.settings.paused || self.memory.is_remembered(path, &looked.stamp) {
+        if self.memory.is_remembered(path, &looked.stamp) {
+            return Ok(());
+        }
+        let settings = self.settings;
+        let of_beginning = || has_headings(folder, path, &settings.headings).then_some(Refusal::NotACsv);
+        if self.settings.paused {
+            // While nothing is taken nobody is told either that this wouldn't be: it waits like the others.
+            match refusal.or_else(of_beginning) {
+                Some(_) => self.note(path, Why::Paused, changed_at(&looked.stamp)),
+                None => self.memory.remember(path, &looked.stamp),
+            }
             return Ok(());
         }
         if !self.is_grace_over(path, &looked) {
             return Ok(());
         }
-        if let Some(refusal) = refusal.or_else(|| has_headings(folder, path).then_some(Refusal::NotACsv)) {
+        if let Some(refusal) = refusal.or_else(of_beginning) {
             self.desk.refused(path, &refusal)?;
         }
         self.memory.remember(path, &looked.stamp);
@@ -213,13 +222,12 @@ impl Pass<'_> {
     }
 }
 
-/// Whether the first line of a text file holds headings of ours.
-fn has_headings(folder: BorrowedFd<'_>, path: &DropPath) -> bool {
+/// Whether the first line of a text file holds headings of ours, or of the customer's own.
+fn has_headings(folder: BorrowedFd<'_>, path: &DropPath, own: &[String]) -> bool {
     let mut beginning = vec![0; BEGINNING];
     let read =
         open_file(folder, path.name()).and_then(|file| Ok((look_at(&file)?, file))).and_then(|(looked, mut file)| {
             if looked.kind == FileType::RegularFile { file.read(&mut beginning) } else { Ok(0) }
         });
-    let beginning = beginning.get(..read.unwrap_or(0)).unwrap_or_default();
-    name::holds_our_headings(beginning.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default())
+    name::holds_our_headings(beginning.get(..read.unwrap_or(0)).unwrap_or_default(), own)
 }

@@ -30,6 +30,15 @@ pub enum Why {
     UnusableMarker,
     /// Its marker names another content.
     OtherContent,
+    /// What was probably meant to be its marker has another name.
+    OtherMarkerName {
+        /// The name that it has.
+        found: String,
+        /// The name that a marker has.
+        expected: String,
+    },
+    /// Its folder, whose name would be its order ID, has a blank name.
+    BlankFolder,
     /// Its order file isn't there.
     NoOrderFile,
     /// Its order file was used for an earlier submission.
@@ -75,6 +84,11 @@ impl fmt::Display for Why {
             Self::BadOrderFile(bad) => {
                 return f.write_str(&message::notice(&Notice::BadOrderFile(bad), Locale::En));
             }
+            Self::OtherMarkerName { found, expected } => {
+                let notice = Notice::MarkerName { found, expected };
+                return f.write_str(&message::notice(&notice, Locale::En));
+            }
+            Self::BlankFolder => return f.write_str(&message::notice(&Notice::BlankFolder, Locale::En)),
             Self::FolderUnreadable => "devicedrop may not look into this folder",
             Self::Paused => "its customer is paused in the configuration",
             Self::SecondLink => "it has a second hard link",
@@ -123,6 +137,15 @@ pub enum Refusal {
     ResultChanged,
     /// Its marker names the SHA-256 of another content.
     OtherContent,
+    /// What was probably meant to be its marker has another name.
+    OtherMarkerName {
+        /// The name that it has.
+        found: String,
+        /// The name that a marker has.
+        expected: String,
+    },
+    /// Its folder, whose name would be its order ID, has a blank name.
+    BlankFolder,
 }
 
 impl Refusal {
@@ -137,6 +160,8 @@ impl Refusal {
             Self::FolderUnreadable => "folder_unreadable",
             Self::ResultChanged => "result_changed",
             Self::OtherContent => "other_content",
+            Self::OtherMarkerName { .. } => "other_marker_name",
+            Self::BlankFolder => "blank_folder",
         }
     }
 }
@@ -156,6 +181,11 @@ impl fmt::Display for Refusal {
             Self::BadOrderFile(bad) => {
                 return f.write_str(&message::notice(&Notice::BadOrderFile(bad), Locale::En));
             }
+            Self::OtherMarkerName { found, expected } => {
+                let notice = Notice::MarkerName { found, expected };
+                return f.write_str(&message::notice(&notice, Locale::En));
+            }
+            Self::BlankFolder => return f.write_str(&message::notice(&Notice::BlankFolder, Locale::En)),
             Self::FolderUnreadable => {
                 "devicedrop may not look into this folder, so the files in it wait. Give its user the right to list \
                  and to enter it."

@@ -11,7 +11,7 @@ use devicedrop_core::name::{Kind, classify, marker_name, order_file_name, path_t
 use crate::beneath;
 use crate::config::{Completeness, Config, CustomerSettings, OrderRule};
 use crate::daemon::is_spent;
-use crate::inbox::beside::{Wanted, lacking, marker_in_other_letters, sha256_of};
+use crate::inbox::beside::{Wanted, lacking, sha256_of};
 use crate::inbox::{DropPath, Why};
 use crate::ledger::Reader;
 
@@ -50,8 +50,7 @@ pub(super) fn waits_for(
     {
         return Vec::new();
     }
-    let other_marker = || marker_in_other_letters(folder.as_fd(), &csv).ok().flatten();
-    found.into_iter().filter_map(|why| told(why, &csv, wanted.order_file, other_marker)).collect()
+    found.into_iter().filter_map(|why| told(why, &csv, wanted.order_file)).collect()
 }
 
 /// Whether the file was taken as it lies there: then what it needed then was used up by it.
@@ -67,19 +66,12 @@ fn is_on_record(
     sha256_of(folder.as_fd(), csv, config.drop.max_file_size) == Some(recorded)
 }
 
-fn told(
-    why: Why,
-    csv: &DropPath,
-    order_required: bool,
-    other_marker: impl FnOnce() -> Option<String>,
-) -> Option<WaitsFor> {
+fn told(why: Why, csv: &DropPath, order_required: bool) -> Option<WaitsFor> {
     let marker = path_text(&marker_name(csv.name()));
     let order_file = path_text(&order_file_name(csv.name()));
     Some(match why {
-        Why::NoMarker => match other_marker() {
-            Some(found) => WaitsFor::RenamedMarker { expected: marker, found },
-            None => WaitsFor::Marker(marker),
-        },
+        Why::NoMarker => WaitsFor::Marker(marker),
+        Why::OtherMarkerName { found, expected } => WaitsFor::RenamedMarker { expected, found },
         Why::OldMarker => WaitsFor::NewerMarker(marker),
         Why::SpentMarker => WaitsFor::UnusedMarker(marker),
         Why::UnusableMarker => WaitsFor::UsableMarker(marker),
@@ -89,6 +81,7 @@ fn told(
         Why::BadOrderFile(bad) => WaitsFor::UsableOrderFile(bad),
         // Not about what lies beside it.
         Why::Unsettled(_)
+        | Why::BlankFolder
         | Why::SecondLink
         | Why::Unreadable
         | Why::FolderUnreadable

@@ -105,6 +105,12 @@ pub(crate) fn read(
         Differ::NotAllowed { found, allowed } => FileProblem::FormatNotAllowed { found, allowed },
         Differ::Unknown => differ_problem(&names, line, named, options),
     })?;
+    // Whoever reads the result by its headings would find two columns of that name.
+    let of_result = |name: &&&str| RESULT_HEADINGS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    if let Some(name) = names.iter().find(of_result) {
+        let hint = HeadingHint::OfResult(quoted(&[name]).concat());
+        return Err(FileProblem::HeadingsDiffer { line, found: quoted(&names), expected: options.expected(), hint });
+    }
     let layout = Layout { places, own: names.len(), named: width };
     let own = cells.iter().take(names.len()).map(str::to_owned).collect();
     Ok(Headings { format, layout, own })

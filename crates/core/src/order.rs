@@ -51,6 +51,11 @@ pub enum OrderProblem {
         /// Whose.
         key: OrderKey,
     },
+    /// A value holds nothing but blanks.
+    BlankValue {
+        /// Whose.
+        key: OrderKey,
+    },
     /// A value is over the limit.
     LongValue {
         /// Whose.
@@ -82,8 +87,8 @@ pub enum OrderProblem {
     SecondLink,
     /// We may not open it.
     Unreadable,
-    /// Its name is an order file's but for capital letters.
-    OtherCase {
+    /// Its name is nearly an order file's: but for capitals, blanks, or an ending more.
+    OtherName {
         /// The name that it has.
         name: String,
     },

@@ -219,6 +219,8 @@ pub enum HeadingHint {
     Incomplete(Vec<String>),
     /// One heading stands twice.
     Twice(String),
+    /// A column of the sender's has the name of one that a result file adds.
+    OfResult(String),
     /// PowerShell's `#TYPE` line stands above them.
     TypeLine,
     /// All in one cell: the delimiter isn't comma, semicolon or tab.
@@ -288,7 +290,7 @@ pub enum RowProblem {
         /// That device.
         echoed: Box<Device>,
     },
-    /// A required value is empty.
+    /// A required value is empty, or one that may be empty holds blanks alone.
     EmptyValue {
         /// The column's name, as the file has it.
         column: ColumnName,

@@ -280,7 +280,7 @@ fn has_state(fields: &Fields, layout: &Layout) -> bool {
 fn check(value: &str, place: &Place, may_hold_control: bool) -> Result<(), RowProblem> {
     // A value of blanks alone is none: no device reports one, and a person can't tell it from an empty cell.
     let blank = |character: char| character.is_whitespace() && !character.is_control();
-    if place.required && value.chars().all(blank) {
+    if (place.required || !value.is_empty()) && value.chars().all(blank) {
         return Err(RowProblem::EmptyValue { column: place.name() });
     }
     if let Some(found) = length_over(value, place.limit) {

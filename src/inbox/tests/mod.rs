@@ -235,6 +235,7 @@ impl Scene {
             max_file_size: 1024 * 1024,
             completion: Completion::Settled,
             order_files: OrderFiles::Optional,
+            headings: Vec::new(),
             paused: false,
         };
         change(&mut settings);

@@ -126,7 +126,7 @@ fn a_paused_customers_files_are_counted_and_left() {
     scene.write("a.csv", "x\n");
     scene.write("b.xlsx", "x\n");
     assert_eq!(scene.run(MINUTE * 2), [""; 0]);
-    assert_eq!(scene.why(), [("a.csv".into(), Why::Paused)]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::Paused), ("b.xlsx".into(), Why::Paused)]);
     scene.settings.paused = false;
     scene.inbox.reconfigure(scene.settings.clone());
     assert_eq!(scene.settled(), ["new a.csv: x"]);
@@ -172,4 +172,40 @@ fn another_mistake_is_another_answer_after_another_minute() {
     scene.write("a.order.json", "[]");
     assert_eq!(scene.run(Duration::from_secs(59)), ["no longer refused a.csv"]);
     assert_eq!(scene.run(MINUTE), ["refused a.csv: bad_order_file"]);
+}
+
+#[test]
+fn a_list_of_devices_under_another_name_is_told_by_the_customers_own_headings_too() {
+    let mut scene = Scene::with(|settings| settings.headings = ["Hersteller", "Modell"].map(Into::into).into());
+    scene.write("own.txt", "Pos;Hersteller;Modell\n1;2;3\n");
+    scene.write("ours.tsv", "sep=\t\nModel\tSerial Number\n");
+    scene.write("letter.txt", "Dear all,\n");
+    assert_eq!(
+        sorted(scene.run(Duration::from_mins(2))),
+        ["refused ours.tsv: not_a_csv", "refused own.txt: not_a_csv"]
+    );
+    let mut scene = Scene::new();
+    scene.write("own.txt", "Pos;Hersteller;Modell\n1;2;3\n");
+    assert_eq!(scene.run(Duration::from_mins(2)), [""; 0]);
+    scene.settings.headings = ["Hersteller", "Modell"].map(Into::into).into();
+    scene.inbox.reconfigure(scene.settings.clone());
+    assert_eq!(scene.run(Duration::from_mins(2)), ["refused own.txt: not_a_csv"]);
+}
+
+#[test]
+fn while_a_customer_is_paused_what_is_no_csv_waits_like_what_is_one() {
+    let mut scene = Scene::with(|settings| settings.paused = true);
+    for (name, text) in [("a.csv", "x\n"), ("a.xlsx", "PK"), ("a.txt", "Model,Manufacturer\n"), ("b.txt", "Dear\n")] {
+        scene.write(name, text);
+    }
+    assert_eq!(scene.run(Duration::from_mins(5)), [""; 0]);
+    let mut why = scene.why();
+    why.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(why, ["a.csv", "a.txt", "a.xlsx"].map(|name| (name.to_owned(), Why::Paused)));
+    scene.settings.paused = false;
+    scene.inbox.reconfigure(scene.settings.clone());
+    assert_eq!(
+        sorted(scene.run(Duration::from_mins(2))),
+        ["new a.csv: x", "refused a.txt: not_a_csv", "refused a.xlsx: not_a_csv"]
+    );
 }

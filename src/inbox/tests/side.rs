@@ -184,7 +184,7 @@ fn what_has_an_order_files_name_and_is_none_is_told_of() {
         (|scene| std::os::unix::fs::symlink("nowhere", scene.path("a.order.json")).unwrap(), OrderProblem::Link),
         (
             |scene| scene.write("A.ORDER.JSON", r#"{"order_id": "1"}"#),
-            OrderProblem::OtherCase { name: "A.ORDER.JSON".into() },
+            OrderProblem::OtherName { name: "A.ORDER.JSON".into() },
         ),
     ];
     for (make, problem) in makes {
@@ -232,6 +232,62 @@ fn a_marker_that_is_a_link_is_named() {
     std::os::unix::fs::symlink("a.csv", scene.path("a.csv.done")).unwrap();
     assert_eq!(scene.settled(), [""; 0]);
     assert_eq!(scene.why(), [("a.csv".into(), Why::UnusableMarker)]);
+}
+
+#[test]
+fn what_was_meant_to_be_a_marker_is_told_of() {
+    for near in ["a.csv.DONE", "A.CSV.done", "a.done", "a.csv.done.txt", "a.csv .done", "a.csv.done "] {
+        let mut scene = with_marker();
+        scene.write(near, "");
+        scene.write("a.csv", "x\n");
+        assert_eq!(scene.settled(), [""; 0], "{near}");
+        let why = Why::OtherMarkerName { found: near.into(), expected: "a.csv.done".into() };
+        assert_eq!(scene.why(), [("a.csv".into(), why)]);
+        assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: other_marker_name"]);
+        fs::rename(scene.path(near), scene.path("a.csv.done")).unwrap();
+        assert_eq!(scene.settled(), ["new a.csv: x"]);
+    }
+    let mut scene = Scene::new();
+    scene.write("a.csv.DONE", "");
+    scene.write("a.csv", "x\n");
+    assert_eq!(scene.settled(), ["new a.csv: x"], "no marker is needed");
+}
+
+#[test]
+fn what_was_meant_to_be_an_order_file_is_told_of() {
+    for near in ["a.order.json.txt", "a.csv.order.json", "A.order.JSON", "a .order.json", "a.order.json "] {
+        let mut scene = Scene::new();
+        scene.write(near, r#"{"order_id": "1"}"#);
+        scene.write("a.csv", "x\n");
+        is_waited_for(&mut scene, OrderProblem::OtherName { name: near.into() });
+        fs::remove_file(scene.path(near)).unwrap();
+        assert_eq!(scene.settled(), ["new a.csv: x"]);
+    }
+}
+
+#[test]
+fn what_is_another_files_to_the_letter_is_not_meant_for_this_one() {
+    let mut scene = Scene::new();
+    for name in ["a.csv", "A.csv", "a.csv.csv"] {
+        scene.write(name, "x\n");
+    }
+    scene.write("A.order.json", r#"{"order_id": "1"}"#);
+    scene.write("a.csv.order.json", r#"{"order_id": "2"}"#);
+    assert_eq!(sorted(scene.settled()), ["new A.csv: x order 1", "new a.csv.csv: x order 2", "new a.csv: x"]);
+}
+
+#[test]
+fn a_folder_with_a_blank_name_is_no_order_id() {
+    let mut scene = Scene::new();
+    fs::create_dir(scene.path(" \u{a0}")).unwrap();
+    scene.write(" \u{a0}/a.csv", "x\n");
+    scene.write(" \u{a0}/b.order.json", r#"{"order_id": "1"}"#);
+    scene.write(" \u{a0}/b.csv", "x\n");
+    assert_eq!(scene.settled(), ["new  \u{a0}/b.csv: x order 1"]);
+    assert_eq!(scene.why(), [(" \u{a0}/a.csv".into(), Why::BlankFolder)]);
+    assert_eq!(scene.run(Duration::from_secs(61)), ["refused  \u{a0}/a.csv: blank_folder"]);
+    fs::rename(scene.path(" \u{a0}"), scene.path("PO-1")).unwrap();
+    assert!(scene.settled().contains(&"new PO-1/a.csv: x order PO-1".to_owned()));
 }
 
 /// Does `change` until the file system's clock has moved on since `file`'s last change.

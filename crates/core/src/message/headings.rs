@@ -66,6 +66,15 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
                 "De kolomkop {heading} staat er tweemaal: verwijder een van beide kolommen.",
             )
         }
+        HeadingHint::OfResult(heading) => {
+            let heading = quoted(heading);
+            words!(
+                language,
+                "The column {heading} has the name of a column that the result file adds: rename it, or remove it.",
+                "De kolom {heading} heet zoals een kolom die het resultaatbestand toevoegt: geef haar een andere \
+                 naam, of verwijder haar.",
+            )
+        }
         HeadingHint::Delimiter(delimiter) => {
             let delimiter = quoted(delimiter.encode_utf8(&mut [0; 4]));
             words!(

@@ -4,7 +4,7 @@
 //! `file_not_valid`.
 
 use super::file::{save_as_csv, save_as_csv_in_libreoffice};
-use super::{Language, order, words};
+use super::{Language, order, quoted, words};
 use crate::locale::Locale;
 use crate::name::NearMiss;
 use crate::order::BadOrderFile;
@@ -25,6 +25,15 @@ pub enum Notice<'a> {
     BadOrderFile(&'a BadOrderFile),
     /// Its marker names the SHA-256 of another content.
     OtherContent,
+    /// What lies beside it is nearly its marker, but for its name.
+    MarkerName {
+        /// The name that it has.
+        found: &'a str,
+        /// The name that a marker has.
+        expected: &'a str,
+    },
+    /// The name of its folder, an order ID, is blank.
+    BlankFolder,
     /// It is a folder whose files we may not list.
     FolderUnreadable,
     /// The customer's limit for a day is reached; it waits.
@@ -69,6 +78,23 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
              file and its marker again.",
             "De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is \
              verstuurd. Lever het bestand en de markering opnieuw aan.",
+        ),
+        Notice::MarkerName { found, expected } => {
+            let (found, expected) = (quoted(found), quoted(expected));
+            words!(
+                language,
+                "This file waits for its marker {expected}. {found} isn't it: in the name every character counts, \
+                 capitals and blanks too. Rename it to {expected}.",
+                "Dit bestand wacht op zijn markering {expected}. {found} is die niet: in de naam telt elk teken mee, \
+                 ook hoofdletters en spaties. Noem het {expected}.",
+            )
+        }
+        Notice::BlankFolder => words!(
+            language,
+            "This file waits: the name of its folder would be its order ID and holds nothing but blanks. Name the \
+             folder after the order, or put the file into the drop folder itself.",
+            "Dit bestand wacht: de naam van de map zou de order-ID zijn en bestaat alleen uit spaties. Noem de map \
+             naar de order, of zet het bestand in de aanlevermap zelf.",
         ),
         Notice::FolderUnreadable => words!(
             language,
@@ -141,6 +167,8 @@ mod tests {
             Notice::MayNotOpen,
             Notice::SecondLink,
             Notice::OtherContent,
+            Notice::MarkerName { found: "A.CSV.DONE", expected: "A.CSV.done" },
+            Notice::BlankFolder,
             Notice::FolderUnreadable,
             Notice::DayLimit,
             Notice::ResultChanged { result: "devices.result.csv" },
@@ -162,6 +190,10 @@ mod tests {
           Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.
         Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop the file and its marker again.
           De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is verstuurd. Lever het bestand en de markering opnieuw aan.
+        This file waits for its marker "A.CSV.done". "A.CSV.DONE" isn't it: in the name every character counts, capitals and blanks too. Rename it to "A.CSV.done".
+          Dit bestand wacht op zijn markering "A.CSV.done". "A.CSV.DONE" is die niet: in de naam telt elk teken mee, ook hoofdletters en spaties. Noem het "A.CSV.done".
+        This file waits: the name of its folder would be its order ID and holds nothing but blanks. Name the folder after the order, or put the file into the drop folder itself.
+          Dit bestand wacht: de naam van de map zou de order-ID zijn en bestaat alleen uit spaties. Noem de map naar de order, of zet het bestand in de aanlevermap zelf.
         This folder may not be looked into: the service has no permission to list it, so the files in it wait. They are read as soon as it may. Give the folder's group the right to list and to enter it, or drop the files into a new folder.
           In deze map mag niet worden gekeken: de dienst heeft geen recht om de inhoud te zien, dus de bestanden erin wachten. Ze worden gelezen zodra dat mag. Geef de groep van de map het recht om de inhoud te zien en de map te openen, of zet de bestanden in een nieuwe map.
         The amount that is accepted in a day is used up. This file waits and is read when the limit allows it; nothing needs to be done. If it is urgent, contact whoever runs the service.

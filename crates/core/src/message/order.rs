@@ -55,6 +55,7 @@ fn why(problem: &OrderProblem, language: Language) -> String {
         value @ (OrderProblem::KeyTwice { .. }
         | OrderProblem::NotAText { .. }
         | OrderProblem::EmptyValue { .. }
+        | OrderProblem::BlankValue { .. }
         | OrderProblem::LongValue { .. }
         | OrderProblem::ControlCharacter { .. }) => about_a_value(value, language),
         of_the_file => about_the_file(of_the_file, language),
@@ -81,6 +82,14 @@ fn about_a_value(problem: &OrderProblem, language: Language) -> String {
                 language,
                 "Its \"{key}\" is empty; leave out what there is no value for.",
                 "\"{key}\" is leeg; laat weg waar geen waarde voor is.",
+            )
+        }
+        OrderProblem::BlankValue { key } => {
+            let key = key.text();
+            words!(
+                language,
+                "Its \"{key}\" holds nothing but blanks; leave out what there is no value for.",
+                "\"{key}\" bevat alleen spaties; laat weg waar geen waarde voor is.",
             )
         }
         OrderProblem::LongValue { key, chars } => {
@@ -136,12 +145,12 @@ fn about_the_file(problem: &OrderProblem, language: Language) -> String {
             "The service has no permission to read it, or it can't be read.",
             "De dienst heeft geen recht om het te lezen, of het is niet leesbaar.",
         ),
-        OrderProblem::OtherCase { name } => {
+        OrderProblem::OtherName { name } => {
             let name = quoted(name);
             words!(
                 language,
-                "It has another name, {name}: capital and small letters count.",
-                "Het heeft een andere naam, {name}: hoofdletters en kleine letters tellen mee.",
+                "It has another name, {name}: every character counts, capitals and blanks too.",
+                "Het heeft een andere naam, {name}: elk teken telt mee, ook hoofdletters en spaties.",
             )
         }
         _ => String::new(),
@@ -161,7 +170,7 @@ fn remedy(bad: &BadOrderFile, language: Language) -> String {
             "Give the folder's group the right to read it, or drop it again.",
             "Geef de groep van de map leesrecht, of lever het opnieuw aan.",
         ),
-        OrderProblem::OtherCase { .. } => {
+        OrderProblem::OtherName { .. } => {
             words!(language, "Rename it to {name}, or remove it.", "Noem het {name}, of verwijder het.")
         }
         _ => words!(
@@ -203,6 +212,7 @@ mod tests {
             OrderProblem::KeyTwice { key: OrderId },
             OrderProblem::NotAText { key: OrderId, found: JsonKind::Number },
             OrderProblem::EmptyValue { key: PurchaseId },
+            OrderProblem::BlankValue { key: OrderId },
             OrderProblem::LongValue { key: OrderId, chars: 2_000 },
             OrderProblem::ControlCharacter { key: OrderId, character: '\n' },
             OrderProblem::NothingSaid,
@@ -211,7 +221,7 @@ mod tests {
             OrderProblem::Link,
             OrderProblem::SecondLink,
             OrderProblem::Unreadable,
-            OrderProblem::OtherCase { name: "A.ORDER.JSON".to_owned() },
+            OrderProblem::OtherName { name: "A.ORDER.JSON".to_owned() },
         ];
         let told = |locale| {
             let each = problems.iter().map(|problem| {
@@ -237,6 +247,8 @@ mod tests {
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" is een getal; verwacht wordt een tekst tussen aanhalingstekens. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
         This file waits: its order file "a.order.json" can't be used. Its "purchase_id" is empty; leave out what there is no value for. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "purchase_id" is leeg; laat weg waar geen waarde voor is. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
+        This file waits: its order file "a.order.json" can't be used. Its "order_id" holds nothing but blanks; leave out what there is no value for. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" bevat alleen spaties; laat weg waar geen waarde voor is. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
         This file waits: its order file "a.order.json" can't be used. Its "order_id" has 2,000 characters; at most 1,024 are accepted. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" heeft 2.000 tekens; er worden er hoogstens 1.024 aanvaard. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
         This file waits: its order file "a.order.json" can't be used. Its "order_id" holds a control character (U+000A), such as a line break or a tab. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
@@ -253,8 +265,8 @@ mod tests {
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. Zet een eigen bestand onder die naam, of verwijder wat er staat.
         This file waits: its order file "a.order.json" can't be used. The service has no permission to read it, or it can't be read. Give the folder's group the right to read it, or drop it again.
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. De dienst heeft geen recht om het te lezen, of het is niet leesbaar. Geef de groep van de map leesrecht, of lever het opnieuw aan.
-        This file waits: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": capital and small letters count. Rename it to "a.order.json", or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": hoofdletters en kleine letters tellen mee. Noem het "a.order.json", of verwijder het.
+        This file waits: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": every character counts, capitals and blanks too. Rename it to "a.order.json", or remove it.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. Noem het "a.order.json", of verwijder het.
         "##);
     }
 }

@@ -1,7 +1,7 @@
 //! The words for one row that is refused while the others go on.
 
 use super::{Language, delimiters, number, quoted, quoted_list, words};
-use crate::device::Device;
+use crate::device::{Column, Device};
 use crate::locale::Locale;
 use crate::problem::{ColumnName, RowProblem};
 
@@ -59,6 +59,11 @@ fn what(problem: &RowProblem, language: Language) -> String {
                  de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.",
             )
         }
+        RowProblem::EmptyValue { column } if matches!(column.column, Column::OrderId | Column::PurchaseId) => words!(
+            language,
+            "the value holds only blanks. Leave the cell empty where there is no value.",
+            "de waarde bevat alleen spaties. Laat de cel leeg waar geen waarde is.",
+        ),
         RowProblem::EmptyValue { .. } => words!(
             language,
             "the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it.",
@@ -169,7 +174,6 @@ fn control_name(character: char, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Column;
     use crate::dialect::Delimiter;
     use crate::message::tests::both;
 
@@ -193,6 +197,7 @@ mod tests {
             RowProblem::OtherDelimiter { headings: Delimiter::Semicolon, row: Delimiter::Tab, echoed: None },
             RowProblem::Uncorrected { echoed: device("15 Book", "8CD1X2Z").unwrap() },
             RowProblem::EmptyValue { column: column(Column::Model) },
+            RowProblem::EmptyValue { column: column(Column::OrderId) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\t', position: 13 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\n', position: 1 },
@@ -213,6 +218,8 @@ mod tests {
           Regel 7: de rij is eerder geweigerd, en het apparaat is nog steeds "Dell", "15 Book", "8CD1X2Z", wat misschien maar een deel is van wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.
         Line 7, column "Model": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.
           Regel 7, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7, column "Order ID": the value holds only blanks. Leave the cell empty where there is no value. Correct the row and drop the file again.
+          Regel 7, kolom "Order ID": de waarde bevat alleen spaties. Laat de cel leeg waar geen waarde is. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Manufacturer": the value has 1,025 characters; at most 1,024 are accepted. Probably several values stand in one field. Correct the row and drop the file again.
           Regel 7, kolom "Manufacturer": de waarde telt 1.025 tekens; hoogstens 1.024 worden aanvaard. Waarschijnlijk staan er meerdere waarden in één veld. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serial Number": character 13 of the value is a tab (U+0009), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.

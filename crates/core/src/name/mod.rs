@@ -3,16 +3,18 @@
 //! Names are bytes: nothing makes a sender write UTF-8. Whether a name's file is there, and what it is, is not
 //! decided here.
 
+mod beginning;
 mod results;
+mod side;
 mod text;
 
+pub use beginning::holds_our_headings;
 pub use results::{
     answered_by, marker_name, near_miss_result_name, older_result_name, order_file_name, receipt_name, result_name,
     result_name_numbered,
 };
+pub use side::{Side, folded_csv, is_blank, side_of};
 pub use text::{path_bytes, path_text};
-
-use crate::device::Column;
 
 /// What a name in a drop folder, or in a folder below it, stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,29 +149,6 @@ pub fn folder_is_taken(name: &[u8], ignore: &[String]) -> Result<(), Ignored> {
         Ok(folded) if ignore.iter().any(|ignored| ignored.to_lowercase() == folded) => Err(Ignored::IgnoredFolder),
         _ => Ok(()),
     }
-}
-
-/// Tells whether a file's first line holds two of our headings, whatever stands between them.
-///
-/// Good enough to tell a list of devices from somebody's notes, in any encoding that has ASCII in it.
-pub fn holds_our_headings(first_line: &[u8]) -> bool {
-    // Without the NUL bytes, UTF-16 reads as ASCII does.
-    let line: Vec<u8> = first_line.iter().copied().filter(|byte| *byte != 0).collect();
-    let is_separator = |byte: &u8| matches!(byte, b',' | b';' | b'\t' | b'|');
-    // What isn't ASCII can only be a byte order mark, or no heading of ours.
-    let is_around = |byte: &u8| matches!(byte, b' ' | b'"' | b'\r' | b'\n') || !byte.is_ascii();
-    let cells = line.split(is_separator).map(|cell| {
-        let start = cell.iter().position(|byte| !is_around(byte)).unwrap_or(cell.len());
-        let end = cell.iter().rposition(|byte| !is_around(byte)).map_or(start, |last| last + 1);
-        cell.get(start..end).unwrap_or_default()
-    });
-    let ours = [Column::Manufacturer, Column::Model, Column::SerialNumber, Column::HardwareHash];
-    let mut found: Vec<Column> = cells
-        .filter_map(|cell| ours.into_iter().find(|ours| ours.heading().as_bytes().eq_ignore_ascii_case(cell)))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found.len() >= 2
 }
 
 /// `*.result.csv`, `*.result-N.csv`, `*.receipt.json`, in any case.

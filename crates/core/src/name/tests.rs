@@ -72,20 +72,6 @@ fn folders_set_aside_are_left_alone() {
 }
 
 #[test]
-fn two_of_our_headings_make_a_list_of_devices() {
-    for line in
-        ["Manufacturer\tModel\tSerial Number", "\u{feff}\"Model\";\"Serial Number\"\r\n", "model , hardware hash"]
-    {
-        assert!(holds_our_headings(line.as_bytes()), "{line}");
-    }
-    let utf16: Vec<u8> = "\u{feff}Model,Serial Number".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(holds_our_headings(&utf16));
-    for line in ["", "Model", "Model,Model", "The manufacturer and model of each", "Make,Serial Number"] {
-        assert!(!holds_our_headings(line.as_bytes()), "{line}");
-    }
-}
-
-#[test]
 fn results_stand_beside_their_originals() {
     let shown = |name: Vec<u8>| name.escape_ascii().to_string();
     assert_eq!(shown(result_name(b"A.CSV")), "A.result.CSV");

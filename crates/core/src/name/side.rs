@@ -1,0 +1,114 @@
+//! Markers and order files by their names, and names that were probably meant to be one.
+//!
+//! Only a name to the letter counts. What differs from it by capitals, blanks or an ending that Windows hides is told
+//! to its sender, who would wait for ever otherwise.
+
+use super::without_ending;
+
+/// What a file beside a CSV says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// That it is complete.
+    Marker,
+    /// Its order and purchase ID.
+    OrderFile,
+}
+
+/// A name that is a marker's or an order file's, or was probably meant to be: what it is, and the name of its CSV as
+/// [`folded_csv`] has it.
+///
+/// `A.CSV.Done`, `a.done` and `a .csv.done.txt` give the marker of `a.csv`.
+pub fn side_of(name: &[u8]) -> Option<(Side, Vec<u8>)> {
+    if matches!(name.first(), Some(b'.' | b'~')) || super::ends_in(name, ".csv") {
+        return None;
+    }
+    let mut name = folded(name);
+    while let Some(shorter) = without_ending(&name, ".txt") {
+        name.truncate(shorter.len());
+    }
+    let (side, stem) = without_ending(&name, ".done")
+        .map(|stem| (Side::Marker, stem))
+        .or_else(|| without_ending(&name, ".order.json").map(|stem| (Side::OrderFile, stem)))?;
+    let stem = without_ending(stem, ".csv").unwrap_or(stem);
+    (!stem.is_empty()).then(|| (side, [stem, b".csv"].concat()))
+}
+
+/// A CSV's name, or another one's, without what people don't see in it: capitals and blanks.
+pub fn folded_csv(name: &[u8]) -> Vec<u8> {
+    folded(name)
+}
+
+/// Whether a name, or an ID, is nothing but blanks.
+pub fn is_blank(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| name.chars().all(char::is_whitespace))
+}
+
+fn folded(name: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(name) {
+        Ok(name) => {
+            let visible = name.chars().filter(|character| !character.is_whitespace());
+            visible.collect::<String>().to_lowercase().into_bytes()
+        }
+        Err(_) => name.iter().filter(|byte| **byte != b' ').map(u8::to_ascii_lowercase).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::{marker_name, order_file_name};
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_was_meant_is_told() {
+        let markers = [
+            "a.csv.done",
+            "A.CSV.DONE",
+            "a.csv.Done",
+            "a.done",
+            "a.csv.done.txt",
+            "a.csv.done.TXT.txt",
+            "a .csv.done",
+            "a.csv.done ",
+            "a.csv .done",
+        ];
+        for name in markers {
+            assert_eq!(side_of(name.as_bytes()), Some((Side::Marker, b"a.csv".to_vec())), "{name:?}");
+        }
+        for name in ["a.order.json", "A.Order.JSON", "a.csv.order.json", "a.order.json.txt", "a. order.json\u{a0}"] {
+            assert_eq!(side_of(name.as_bytes()), Some((Side::OrderFile, b"a.csv".to_vec())), "{name:?}");
+        }
+        for name in ["a.csv", "done", ".done", ".csv.done", ".a.csv.done", "a.csv.done.bak", "a.json", "a.done.csv"] {
+            assert_eq!(side_of(name.as_bytes()), None, "{name:?}");
+        }
+        assert_eq!(side_of(b"\xC4.csv.DONE"), Some((Side::Marker, b"\xC4.csv".to_vec())));
+        assert_eq!(side_of("\u{c4}.csv.DONE".as_bytes()), Some((Side::Marker, "\u{e4}.csv".into())));
+    }
+
+    #[test]
+    fn blanks_alone_are_no_name() {
+        for blank in ["", " ", "\u{a0}\u{2003}"] {
+            assert!(is_blank(blank.as_bytes()), "{blank:?}");
+        }
+        assert!(!is_blank(b"\xFF"));
+        assert!(!is_blank(b" a "));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_right_to_the_letter_is_found_too(stem in "[^./ ~\\p{Cc}][^/\\p{Cc}]{0,20}") {
+            let csv = format!("{stem}.CSV").into_bytes();
+            let folded = folded_csv(&csv);
+            prop_assert_eq!(side_of(&marker_name(&csv)), Some((Side::Marker, folded.clone())));
+            // `a.csv.csv` has `a.csv.order.json`, which is more likely meant for `a.csv`.
+            if !super::super::ends_in(folded_csv(stem.as_bytes()).as_slice(), ".csv") {
+                prop_assert_eq!(side_of(&order_file_name(&csv)), Some((Side::OrderFile, folded)));
+            }
+        }
+
+        #[test]
+        fn any_name_gets_an_answer(name in prop::collection::vec(any::<u8>(), 0..40)) {
+            drop(side_of(&name));
+        }
+    }
+}
