@@ -1,7 +1,9 @@
 //! `customer add` and `customer list`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use crate::config::{
     Completeness, Config, ConfigError, CustomerSettings, CustomersFrom, OrderRule, Source, look_patiently,
 };
 use crate::durable::{self, DurableError};
-use devicedrop_core::shown::shown;
+use devicedrop_core::shown::{shown, shown_bytes};
 
 /// Why a customer couldn't be added or listed.
 #[derive(Debug, thiserror::Error)]
@@ -208,11 +210,14 @@ struct Listed {
     paused: bool,
     /// Whether its folder is there; null where the file system doesn't answer.
     folder_exists: Option<bool>,
+    /// Why it isn't watched, where it isn't: another customer's folder differs in capital letters alone.
+    not_watched: Option<String>,
 }
 
 /// Prints the customers: those of the configuration, and those that are one by their folder.
 pub fn list(config: &Config, json: bool, output: &mut Output) -> Result<(), CliError> {
     let mut customers = config.customers.clone();
+    let mut aside: BTreeMap<CustomerKey, String> = BTreeMap::new();
     if config.drop.customers == CustomersFrom::Folders {
         let names = match folders_in(&config.drop.root) {
             Err(CustomerError::Io { source, .. }) if source.kind() == io::ErrorKind::TimedOut => {
@@ -222,13 +227,29 @@ pub fn list(config: &Config, json: bool, output: &mut Output) -> Result<(), CliE
             names => names?,
         };
         for key in names.iter().filter_map(|name| CustomerKey::parse(name).ok()) {
-            customers.entry(key.clone()).or_insert_with(|| config.customer_defaults(&key));
+            if customers.contains_key(&key) {
+                continue;
+            }
+            // Of two folders the older one is the customer's, as the daemon has it.
+            if let Some(other) = customers.keys().find(|other| other.folded() == key.folded()) {
+                let why = format!("not watched: differs from {other} in capital letters alone");
+                aside.insert(key.clone(), why);
+            } else {
+                customers.insert(key.clone(), config.customer_defaults(&key));
+            }
         }
     }
+    customers.extend(aside.keys().map(|key| (key.clone(), config.customer_defaults(key))));
     let folders: Arc<[PathBuf]> = customers.values().map(|customer| customer.folder.clone()).collect();
     let exist = look_patiently(&folders, Path::is_dir);
-    let listed: Vec<Listed> =
-        customers.into_values().zip(exist).map(|(customer, exists)| listed(customer, exists)).collect();
+    let listed: Vec<Listed> = customers
+        .into_values()
+        .zip(exist)
+        .map(|(customer, exists)| {
+            let not_watched = aside.remove(&customer.key);
+            listed(customer, exists, not_watched)
+        })
+        .collect();
     if json {
         listed.iter().try_for_each(|customer| output.json(customer))?;
         return Ok(());
@@ -244,24 +265,26 @@ pub fn list(config: &Config, json: bool, output: &mut Output) -> Result<(), CliE
             None => " (doesn't answer)",
         };
         let paused = if customer.paused { "paused" } else { "" };
+        let note = customer.not_watched.as_deref().unwrap_or(paused);
         vec![
             customer.customer.clone(),
             customer.name.clone(),
             format!("{}{missing}", customer.folder),
             customer.formats.join(", "),
-            paused.to_owned(),
+            note.to_owned(),
         ]
     };
     let rows: Vec<_> = listed.iter().map(row).collect();
     Ok(output.table(&["customer", "name", "folder", "formats", ""], &rows)?)
 }
 
-fn listed(settings: CustomerSettings, folder_exists: Option<bool>) -> Listed {
+fn listed(settings: CustomerSettings, folder_exists: Option<bool>, not_watched: Option<String>) -> Listed {
     Listed {
         customer: settings.key.to_string(),
         name: settings.name,
         folder_exists,
-        folder: settings.folder.display().to_string(),
+        not_watched,
+        folder: shown_bytes(settings.folder.as_os_str().as_bytes()).to_string(),
         locale: settings.locale,
         formats: settings.formats.iter().map(|format| format.code()).collect(),
         complete: settings.complete,
@@ -270,7 +293,7 @@ fn listed(settings: CustomerSettings, folder_exists: Option<bool>) -> Listed {
     }
 }
 
-/// The names of the folders in the root that are text.
+/// The names of the folders in the root that are text, the oldest first.
 fn folders_in(root: &Path) -> Result<Vec<String>, CustomerError> {
     let seen = look_patiently(&[root.to_owned()].into(), folder_names).pop().flatten();
     let names = seen.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
@@ -285,11 +308,15 @@ fn folder_names(root: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            names.extend(entry.file_name().into_string());
+        if entry.file_type()?.is_dir()
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            let made = entry.metadata().and_then(|metadata| metadata.created()).ok();
+            names.push((made.is_none(), made, name));
         }
     }
-    Ok(names)
+    names.sort();
+    Ok(names.into_iter().map(|(_, _, name)| name).collect())
 }
 
 #[cfg(test)]

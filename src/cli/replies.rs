@@ -1,13 +1,14 @@
 //! Answers to requests, as people read them. `status` has a module of its own.
 
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::control::protocol::{Answer, Explanation, Imported, ResultWritten, Retried};
-use devicedrop_core::shown::shown;
+use devicedrop_core::shown::{shown, shown_bytes};
 
 /// Prints an answer; says how the command ends.
 pub fn print(answer: &Answer, json: bool, output: &mut Output) -> Result<Exit, CliError> {
@@ -79,7 +80,7 @@ pub(crate) fn counted(count: u64, thing: &str) -> String {
 }
 
 fn path(path: &Path) -> String {
-    shown(&path.display().to_string()).to_string()
+    shown_bytes(path.as_os_str().as_bytes()).to_string()
 }
 
 fn explained(explanation: &Explanation) -> String {

@@ -1,11 +1,13 @@
 //! `status`: how things stand, on a screen.
 
+use std::os::unix::ffi::OsStrExt;
+
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, Paint};
 use crate::cli::replies::counted;
 use crate::control::protocol::{CustomerStatus, FolderState, Health, Problem, Status, Unfinished};
-use devicedrop_core::shown::shown;
+use devicedrop_core::shown::{shown, shown_bytes};
 use devicedrop_core::time::Timestamp;
 
 /// So many waiting files are listed on a screen.
@@ -80,13 +82,13 @@ fn head(status: &Status, output: &mut Output) -> Result<(), CliError> {
         .configuration
         .path
         .as_ref()
-        .map_or("defaults".to_owned(), |path| shown(&path.display().to_string()).to_string());
+        .map_or("defaults".to_owned(), |path| shown_bytes(path.as_os_str().as_bytes()).to_string());
     line(output, "configuration", &configuration)?;
     for refused in &status.configuration.refused {
         let refused = output.painted(Paint::Care, &format!("a newer one isn't in force: {}", shown(refused)));
         line(output, "", &refused)?;
     }
-    line(output, "ledger", &shown(&status.ledger.display().to_string()).to_string())?;
+    line(output, "ledger", &shown_bytes(status.ledger.as_os_str().as_bytes()).to_string())?;
     if let Some(web) = &status.web {
         line(output, "web page", &shown(web).to_string())?;
     }

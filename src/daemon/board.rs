@@ -64,8 +64,8 @@ pub struct Lane {
     pub waiting_total: u64,
     /// Files that were refused.
     pub refused: HashMap<DropPath, (Refusal, Timestamp)>,
-    /// Files that get an answer without being taken, and whether it is in place.
-    pub(super) notices: HashMap<DropPath, (Cause, bool)>,
+    /// Files that get an answer without being taken.
+    pub(super) notices: HashMap<DropPath, Told>,
     /// Those of the two above that weren't there any more at the last look.
     gone: HashSet<DropPath>,
     /// Results that couldn't be written, and why.
@@ -74,6 +74,17 @@ pub struct Lane {
     pub results_idle: bool,
     /// When anything last happened.
     pub last_activity: Option<Timestamp>,
+}
+
+/// What a sender is told of a file that isn't taken.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// Why.
+    cause: Cause,
+    /// Whether the answer is in place.
+    done: bool,
+    /// Why it couldn't be written, and since when.
+    pub(super) unwritten: Option<(String, Timestamp)>,
 }
 
 /// How the registrar is.
@@ -85,6 +96,14 @@ pub struct RegistrarHealth {
     pub since: Option<Timestamp>,
     /// Why, or what it last said.
     pub why: Option<String>,
+}
+
+impl Lane {
+    /// The files whose senders couldn't be told why they aren't taken; why not, and since when.
+    pub(super) fn answers_owed(&self) -> impl Iterator<Item = (&DropPath, &str, Timestamp)> {
+        let owed = self.notices.iter().filter_map(|(path, told)| Some((path, told.unwritten.as_ref()?)));
+        owed.map(|(path, (why, since))| (path, why.as_str(), *since))
+    }
 }
 
 impl Board {
@@ -145,7 +164,7 @@ impl Board {
     pub(super) fn no_longer_refused(&self, customer: &CustomerKey, path: &DropPath) {
         self.lane(customer, |lane| {
             lane.refused.remove(path);
-            if matches!(lane.notices.get(path), Some((Cause::Refused(_), _))) {
+            if matches!(lane.notices.get(path), Some(Told { cause: Cause::Refused(_), .. })) {
                 lane.notices.remove(path);
             }
         });
@@ -155,9 +174,9 @@ impl Board {
     pub(super) fn to_be_answered(&self, customer: &CustomerKey, path: &DropPath, cause: Cause) -> bool {
         let mut state = self.lock();
         let notices = &mut state.customers.entry(customer.clone()).or_default().notices;
-        let new = notices.get(path).is_none_or(|(told, _)| *told != cause);
+        let new = notices.get(path).is_none_or(|told| told.cause != cause);
         if new {
-            notices.insert(path.clone(), (cause, false));
+            notices.insert(path.clone(), Told { cause, done: false, unwritten: None });
         }
         new
     }
@@ -166,16 +185,27 @@ impl Board {
     pub(super) fn unanswered(&self, customer: &CustomerKey) -> Vec<(DropPath, Cause)> {
         let state = self.lock();
         let notices = state.customers.get(customer).into_iter().flat_map(|lane| &lane.notices);
-        notices.filter(|(_, (_, done))| !done).map(|(path, (cause, _))| (path.clone(), cause.clone())).collect()
+        notices.filter(|(_, told)| !told.done).map(|(path, told)| (path.clone(), told.cause.clone())).collect()
     }
 
     /// The answer to a path is in place.
     pub(super) fn answered(&self, customer: &CustomerKey, path: &DropPath) {
         self.lane(customer, |lane| {
             if let Some(told) = lane.notices.get_mut(path) {
-                told.1 = true;
+                told.done = true;
+                told.unwritten = None;
             }
         });
+    }
+
+    /// The answer to a path couldn't be written. Says whether that is news.
+    pub(super) fn unwritten(&self, customer: &CustomerKey, path: &DropPath, why: &str, at: Timestamp) -> bool {
+        let mut state = self.lock();
+        let told = state.customers.get_mut(customer).and_then(|lane| lane.notices.get_mut(path));
+        let Some(told) = told else { return false };
+        let since = told.unwritten.as_ref().map_or(at, |(_, since)| *since);
+        let before = told.unwritten.replace((why.to_owned(), since));
+        before.is_none_or(|(before, _)| before != why)
     }
 
     /// A path was taken after all: nothing of what was said of it before holds.

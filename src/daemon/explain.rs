@@ -1,11 +1,16 @@
 //! Why a file is where it is, in one sentence.
 
+mod beside;
+mod folders;
+
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use devicedrop_core::name::{self, Kind};
+use devicedrop_core::shown::shown_bytes;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -21,9 +26,16 @@ use super::scene::Scene;
 
 /// Explains a file. Blocks while the ledger is read.
 pub(super) fn explain(shared: &Scene<'_>, path: &Path) -> Result<Explanation, No> {
-    let at = locate(&shared.config, path)?;
+    let at = match locate(&shared.config, path) {
+        Ok(at) => at,
+        Err(no) => return folders::around(shared, path).ok_or(no),
+    };
     let newest = shared.readers.ask(|reader| reader.newest_submission(&at.customer.key, &at.path.text()))?;
-    let (verdict, why) = verdict(shared, &at, newest.as_ref())?;
+    let (verdict, mut why) = verdict(shared, &at, newest.as_ref())?;
+    let lane = shared.board.customers.get(&at.customer.key);
+    if let Some((unwritten, _)) = lane.and_then(|lane| lane.notices.get(&at.path)?.unwritten.as_ref()) {
+        why = format!("{why}; the answer to its sender can't be written: {unwritten}");
+    }
     Ok(Explanation {
         path: path.to_owned(),
         customer: Some(at.customer.key),
@@ -40,8 +52,11 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
     if let Some(refusal @ Refusal::ResultChanged) = refusal {
         return Ok(("refused", refusal.to_string()));
     }
+    if there(at).is_ok_and(|looked| looked.kind == FileType::Directory) {
+        return Ok(folders::inside(shared, at));
+    }
     if let Some(ignored) = ignored(shared, at) {
-        return Ok(("ignored", ignored));
+        return Ok(ignored);
     }
     if let Some(refusal) = refusal {
         return Ok(("refused", refusal.to_string()));
@@ -153,30 +168,40 @@ fn unseen(error: &io::Error) -> (&'static str, String) {
 }
 
 /// Why a file is never taken, by its place and its name.
-fn ignored(shared: &Scene<'_>, at: &Located) -> Option<String> {
+fn ignored(shared: &Scene<'_>, at: &Located) -> Option<(&'static str, String)> {
     if at.depth > 1 {
-        return Some(format!(
+        let why = format!(
             "it lies too deep: only the drop folder and the folders directly inside it are looked into ({})",
-            at.customer.folder.display()
-        ));
+            shown_bytes(at.customer.folder.as_os_str().as_bytes())
+        );
+        return Some(("ignored", why));
     }
     if let Some(folder) = at.path.folder()
         && let Err(why) = name::folder_is_taken(folder, &shared.config.drop.ignore_folders)
     {
-        return Some(format!("its folder isn't looked into: {why}"));
+        return Some(("ignored", format!("its folder isn't looked into: {why}")));
     }
-    match name::classify(at.path.name()) {
-        Kind::Submission | Kind::Rehearsal => None,
-        Kind::OrderFile => Some("it is an order file: it goes with the CSV of the same name".to_owned()),
-        Kind::Marker => Some("it is a marker: it goes with the CSV of the same name".to_owned()),
-        Kind::OurOutput if name::answers_rehearsal(at.path.name()) => Some(
-            "it has the name of the answer to a rehearsal, and is never taken: nothing was registered".to_owned(),
-        ),
-        Kind::OurOutput => Some("it has a name that devicedrop's own output has, and is never taken".to_owned()),
-        Kind::NotACsv(_) => Some("it isn't a CSV by its name: save it as a CSV and drop that".to_owned()),
-        Kind::Ignored(why) => Some(why.to_string()),
+    if let Some(told) = beside::beside(shared, at) {
+        return Some(told);
     }
+    let why = match name::classify(at.path.name()) {
+        // The latter two were told of above.
+        Kind::Submission | Kind::Rehearsal | Kind::OrderFile | Kind::Marker => return None,
+        Kind::OurOutput if name::answers_rehearsal(at.path.name()) => {
+            "it has the name of the answer to a rehearsal, and is never taken: nothing was registered".to_owned()
+        }
+        Kind::OurOutput => "it has a name that devicedrop's own output has, and is never taken".to_owned(),
+        Kind::NotACsv(_) if at.customer.paused => {
+            let (verdict, why) = paused(at);
+            return Some((verdict, format!("{why}, and {NOT_A_CSV}")));
+        }
+        Kind::NotACsv(_) => NOT_A_CSV.to_owned(),
+        Kind::Ignored(why) => why.to_string(),
+    };
+    Some(("ignored", why))
 }
+
+const NOT_A_CSV: &str = "it isn't a CSV by its name: save it as a CSV and drop that";
 
 /// What became of a submission.
 fn judged(shared: &Scene<'_>, submission: &Submission) -> Result<(&'static str, String), No> {

@@ -37,7 +37,10 @@ pub(super) fn write_all(shared: &Shared, customer: &CustomerSettings) {
         match write(shared, customer, &path, &cause) {
             Ok(()) => shared.board.answered(&customer.key, &path),
             Err(error) => {
-                tracing::warn!(customer = %customer.key, file = %path.text(), why = %error.told(), "answer owed");
+                let why = error.told();
+                if shared.board.unwritten(&customer.key, &path, &why, shared.clock.now()) {
+                    tracing::warn!(customer = %customer.key, file = %path.text(), why = %why, "answer owed");
+                }
             }
         }
     }

@@ -81,7 +81,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             deferred,
             in_doubt: u64::try_from(in_doubt.len()).unwrap_or(u64::MAX),
             next_try_at: (deferred > 0).then_some(next_try_at).flatten(),
-            results_owed: counts.owed,
+            results_owed: counts.owed.saturating_add(board.customers.values().map(answers_owed).sum()),
         },
         last_activity: customers.iter().filter_map(|customer| customer.last_activity).max().or(last_entry),
         customers,
@@ -157,11 +157,16 @@ fn customers(shared: &Scene<'_>) -> Result<Vec<CustomerStatus>, AskError> {
             pending: counts.pending,
             ready: counts.ready,
             failed: counts.failed,
-            results_owed: counts.owed,
+            results_owed: counts.owed.saturating_add(lane.map_or(0, answers_owed)),
             last_activity,
         });
     }
     Ok(listed)
+}
+
+/// How many answers to files that weren't taken couldn't be written.
+fn answers_owed(lane: &Lane) -> u64 {
+    u64::try_from(lane.answers_owed().count()).unwrap_or(u64::MAX)
 }
 
 /// An attempt in doubt, as what needs a person.
@@ -283,6 +288,17 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
         });
     }
     for (customer, lane) in &board.customers {
+        for (path, why, since) in lane.answers_owed() {
+            problems.push(Problem {
+                since: Some(since),
+                customer: Some(customer.clone()),
+                file: Some(path.text()),
+                what: format!("the answer to its sender can't be written: {why}"),
+                remedy: Some(
+                    "make the folder writable for devicedrop; the answer is tried again by itself".to_owned(),
+                ),
+            });
+        }
         for (path, (refusal, at)) in &lane.refused {
             problems.push(Problem {
                 since: Some((*at).min(now)),

@@ -245,9 +245,10 @@ fn a_paused_customers_files_are_counted() -> Result<()> {
     env.write_file(CONTOSO, "b.csv", csv(&["2"]))?;
     let mut daemon = start(&env)?;
     wait_for_verdict(&env, &mut daemon, &path, "paused", "paused in the configuration")?;
+    // The verdict is known before the folder was looked at.
+    wait_for_files(&env, &mut daemon, "waiting", &["a.csv", "b.csv"])?;
     let status = status(&env)?;
     assert_eq!(status["customers"][0]["waiting_files"], 2, "{status}");
-    assert_eq!(files(&status, "waiting"), ["a.csv", "b.csv"]);
     stop(daemon)
 }
 
@@ -358,5 +359,106 @@ fn a_result_is_owed_to_a_folder_that_is_gone_for_a_week_or_until_it_is_back() ->
     put_forward(&env, DAY * 7 + MINUTE * 2)?;
     wait_for_rows(&env, &mut daemon, WRITTEN_OFF, &["1|1", "1|1", "1|1"])?;
     daemon.wait_until("no debt", || Ok((owed(&env)? == 0).then_some(())))?;
+    stop(daemon)
+}
+
+#[test]
+fn what_was_meant_to_be_a_marker_is_answered_and_explained() -> Result<()> {
+    let mut env = env()?;
+    env.set("customers.contoso.complete", "\"marker\"")?;
+    let marker = env.write_file(CONTOSO, "a.csv.DONE", "")?;
+    let path = env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let lonely = env.write_file(CONTOSO, "b.csv.done", "")?;
+    let mut daemon = start(&env)?;
+    wait_for_verdict(&env, &mut daemon, &path, "waiting", "\"a.csv.DONE\" isn't it")?;
+    put_forward(&env, MINUTE)?;
+    let result = path.with_file_name("a.result.csv");
+    told(&mut daemon, &result, "Rename it to \"\"a.csv.done\"\"")?;
+    assert_eq!(files(&status(&env)?, "refused"), ["a.csv"]);
+    let (verdict, why) = explain(&env, &marker)?;
+    assert_eq!(verdict, "refused");
+    assert_eq!(why, "it isn't the marker of \"a.csv\", since its name isn't exactly \"a.csv.done\": rename it");
+    assert_eq!(explain(&env, &lonely)?.1, "it is a marker, and no CSV that it could go with lies beside it");
+    let right = path.with_file_name("a.csv.done");
+    fs::rename(&marker, &right)?;
+    wait_for_answer(&mut daemon, &result, &all_ready(&["1"]))?;
+    wait_for_files(&env, &mut daemon, "refused", &[])?;
+    let (verdict, why) = explain(&env, &right)?;
+    assert_eq!((verdict.as_str(), why.starts_with("it is the marker of \"a.csv\"")), ("ignored", true), "{why}");
+    stop(daemon)
+}
+
+#[test]
+fn an_order_file_that_cannot_be_used_is_explained_as_such() -> Result<()> {
+    let env = env()?;
+    let order = env.write_file(CONTOSO, "a.order.json", "{\"order_id\": \" \"}")?;
+    let path = env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let mut daemon = start(&env)?;
+    wait_for_verdict(&env, &mut daemon, &path, "waiting", "holds nothing but blanks")?;
+    let (verdict, why) = explain(&env, &order)?;
+    assert_eq!(verdict, "waiting");
+    assert!(why.starts_with("it is the order file of \"a.csv\", which waits: "), "{why}");
+    assert!(why.contains("holds nothing but blanks"), "{why}");
+    stop(daemon)
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_owed_and_told_of() -> Result<()> {
+    let env = env()?;
+    let path = env.write_file(CONTOSO, "a.xlsx", "PK")?;
+    let at = |name: &str| env.root().join(CONTOSO).join(name);
+    env.write_file(CONTOSO, "a.xlsx.not-a-csv.result.csv", "the sender's own")?;
+    for number in 2..=100 {
+        env.write_file(CONTOSO, &format!("a.xlsx.result-{number}.csv"), "the sender's own")?;
+    }
+    let mut daemon = start(&env)?;
+    fence(&env, &mut daemon, CONTOSO, "fence")?;
+    put_forward(&env, MINUTE)?;
+    daemon
+        .wait_until("an answer that is owed", || Ok((status(&env)?["queue"]["results_owed"] == 1).then_some(())))?;
+    let said = status(&env)?;
+    assert_eq!(said["customers"][0]["results_owed"], 1);
+    let problems = said["problems"].to_string();
+    assert!(problems.contains("the answer to its sender can't be written: every name from"), "{problems}");
+    let (verdict, why) = explain(&env, &path)?;
+    assert_eq!(verdict, "ignored");
+    assert!(why.contains("; the answer to its sender can't be written: every name from"), "{why}");
+    fs::remove_file(at("a.xlsx.result-7.csv"))?;
+    put_forward(&env, MINUTE * 2)?;
+    told(&mut daemon, &at("a.xlsx.result-7.csv"), "Open it in Excel")?;
+    daemon.wait_until("nothing owed", || Ok((status(&env)?["queue"]["results_owed"] == 0).then_some(())))?;
+    stop(daemon)
+}
+
+#[test]
+fn a_folder_is_explained_as_what_it_is() -> Result<()> {
+    let mut env = env()?;
+    env.set("customers.contoso.name", "\"Contoso\"")?;
+    let at = |name: &str| env.root().join(name);
+    for folder in ["contoso/PO-1/deep/deeper", "contoso/x.csv", "contoso/archive", "contoso/ ", "CONTOSO"] {
+        fs::create_dir_all(at(folder))?;
+    }
+    fs::write(at("lost.csv"), csv(&["1"]))?;
+    fs::write(at("CONTOSO/a.csv"), csv(&["1"]))?;
+    let mut daemon = start(&env)?;
+    fence(&env, &mut daemon, CONTOSO, "fence")?;
+    for (path, verdict, words) in [
+        ("contoso", "drop-folder", "the drop folder of contoso"),
+        ("contoso/PO-1", "folder", "CSVs directly in it are taken with \"PO-1\" as their order ID"),
+        ("contoso/PO-1/deep", "ignored", "a folder that lies too deep: nothing is taken from it"),
+        ("contoso/PO-1/deep/deeper", "ignored", "a folder that lies too deep: it isn't looked into"),
+        ("contoso/x.csv", "folder", "its name ends in .csv, but it is no file"),
+        ("contoso/archive", "ignored", "the folder stands in ignore_folders"),
+        ("contoso/ ", "waiting", "holds nothing but blanks"),
+        ("CONTOSO", "ignored", "it differs from the customer contoso in capital letters alone"),
+        ("CONTOSO/a.csv", "ignored", "it differs from the customer contoso in capital letters alone"),
+        ("lost.csv", "ignored", "put it into the drop folder of its customer"),
+        ("", "root", "it is the root"),
+    ] {
+        let (said, why) = explain(&env, &at(path))?;
+        assert_eq!((said.as_str(), why.contains(words)), (verdict, true), "{path}: {why}");
+    }
+    let listed = env.run(&["customer", "list", "--json"])?;
+    assert!(listed.stdout.contains("not watched: differs from contoso in capital letters alone"), "{listed:?}");
     stop(daemon)
 }

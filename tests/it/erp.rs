@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use devicedrop_core::device::Sha256;
 use devicedrop_testkit::env::TestEnv;
 
-use crate::scene::{CONTOSO, csv, env, explain, rows, start, stop, wait_for_verdict};
+use crate::scene::{CONTOSO, csv, env, explain, rows, start, stop, wait_for_rows, wait_for_verdict};
 
 const GERMAN: &str = r#"{ "Manufacturer" = "Hersteller", "Model" = "Modell", "Serial Number" = "Seriennummer", "Order ID" = "Auftrag" }"#;
 
@@ -350,4 +350,41 @@ fn is_explained(env: &TestEnv, path: &Path, verdict: &str) -> Result<()> {
     let (said, why) = explain(env, path)?;
     ensure!(said == verdict, "{said}: {why}");
     Ok(())
+}
+
+#[test]
+fn the_order_file_of_a_rejected_file_waits_for_the_corrected_one_and_counts_once() -> Result<()> {
+    let env = env()?;
+    let mut daemon = start(&env)?;
+    env.write_file(CONTOSO, "a.order.json", "{\"order_id\": \"4711\"}")?;
+    let orders = "SELECT outcome, order_id FROM audit_submissions ORDER BY received_at, submission_id";
+    env.write_file(CONTOSO, "a.csv", "Make,Model\n1,2\n")?;
+    wait_for_rows(&env, &mut daemon, orders, &["rejected|4711"])?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    wait_for_rows(&env, &mut daemon, orders, &["rejected|4711", "accepted|4711"])?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["2"]))?;
+    wait_for_rows(&env, &mut daemon, orders, &["rejected|4711", "accepted|4711", "accepted|"])?;
+    stop(daemon)
+}
+
+#[test]
+fn a_column_of_the_senders_cannot_pass_for_one_of_ours() -> Result<()> {
+    let mut env = env()?;
+    env.set("customers.contoso.columns", "{ \"Manufacturer\" = \"Hersteller\", \"Order ID\" = \"Auftrag\" }")?;
+    let mut daemon = start(&env)?;
+    for (name, heading) in [("a", "State"), ("b", "request id"), ("c", "ERROR")] {
+        let text = format!("Hersteller,{heading},Model,Serial Number\nDell,Bayern,Book,{name}\n");
+        let path = env.write_file(CONTOSO, &format!("{name}.csv"), text)?;
+        let said = daemon.wait_for_result(&path.with_file_name(format!("{name}.result.csv")))?;
+        let words = format!("The column \"\"{heading}\"\" has the name of a column that the result file adds");
+        ensure!(said.contains(&words), "{said}");
+    }
+    // A corrected result, whose last columns are ours, still goes; and a blank order ID is none.
+    let text = "Hersteller,Model,Serial Number,Auftrag,State,Error,Error Details,Request ID\n\
+                Dell,Book,S1,7,Registration failed,,,\nDell,Book,S2,\u{a0} ,,,,\nDell,Book,S3,,,,,\n";
+    let path = env.write_file(CONTOSO, "d.csv", text)?;
+    let said = daemon.wait_for_result(&path.with_file_name("d.result.csv"))?;
+    ensure!(said.contains("column \"\"Auftrag\"\" (Order ID): the value holds only blanks"), "{said}");
+    ensure!(said.matches("Ready for user").count() == 2, "{said}");
+    stop(daemon)
 }

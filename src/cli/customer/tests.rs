@@ -147,5 +147,27 @@ fn every_customer_is_listed() {
     ");
     let mut printed = Printed::default();
     list(&place.context().config, true, &mut printed.output(120)).expect("listed");
-    assert_snapshot!(place.masked(printed.out().lines().next().expect("a line")), @r#"{"customer":"contoso","name":"Contoso Ltd","folder":"TMP/drop/contoso","locale":"en","formats":["partner","self-service"],"complete":"settled","order":"optional","paused":false,"folder_exists":true}"#);
+    assert_snapshot!(place.masked(printed.out().lines().next().expect("a line")), @r#"{"customer":"contoso","name":"Contoso Ltd","folder":"TMP/drop/contoso","locale":"en","formats":["partner","self-service"],"complete":"settled","order":"optional","paused":false,"folder_exists":true,"not_watched":null}"#);
+}
+
+#[test]
+fn a_folder_that_differs_in_capitals_alone_is_listed_as_not_watched() {
+    let place = Place::with(CONFIG);
+    for name in ["northwind", "NorthWind", "FABRIKAM"] {
+        fs::create_dir_all(place.folder.path().join("drop").join(name)).expect("made");
+    }
+    let mut printed = Printed::default();
+    list(&place.context().config, true, &mut printed.output(120)).expect("listed");
+    let not_watched = |key: &str| {
+        let line =
+            printed.out().lines().find(|line| line.contains(&format!("{{\"customer\":\"{key}\""))).map(str::to_owned);
+        let line: serde_json::Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        line["not_watched"].as_str().map(ToOwned::to_owned)
+    };
+    let differs = |from: &str| Some(format!("not watched: differs from {from} in capital letters alone"));
+    assert_eq!(not_watched("FABRIKAM"), differs("fabrikam"));
+    assert_eq!(not_watched("fabrikam"), None);
+    // The older one is the customer; made within one tick, the one that sorts first.
+    let both = [not_watched("northwind"), not_watched("NorthWind")];
+    assert!(both == [None, differs("northwind")] || both == [differs("NorthWind"), None], "{both:?}");
 }
