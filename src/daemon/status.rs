@@ -10,7 +10,7 @@ use crate::control::protocol::{
     ConfigurationStatus, CustomerStatus, DaemonStatus, FolderState, Health, Problem, Queue, RefusedPath,
     RegistrarStatus, Status, Unfinished,
 };
-use crate::inbox::Waiting;
+use crate::inbox::{DropPath, Waiting};
 use crate::ledger::rows::{InDoubt, Owed};
 
 use super::board::{Lane, State};
@@ -164,6 +164,17 @@ fn customers(shared: &Scene<'_>) -> Result<Vec<CustomerStatus>, AskError> {
     Ok(listed)
 }
 
+/// An answer that couldn't be written, as what needs a person.
+fn answer_owed(customer: &CustomerKey, path: &DropPath, why: &str, since: Timestamp) -> Problem {
+    Problem {
+        since: Some(since),
+        customer: Some(customer.clone()),
+        file: Some(path.text()),
+        what: format!("the answer to its sender can't be written: {why}"),
+        remedy: Some("make the folder writable for devicedrop; the answer is tried again by itself".to_owned()),
+    }
+}
+
 /// How many answers to files that weren't taken couldn't be written.
 fn answers_owed(lane: &Lane) -> u64 {
     u64::try_from(lane.answers_owed().count()).unwrap_or(u64::MAX)
@@ -288,17 +299,7 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
         });
     }
     for (customer, lane) in &board.customers {
-        for (path, why, since) in lane.answers_owed() {
-            problems.push(Problem {
-                since: Some(since),
-                customer: Some(customer.clone()),
-                file: Some(path.text()),
-                what: format!("the answer to its sender can't be written: {why}"),
-                remedy: Some(
-                    "make the folder writable for devicedrop; the answer is tried again by itself".to_owned(),
-                ),
-            });
-        }
+        problems.extend(lane.answers_owed().map(|(path, why, since)| answer_owed(customer, path, why, since)));
         for (path, (refusal, at)) in &lane.refused {
             problems.push(Problem {
                 since: Some((*at).min(now)),

@@ -98,9 +98,9 @@ impl Watch {
     /// Begins with a new watcher, which watches nothing yet. The old one is left to whoever waits for it.
     fn renew(&self) {
         let Some(make) = &self.make else { return };
-        let made = make(&self.shared).map_err(|error| give_up(&self.shared, &error)).ok();
+        let watcher = make(&self.shared).map_err(|error| give_up(&self.shared, &error)).ok();
         let mut shared = lock(&self.shared);
-        let old = std::mem::replace(&mut shared.watcher, made.map(|watcher| Arc::new(Mutex::new(watcher))));
+        let old = std::mem::replace(&mut shared.watcher, watcher.map(|watcher| Arc::new(Mutex::new(watcher))));
         shared.speaking = None;
         shared.armed.clear();
         drop(shared);
@@ -137,7 +137,7 @@ impl Watch {
             // It may have gone by itself.
             spoken_to.unwatch(path).ok();
         }
-        let watched = spoken_to.watch(folder, RecursiveMode::NonRecursive);
+        let done = spoken_to.watch(folder, RecursiveMode::NonRecursive);
         drop(spoken_to);
         let mut shared = lock(&self.shared);
         // If it took too long, another watcher is in its place, which knows nothing of this folder.
@@ -146,7 +146,7 @@ impl Watch {
         }
         shared.speaking = None;
         self.free.notify_one();
-        match watched {
+        match done {
             Ok(()) => {
                 let armed = Armed { customer: customer.clone(), id };
                 shared.armed.insert(folder.to_owned(), armed);
@@ -172,7 +172,9 @@ impl Watch {
         drop(shared);
         self.renew();
         for customer in concerned {
-            bell.iter().for_each(|bell| bell(&customer));
+            if let Some(bell) = &bell {
+                bell(&customer);
+            }
         }
         lock(&self.shared)
     }

@@ -29,7 +29,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
          has each call that data hang on fail once with each error that disks have for it, in the same way
   race [--swaps 400000]
          swaps files, folders, results and files aside for links under the daemon and checks that nothing leaks
-  flood [--files 10000] [--rounds 5]
+  flood [--files 10000] [--rounds 5] [--folders 0] [--empty]
          drops so many files for one customer and one for another, in turn with the one alone, and prints how long the
          one took (docs/performance.md)
   zoo [--quick | --libreoffice | --write]

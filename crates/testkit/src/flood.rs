@@ -32,6 +32,8 @@ pub struct Flood {
     pub files: u64,
     /// How many floods, one after another.
     pub rounds: u64,
+    /// The order folders over which a flood's files are spread; none: they lie in the drop folder itself.
+    pub folders: u64,
     /// Whether the flood's files are empty.
     pub empty: bool,
 }
@@ -50,6 +52,7 @@ impl Flood {
         for round in 0..self.rounds {
             alone.extend(samples(&env, &mut daemon, &format!("alone-{round}"), SAMPLES, || true)?);
             let (folder, flood) = (env.root().join(NOISY), self);
+            let began = Instant::now();
             let pouring = thread::spawn(move || flood.pour(round, &folder));
             // One at least while files still come, the rest while the daemon has them to do.
             flooded.extend(samples(&env, &mut daemon, &format!("flooded-{round}"), SAMPLES, || true)?);
@@ -59,7 +62,8 @@ impl Flood {
             pouring.join().map_err(|_| anyhow!("the flood panicked"))??;
             flooded.extend(samples(&env, &mut daemon, &format!("after-{round}"), SAMPLES, || true)?);
             let answered = wait_for_its_end(&env, &mut daemon, (round + 1) * self.files)?;
-            writeln!(out, "flood {}: all {answered} files of the flood are answered", round + 1)?;
+            let took = began.elapsed().as_secs();
+            writeln!(out, "flood {}: {took} s until all {answered} files were dropped and answered", round + 1)?;
         }
         let memory = peak_memory(daemon.pid())?;
         tell(out, "alone", &mut alone)?;
@@ -73,7 +77,12 @@ impl Flood {
     fn pour(self, round: u64, folder: &Path) -> Result<()> {
         for file in 0..self.files {
             let text = if self.empty { String::new() } else { csv(&format!("{round}-{file}")) };
-            fs::write(folder.join(format!("f-{round}-{file}.csv")), text)?;
+            let inside = match self.folders {
+                0 => folder.to_owned(),
+                folders => folder.join(format!("PO-{}", file % folders)),
+            };
+            fs::create_dir_all(&inside)?;
+            fs::write(inside.join(format!("f-{round}-{file}.csv")), text)?;
             for gone in 0..GONE_AGAIN {
                 let path = folder.join(format!("gone-{gone}.csv"));
                 fs::write(&path, "")?;
@@ -89,7 +98,7 @@ fn wait_for_its_end(env: &TestEnv, daemon: &mut Daemon, files: u64) -> Result<u6
     let mut last = (0, Instant::now());
     loop {
         daemon.live_for(Duration::from_millis(200));
-        let answered = answered(env, &format!("customer = '{NOISY}' AND file LIKE 'f-%'"))?;
+        let answered = answered(env, &format!("customer = '{NOISY}' AND file LIKE '%f-%'"))?;
         if answered >= files {
             return Ok(answered);
         }

@@ -66,15 +66,7 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
                 "De kolomkop {heading} staat er tweemaal: verwijder een van beide kolommen.",
             )
         }
-        HeadingHint::OfResult(heading) => {
-            let heading = quoted(heading);
-            words!(
-                language,
-                "The column {heading} has the name of a column that the result file adds: rename it, or remove it.",
-                "De kolom {heading} heet zoals een kolom die het resultaatbestand toevoegt: geef haar een andere \
-                 naam, of verwijder haar.",
-            )
-        }
+        HeadingHint::OfResult(heading) => of_result(heading, language),
         HeadingHint::Delimiter(delimiter) => {
             let delimiter = quoted(delimiter.encode_utf8(&mut [0; 4]));
             words!(
@@ -111,6 +103,16 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
         ),
         HeadingHint::Unknown => copy_them(line, language),
     }
+}
+
+fn of_result(heading: &str, language: Language) -> String {
+    let heading = quoted(heading);
+    words!(
+        language,
+        "The column {heading} has the name of a column that the result file adds: rename it, or remove it.",
+        "De kolom {heading} heet zoals een kolom die het resultaatbestand toevoegt: geef haar een andere naam, of \
+         verwijder haar.",
+    )
 }
 
 /// Names ours beside the customer's own: whoever set them up knows the one, and whoever sends the file the other.

@@ -79,32 +79,8 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
             "De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is \
              verstuurd. Lever het bestand en de markering opnieuw aan.",
         ),
-        Notice::MarkerName { found, expected } => {
-            let (found, expected) = (quoted(found), quoted(expected));
-            words!(
-                language,
-                "This file waits for its marker {expected}. {found} isn't it: in the name every character counts, \
-                 capitals and blanks too. Rename it to {expected}.",
-                "Dit bestand wacht op zijn markering {expected}. {found} is die niet: in de naam telt elk teken mee, \
-                 ook hoofdletters en spaties. Noem het {expected}.",
-            )
-        }
-        Notice::BlankFolder => words!(
-            language,
-            "This file waits: the name of its folder would be its order ID and holds nothing but blanks. Name the \
-             folder after the order, or put the file into the drop folder itself.",
-            "Dit bestand wacht: de naam van de map zou de order-ID zijn en bestaat alleen uit spaties. Noem de map \
-             naar de order, of zet het bestand in de aanlevermap zelf.",
-        ),
-        Notice::FolderUnreadable => words!(
-            language,
-            "This folder may not be looked into: the service has no permission to list it, so the files in it wait. \
-             They are read as soon as it may. Give the folder's group the right to list and to enter it, or drop the \
-             files into a new folder.",
-            "In deze map mag niet worden gekeken: de dienst heeft geen recht om de inhoud te zien, dus de bestanden \
-             erin wachten. Ze worden gelezen zodra dat mag. Geef de groep van de map het recht om de inhoud te zien \
-             en de map te openen, of zet de bestanden in een nieuwe map.",
-        ),
+        Notice::MarkerName { found, expected } => marker_name(found, expected, language),
+        Notice::BlankFolder | Notice::FolderUnreadable => of_the_folder(notice, language),
         Notice::DayLimit => words!(
             language,
             "The amount that is accepted in a day is used up. This file waits and is read when the limit allows it; \
@@ -124,6 +100,38 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
             )
         }
     }
+}
+
+fn marker_name(found: &str, expected: &str, language: Language) -> String {
+    let (found, expected) = (quoted(found), quoted(expected));
+    words!(
+        language,
+        "This file waits for its marker {expected}. {found} isn't it: in the name every character counts, capitals \
+         and blanks too. Rename it to {expected}.",
+        "Dit bestand wacht op zijn markering {expected}. {found} is die niet: in de naam telt elk teken mee, ook \
+         hoofdletters en spaties. Noem het {expected}.",
+    )
+}
+
+fn of_the_folder(notice: &Notice<'_>, language: Language) -> String {
+    if *notice == Notice::BlankFolder {
+        return words!(
+            language,
+            "This file waits: the name of its folder would be its order ID and holds nothing but blanks. Name the \
+             folder after the order, or put the file into the drop folder itself.",
+            "Dit bestand wacht: de naam van de map zou de order-ID zijn en bestaat alleen uit spaties. Noem de map \
+             naar de order, of zet het bestand in de aanlevermap zelf.",
+        );
+    }
+    words!(
+        language,
+        "This folder may not be looked into: the service has no permission to list it, so the files in it wait. \
+             They are read as soon as it may. Give the folder's group the right to list and to enter it, or drop the \
+             files into a new folder.",
+        "In deze map mag niet worden gekeken: de dienst heeft geen recht om de inhoud te zien, dus de bestanden \
+             erin wachten. Ze worden gelezen zodra dat mag. Geef de groep van de map het recht om de inhoud te zien \
+             en de map te openen, of zet de bestanden in een nieuwe map.",
+    )
 }
 
 fn not_a_csv(kind: NearMiss, language: Language) -> String {

@@ -8,7 +8,7 @@ use devicedrop_testkit::under_test::{UnderTest, run_if_told};
 
 fn main() -> Result<ExitCode> {
     run_if_told();
-    let mut flood = Flood { files: 10_000, rounds: 5, empty: false };
+    let mut flood = Flood { files: 10_000, rounds: 5, folders: 0, empty: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut number = || -> Result<u64> {
@@ -18,8 +18,9 @@ fn main() -> Result<ExitCode> {
         match name.as_str() {
             "--files" => flood.files = number()?,
             "--rounds" => flood.rounds = number()?,
+            "--folders" => flood.folders = number()?,
             "--empty" => flood.empty = true,
-            _ => bail!("usage: cargo xtask flood [--files N] [--rounds N] [--empty]"),
+            _ => bail!("usage: cargo xtask flood [--files N] [--rounds N] [--folders N] [--empty]"),
         }
     }
     flood.run(&UnderTest::this_binary(&[])?, &mut std::io::stdout().lock())?;
