@@ -10,6 +10,7 @@ mod sheets;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use devicedrop_core::ids::{CustomerKey, SubmissionEntry};
 use devicedrop_core::locale::Locale;
@@ -61,6 +62,8 @@ pub(super) struct CustomerDesk {
     /// The inodes of those, and of some that were there before: a file with another one wasn't moved.
     inodes: HashSet<u64>,
     today: Today,
+    /// Counts up as the pass goes on, however long it takes.
+    beats: Arc<AtomicU64>,
     /// Held while a long rehearsal is answered.
     long_rehearsal: Option<OwnedSemaphorePermit>,
     mark: Mark,
@@ -82,8 +85,14 @@ impl CustomerDesk {
             known: None,
             inodes: HashSet::new(),
             today: Today::default(),
+            beats: Arc::default(),
             long_rehearsal: None,
         }
+    }
+
+    /// What counts up while a pass goes on.
+    pub(super) fn beats(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.beats)
     }
 
     /// Goes by other settings from now on.
@@ -275,6 +284,8 @@ impl Desk for CustomerDesk {
     }
 
     fn is_closing(&self) -> bool {
+        // Asked for each entry of a folder and for each piece of a file.
+        self.beats.fetch_add(1, Ordering::Relaxed);
         self.shared.stop.is_cancelled()
     }
 

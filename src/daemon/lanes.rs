@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::settle::{QuietTimes, Unsettled};
 use devicedrop_core::time::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Completeness, Config, CustomerSettings, CustomersFrom, OrderRule};
@@ -28,7 +29,7 @@ const PASSES_MAX: usize = 16;
 /// A pass that takes longer than this no longer counts among those: it copies much, or its share hangs.
 const PASS_LONG: Duration = Duration::from_secs(2);
 
-/// A pass that takes longer than this is said to hang.
+/// A pass of which nothing was seen for so long is said to hang.
 const PASS_HANGS: Duration = Duration::from_mins(1);
 
 /// After an error of the desk, a pass is begun again after this time.
@@ -96,6 +97,7 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
     let mut inbox =
         CustomerInbox::new(inbox_settings(&config, &customer), shared.archive.clone(), shared.watch.clone());
     let mut desk = CustomerDesk::new(Arc::clone(&shared), customer);
+    let beats = desk.beats();
     while !token.is_cancelled() {
         let config = shared.config();
         if let Some(settings) = config.customer(&key) {
@@ -112,17 +114,10 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         let mut ended = tokio::time::timeout(PASS_LONG, &mut pass).await.ok();
         drop(place);
         if ended.is_none() {
-            ended = tokio::time::timeout(PASS_HANGS, &mut pass).await.ok();
+            let told = |hangs| shared.board.lane(&key, |lane| lane.hangs = hangs);
+            ended = patiently(&mut pass, PASS_HANGS, || beats.load(Ordering::Relaxed), told, &token).await;
         }
-        let ended = if let Some(ended) = ended {
-            ended
-        } else {
-            shared.board.lane(&key, |lane| lane.hangs = true);
-            tokio::select! {
-                ended = &mut pass => ended,
-                () = token.cancelled() => return,
-            }
-        };
+        let Some(ended) = ended else { return };
         let (inbox_back, desk_back, report) = match ended {
             Ok(all) => all,
             Err(error) => std::panic::resume_unwind(Box::new(format!("the inbox of {key} failed: {error}"))),
@@ -143,6 +138,28 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         }
     }
     shared.watch.forget(&key);
+}
+
+/// Waits for the end of a pass, and tells after each such time whether nothing came of it in all of that: a folder of a
+/// hundred thousand files takes long, too. Nothing, if it hangs when it is told to stop.
+async fn patiently<T>(
+    pass: &mut JoinHandle<T>,
+    patience: Duration,
+    beats: impl Fn() -> u64,
+    told: impl Fn(bool),
+    token: &CancellationToken,
+) -> Option<Result<T, JoinError>> {
+    let mut hangs = false;
+    loop {
+        let before = beats();
+        tokio::select! {
+            ended = &mut *pass => return Some(ended),
+            () = pause(patience) => {}
+            () = token.cancelled(), if hangs => return None,
+        }
+        hangs = beats() == before;
+        told(hangs);
+    }
 }
 
 /// Puts what a pass found on the board; returns when to look again.
@@ -218,4 +235,48 @@ fn inbox_settings(config: &Config, customer: &CustomerSettings) -> InboxSettings
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub(super) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+
+    /// What was told of a pass until it was told of twice; by then it ends.
+    async fn told_twice(beats: impl Fn() -> u64) -> Vec<bool> {
+        let told = Mutex::new(Vec::new());
+        let (end, is_ended) = tokio::sync::oneshot::channel::<()>();
+        let end = Mutex::new(Some(end));
+        let mut pass = tokio::task::spawn(async move { drop(is_ended.await) });
+        let tell = |hangs| {
+            let mut told = told.lock().unwrap();
+            told.push(hangs);
+            if told.len() == 2 {
+                drop(end.lock().unwrap().take());
+            }
+        };
+        let token = CancellationToken::new();
+        patiently(&mut pass, Duration::from_millis(1), beats, tell, &token).await.unwrap().unwrap();
+        let mut told = told.into_inner().unwrap();
+        told.truncate(2);
+        told
+    }
+
+    #[tokio::test]
+    async fn a_pass_hangs_when_nothing_comes_of_it_and_not_when_it_is_long() {
+        assert_eq!(told_twice(|| 7).await, [true, true]);
+        let beats = AtomicU64::new(0);
+        assert_eq!(told_twice(|| beats.fetch_add(1, Ordering::Relaxed)).await, [false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_pass_that_hangs_keeps_nobody_from_stopping() {
+        let token = CancellationToken::new();
+        token.cancel();
+        let mut pass = tokio::task::spawn(std::future::pending::<()>());
+        let ended = patiently(&mut pass, Duration::from_millis(1), || 7, |_| (), &token).await;
+        assert!(ended.is_none());
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::SubmissionEntry;
@@ -65,7 +66,7 @@ impl CustomerDesk {
             writer.accept_whole(new, rows, delivery, file).wait().map_err(DeskError::new)?
         } else {
             let entry = writer.open_submission(new).wait().map_err(DeskError::new)?;
-            add_rows(&self.shared, &mut claimed.copy, entry, encoding, options, 0)?;
+            add_rows(&self.shared, &self.beats, &mut claimed.copy, entry, encoding, options, 0)?;
             writer.close_submission(entry, delivery, file).wait().map_err(DeskError::new)?;
             entry
         };
@@ -151,7 +152,7 @@ impl CustomerDesk {
         let rows_in = unfinished.iter().find(|one| one.submission.entry == before.entry).map_or(0, |one| one.rows_in);
         let encoding = before.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
         let options = as_accepted(&self.shared, before).map_err(DeskError::new)?;
-        add_rows(&self.shared, &mut claimed.copy, before.entry, encoding, &options, rows_in)?;
+        add_rows(&self.shared, &self.beats, &mut claimed.copy, before.entry, encoding, &options, rows_in)?;
         self.shared.writer.close_submission(before.entry, delivery, file).wait().map_err(DeskError::new)?;
         tracing::info!(
             customer = %self.settings.key, file = %claimed.path.text(), submission = %before.id,
@@ -166,7 +167,7 @@ impl CustomerDesk {
         let mut copy = self.copy_of(before)?;
         let encoding = before.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
         let options = as_accepted(&self.shared, before)?;
-        add_rows(&self.shared, &mut copy, before.entry, encoding, &options, rows_in).map_err(desk_no)?;
+        add_rows(&self.shared, &self.beats, &mut copy, before.entry, encoding, &options, rows_in).map_err(desk_no)?;
         let delivery =
             NewDelivery { at: self.shared.clock.now(), file: before.file.clone(), owner: None, modified_at: None };
         // A stamp that no file has: if the file still lies there, it is known again by its content.
@@ -252,6 +253,7 @@ pub(super) struct Content {
 /// Puts the rows of a file on record that are too many to be kept at hand, but for the first `skip` of them.
 fn add_rows(
     shared: &Shared,
+    beats: &AtomicU64,
     copy: &mut File,
     entry: SubmissionEntry,
     encoding: Encoding,
@@ -263,6 +265,7 @@ fn add_rows(
         // One batch is written while the next is read, and never more than that.
         let before = waiting.replace(shared.writer.add_registrations(entry, batch));
         before.map_or(Ok(()), Pending::wait).map_err(io::Error::other)?;
+        beats.fetch_add(1, Ordering::Relaxed);
         Step::MidAcceptance.passed();
         Ok(())
     })
