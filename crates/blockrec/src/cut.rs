@@ -1,12 +1,15 @@
 //! The disks as a power cut leaves them: all that they were asked to keep, and of the rest whatever chance will have.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
 use devicedrop_testkit::campaign::Chance;
 
 use crate::log::Event;
-use crate::serve::Disk;
 
 /// What a disk writes whole or not at all, as disks of today do. Of smaller sectors ext4 loses its own superblock.
 const SECTOR: usize = 4096;
@@ -54,39 +57,48 @@ pub struct Cut {
     pub seed: u64,
 }
 
-/// A disk after a cut, which can be used again: what is written to it then is forgotten at the next cut.
+/// A disk as a cut leaves it.
 #[derive(Debug)]
 pub struct Crashed {
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
     durable: Vec<u8>,
-    over: HashMap<usize, Box<[u8]>>,
+    /// The blocks of `durable` that were ever written; all others are zero.
+    used: BTreeSet<usize>,
+    /// Blocks as they are after the cut, where that isn't as in `durable`.
+    over: BTreeMap<usize, Box<[u8]>>,
 }
 
 impl Crashed {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(image: Vec<u8>) -> Self {
+        let is_used = |(_, block): &(usize, &[u8])| [0; BLOCK].get(..block.len()) != Some(*block);
+        let used = image.chunks(BLOCK).enumerate().filter(is_used).map(|(number, _)| number).collect();
+        Self { durable: image, used, over: BTreeMap::new() }
     }
 
-    /// All its bytes, for a person to look at.
-    pub fn image(&self) -> Vec<u8> {
-        let state = self.state();
-        let mut bytes = vec![0; state.durable.len()];
-        state.read(0, &mut bytes);
-        bytes
+    /// Makes a file of it, whatever the file held before.
+    pub fn write_to(&self, file: &File) -> io::Result<()> {
+        file.set_len(0)?;
+        file.set_len(u64::try_from(self.durable.len()).map_err(io::Error::other)?)?;
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for block in &self.used {
+            match runs.last_mut() {
+                Some(run) if run.end == *block => run.end += 1,
+                _ => runs.push(*block..block + 1),
+            }
+        }
+        for run in runs {
+            let end = (run.end * BLOCK).min(self.durable.len());
+            if let Some(bytes) = self.durable.get(run.start * BLOCK..end) {
+                file.write_all_at(bytes, place(run.start)?)?;
+            }
+        }
+        for (block, bytes) in &self.over {
+            file.write_all_at(bytes, place(*block)?)?;
+        }
+        Ok(())
     }
-}
 
-impl State {
     /// Calls `part` for each block that the range touches: its number, the range in it, the range in the bytes.
-    fn blocks(
-        offset: usize,
-        length: usize,
-        mut part: impl FnMut(usize, std::ops::Range<usize>, std::ops::Range<usize>),
-    ) {
+    fn blocks(offset: usize, length: usize, mut part: impl FnMut(usize, Range<usize>, Range<usize>)) {
         let mut done = 0;
         while done < length {
             let (block, from) = ((offset + done) / BLOCK, (offset + done) % BLOCK);
@@ -96,21 +108,19 @@ impl State {
         }
     }
 
-    fn read(&self, offset: usize, bytes: &mut [u8]) -> bool {
-        let Some(found) = self.durable.get(offset..).and_then(|rest| rest.get(..bytes.len())) else { return false };
-        bytes.copy_from_slice(found);
-        Self::blocks(offset, bytes.len(), |block, inside, part| {
-            let over = self.over.get(&block).and_then(|over| over.get(inside));
-            if let (Some(over), Some(bytes)) = (over, bytes.get_mut(part)) {
-                bytes.copy_from_slice(over);
-            }
+    /// Writes to what is durable.
+    fn keep(&mut self, offset: usize, bytes: &[u8]) {
+        let Some(place) = self.durable.get_mut(offset..).and_then(|rest| rest.get_mut(..bytes.len())) else { return };
+        place.copy_from_slice(bytes);
+        Self::blocks(offset, bytes.len(), |block, _, _| {
+            self.used.insert(block);
         });
-        true
     }
 
-    fn lay(&mut self, offset: usize, bytes: &[u8]) -> bool {
+    /// Writes to what this one cut leaves.
+    fn lay(&mut self, offset: usize, bytes: &[u8]) {
         if offset.checked_add(bytes.len()).is_none_or(|end| end > self.durable.len()) {
-            return false;
+            return;
         }
         Self::blocks(offset, bytes.len(), |block, inside, part| {
             let over = self.over.entry(block).or_insert_with(|| {
@@ -121,31 +131,19 @@ impl State {
                 place.copy_from_slice(bytes);
             }
         });
-        true
     }
 }
 
-impl Disk for Crashed {
-    fn size(&self) -> usize {
-        self.state().durable.len()
-    }
-
-    fn read(&self, offset: usize, bytes: &mut [u8]) -> bool {
-        self.state().read(offset, bytes)
-    }
-
-    fn write(&self, offset: usize, bytes: &[u8]) -> bool {
-        self.state().lay(offset, bytes)
-    }
-
-    fn flush(&self) {}
+/// Where a block begins.
+fn place(block: usize) -> io::Result<u64> {
+    u64::try_from(block * BLOCK).map_err(io::Error::other)
 }
 
 /// Goes through a log from cut to cut.
 #[derive(Debug)]
 pub struct Replay {
     events: Arc<Vec<Event>>,
-    disks: Vec<Arc<Crashed>>,
+    disks: Vec<Crashed>,
     /// So many events were looked at.
     at: usize,
     /// For each disk, its writes since its last flush.
@@ -154,16 +152,13 @@ pub struct Replay {
 
 impl Replay {
     /// Begins where the disks held these images.
-    pub fn new(events: Arc<Vec<Event>>, images: &[Vec<u8>]) -> Self {
-        let crashed = |image: &Vec<u8>| {
-            Arc::new(Crashed { state: Mutex::new(State { durable: image.clone(), over: HashMap::new() }) })
-        };
-        let disks: Vec<_> = images.iter().map(crashed).collect();
+    pub fn new(events: Arc<Vec<Event>>, images: Vec<Vec<u8>>) -> Self {
+        let disks: Vec<_> = images.into_iter().map(Crashed::new).collect();
         Self { events, unflushed: vec![Vec::new(); disks.len()], disks, at: 0 }
     }
 
-    /// The disks, which must not be in use while they are cut.
-    pub fn disks(&self) -> &[Arc<Crashed>] {
+    /// The disks as the last cut left them.
+    pub fn disks(&self) -> &[Crashed] {
         &self.disks
     }
 
@@ -182,21 +177,17 @@ impl Replay {
         }
         self.at = self.at.max(cut.at);
         let mut chance = Chance::new(cut.seed);
-        for (disk, writes) in self.disks.iter().zip(&self.unflushed) {
-            let mut state = disk.state();
-            state.over.clear();
+        for (disk, writes) in self.disks.iter_mut().zip(&self.unflushed) {
+            disk.over.clear();
             let writes: Vec<_> = writes.iter().filter_map(|number| as_write(&events, *number)).collect();
-            lose(&mut state, &writes, cut.loss, &mut chance);
+            lose(disk, &writes, cut.loss, &mut chance);
         }
     }
 
     fn flush(&mut self, events: &[Event], disk: usize) {
-        let (Some(writes), Some(crashed)) = (self.unflushed.get_mut(disk), self.disks.get(disk)) else { return };
-        let mut state = crashed.state();
+        let (Some(writes), Some(crashed)) = (self.unflushed.get_mut(disk), self.disks.get_mut(disk)) else { return };
         for (offset, bytes) in writes.drain(..).filter_map(|number| as_write(events, number)) {
-            if let Some(place) = state.durable.get_mut(offset..).and_then(|rest| rest.get_mut(..bytes.len())) {
-                place.copy_from_slice(bytes);
-            }
+            crashed.keep(offset, bytes);
         }
     }
 }
@@ -208,41 +199,41 @@ fn as_write(events: &[Event], number: usize) -> Option<(usize, &[u8])> {
     }
 }
 
-fn lose(state: &mut State, writes: &[(usize, &[u8])], loss: Loss, chance: &mut Chance) {
+fn lose(disk: &mut Crashed, writes: &[(usize, &[u8])], loss: Loss, chance: &mut Chance) {
     let heads = |chance: &mut Chance| chance.below(2) == 0;
     match loss {
-        Loss::Nothing => writes.iter().for_each(|(offset, bytes)| {
-            state.lay(*offset, bytes);
-        }),
+        Loss::Nothing => writes.iter().for_each(|(offset, bytes)| disk.lay(*offset, bytes)),
         Loss::Everything => {}
         Loss::Half => {
             for (offset, bytes) in writes {
                 if heads(chance) {
-                    state.lay(*offset, bytes);
+                    disk.lay(*offset, bytes);
                 }
             }
         }
         Loss::Torn => {
             let last = usize::try_from(chance.below(u64::try_from(writes.len()).unwrap_or(0))).unwrap_or(0);
             for (offset, bytes) in writes.iter().take(last) {
-                state.lay(*offset, bytes);
+                disk.lay(*offset, bytes);
             }
-            writes.iter().skip(last).take(1).for_each(|write| tear(state, *write, chance));
+            writes.iter().skip(last).take(1).for_each(|write| tear(disk, *write, chance));
         }
-        Loss::Sectors => writes.iter().for_each(|write| tear(state, *write, chance)),
+        Loss::Sectors => writes.iter().for_each(|write| tear(disk, *write, chance)),
     }
 }
 
-fn tear(state: &mut State, (offset, bytes): (usize, &[u8]), chance: &mut Chance) {
+fn tear(disk: &mut Crashed, (offset, bytes): (usize, &[u8]), chance: &mut Chance) {
     for (number, sector) in bytes.chunks(SECTOR).enumerate() {
         if chance.below(2) == 0 {
-            state.lay(offset + number * SECTOR, sector);
+            disk.lay(offset + number * SECTOR, sector);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Seek, SeekFrom, Write};
+
     use super::*;
 
     const SIZE: usize = 32 * SECTOR;
@@ -254,12 +245,24 @@ mod tests {
     /// Two disks; the first is flushed after its first write, the second never.
     fn replay() -> Replay {
         let events = vec![write(0, 6, 1), Event::Flush { disk: 0 }, write(1, 0, 2), write(0, 8, 3), write(0, 20, 4)];
-        Replay::new(Arc::new(events), &[vec![0; SIZE], vec![0; SIZE]])
+        Replay::new(Arc::new(events), vec![vec![0; SIZE], vec![0; SIZE]])
+    }
+
+    /// A disk's bytes, by way of a file that held something else.
+    fn image(replay: &Replay, disk: usize) -> Vec<u8> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[9; SIZE + 1]).unwrap();
+        replay.disks()[disk].write_to(&file).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), SIZE);
+        bytes
     }
 
     /// The first byte of each sector of a disk that isn't zero.
     fn sectors(replay: &Replay, disk: usize) -> Vec<(usize, u8)> {
-        let image = replay.disks()[disk].image();
+        let image = image(replay, disk);
         let first = image.chunks(SECTOR).map(|sector| {
             assert!(sector.iter().all(|byte| *byte == sector[0]), "a sector is never torn");
             sector[0]
@@ -308,15 +311,11 @@ mod tests {
     }
 
     #[test]
-    fn the_next_cut_forgets_what_was_written_since() {
+    fn a_cut_forgets_what_the_one_before_it_left() {
         let mut replay = replay();
-        replay.cut(Cut { at: 2, loss: Loss::Nothing, seed: 0 });
-        assert!(replay.disks()[0].write(12 * SECTOR, &[9; SECTOR]));
-        let mut read = [0; 2];
-        assert!(replay.disks()[0].read(13 * SECTOR - 1, &mut read) && read == [9, 0]);
-        assert!(!replay.disks()[0].write(SIZE - 1, &[1, 2]), "beyond the end");
-        replay.cut(Cut { at: 3, loss: Loss::Nothing, seed: 0 });
-        assert_eq!(sectors(&replay, 0), FLUSHED);
+        replay.cut(Cut { at: 5, loss: Loss::Nothing, seed: 0 });
         assert_eq!(sectors(&replay, 1).len(), 4);
+        replay.cut(Cut { at: 5, loss: Loss::Everything, seed: 0 });
+        assert_eq!([0, 1].map(|disk| sectors(&replay, disk)), [FLUSHED.to_vec(), vec![]]);
     }
 }

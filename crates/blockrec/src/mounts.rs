@@ -5,9 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
+
+/// So long may a mount be in use after its last user here is done.
+const BUSY: Duration = Duration::from_secs(20);
 
 /// A loop device on a file.
 #[derive(Debug)]
@@ -51,12 +56,28 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Unmounts it; whoever still has a file open there makes that fail.
+    /// A file system in memory, of this many bytes at most.
+    pub fn memory(folder: &Path, size: u64) -> Result<Self> {
+        let options = std::ffi::CString::new(format!("size={size},mode=0700"))?;
+        rustix::mount::mount("devicedrop-cuts", folder, "tmpfs", MountFlags::empty(), Some(options.as_c_str()))
+            .with_context(|| format!("can't mount a file system in memory at {}", folder.display()))?;
+        Ok(Self { folder: folder.to_owned(), there: true })
+    }
+
+    /// Unmounts it; whoever has a file open there for long makes that fail. For a moment everybody has: a process that
+    /// another thread starts holds all that is open here until it has become its own program.
     pub fn unmount(mut self) -> Result<()> {
-        rustix::mount::unmount(&self.folder, UnmountFlags::empty())
-            .with_context(|| format!("can't unmount {}", self.folder.display()))?;
-        self.there = false;
-        Ok(())
+        let deadline = Instant::now() + BUSY;
+        loop {
+            match rustix::mount::unmount(&self.folder, UnmountFlags::empty()) {
+                Err(Errno::BUSY) if Instant::now() < deadline => std::thread::yield_now(),
+                done => {
+                    done.with_context(|| format!("can't unmount {}", self.folder.display()))?;
+                    self.there = false;
+                    return Ok(());
+                }
+            }
+        }
     }
 }
 

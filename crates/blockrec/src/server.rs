@@ -11,21 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::cut::{Crashed, Cut, Loss, Replay};
 use crate::log::{Event, Log, Recorded};
 use crate::serve::{Disk, Served};
 
 /// The first argument of a process that is to serve.
 const SERVE: &str = "serve-disks";
-
-/// What the disks are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// All that is written is logged.
-    Record,
-    /// They hold what a cut left.
-    Cut,
-}
 
 /// Disks, served by another process. Dropped, they are gone.
 #[derive(Debug)]
@@ -36,12 +26,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the disks that hold `images` at first; `log` is where their events are saved, or were.
-    pub fn start(purpose: Purpose, log: &Path, images: &[PathBuf]) -> Result<Self> {
+    /// Serves disks that hold `images` at first; `log` is where their events are saved.
+    pub fn start(log: &Path, images: &[PathBuf]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("devicedrop-disks-").tempdir()?;
-        let word = if purpose == Purpose::Record { "record" } else { "cut" };
         let mut child = Command::new(std::env::current_exe()?)
-            .args([SERVE, word])
+            .arg(SERVE)
             .args([folder.path(), log])
             .args(images)
             .stdin(Stdio::piped())
@@ -67,17 +56,6 @@ impl Server {
     /// Saves the events.
     pub fn save(&self) -> Result<()> {
         self.ask("save").map(drop)
-    }
-
-    /// Makes the disks of a cut, which must not lie before the last one.
-    pub fn cut(&self, cut: Cut) -> Result<()> {
-        let loss = Loss::ALL.iter().position(|loss| *loss == cut.loss).context("a loss")?;
-        self.ask(&format!("cut {} {loss} {}", cut.at, cut.seed)).map(drop)
-    }
-
-    /// Leaves what the disks hold in a folder.
-    pub fn keep(&self, folder: &Path) -> Result<()> {
-        self.ask(&format!("keep {}", folder.display())).map(drop)
     }
 
     fn ask(&self, line: &str) -> Result<String> {
@@ -108,15 +86,12 @@ impl Drop for Server {
 /// Is the process that serves, if its arguments say so; says whether it was.
 pub fn serve_if_told() -> Result<bool> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [serve, purpose, folder, log, images @ ..] = arguments.as_slice() else { return Ok(false) };
+    let [serve, folder, log, images @ ..] = arguments.as_slice() else { return Ok(false) };
     if serve != SERVE {
         return Ok(false);
     }
     let images = images.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
-    match purpose.as_str() {
-        "record" => record(Path::new(folder), Path::new(log), images)?,
-        _ => replay(Path::new(folder), Path::new(log), &images)?,
-    }
+    record(Path::new(folder), Path::new(log), images)?;
     Ok(true)
 }
 
@@ -147,28 +122,6 @@ fn record(folder: &Path, path: &Path, images: Vec<Vec<u8>>) -> Result<()> {
         ["position"] => Ok(log.position().to_string()),
         ["save"] => write(path, &log.take()).map(|()| String::new()),
         _ => bail!("not understood"),
-    })
-}
-
-fn replay(folder: &Path, path: &Path, images: &[Vec<u8>]) -> Result<()> {
-    let mut replay = Replay::new(Arc::new(read(path)?), images);
-    let disks = replay.disks().iter().map(|disk| -> Arc<dyn Disk> { Arc::<Crashed>::clone(disk) }).collect();
-    let _served = Served::at(folder, disks)?;
-    answer(|words| {
-        match words {
-            ["ready"] => {}
-            ["cut", at, loss, seed] => {
-                let loss = *Loss::ALL.get(loss.parse::<usize>()?).context("no such loss")?;
-                replay.cut(Cut { at: at.parse()?, loss, seed: seed.parse()? });
-            }
-            ["keep", folder] => {
-                for (number, disk) in replay.disks().iter().enumerate() {
-                    fs::write(Path::new(folder).join(format!("{number}.img")), disk.image())?;
-                }
-            }
-            _ => bail!("not understood"),
-        }
-        Ok(String::new())
     })
 }
 

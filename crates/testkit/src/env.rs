@@ -201,12 +201,16 @@ impl TestEnv {
         let open = || format!("can't open {}", path.display());
         let connection = Connection::open_with_flags(path, flags).with_context(open)?;
         connection.busy_timeout(Duration::from_secs(10))?;
-        let mut statement = connection.prepare(sql).with_context(|| format!("{} refuses: {sql}", path.display()))?;
-        let width = statement.column_count();
-        let rows =
-            statement.query_map([], |row| (0..width).map(|column| row.get_ref(column).map(value)).collect())?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows(&connection, sql).with_context(|| format!("{} refuses: {sql}", path.display()))
     }
+}
+
+/// What a connection answers, in the same way, for who asks it more than once.
+pub fn rows(connection: &Connection, sql: &str) -> Result<Vec<Vec<Value>>> {
+    let mut statement = connection.prepare(sql)?;
+    let width = statement.column_count();
+    let rows = statement.query_map([], |row| (0..width).map(|column| row.get_ref(column).map(value)).collect())?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// How long a test waits for what must come. Far beyond any real wait: it ends a test that would hang, and no more.

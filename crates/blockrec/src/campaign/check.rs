@@ -5,17 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use devicedrop::ledger::Reader;
 use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_testkit::checker;
-use devicedrop_testkit::env::TestEnv;
+use devicedrop_testkit::env::{TestEnv, rows};
 use devicedrop_testkit::scripted::Mode;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use super::facts::{counts, on_record};
+use super::facts::on_record;
 use super::workload::Recording;
 
 /// What can be wrong.
@@ -61,8 +61,8 @@ pub(super) struct Finding {
 pub(super) enum Depth {
     /// All of it, to the letter.
     Whole,
-    /// The last blocks of its chain, and how much there is: a chain whose end is right and whose entries are as many
-    /// has lost nothing at its end, and that is where a cut takes from.
+    /// The last blocks of its chain, and whether the end that was seen last is in it: its hash depends on every entry
+    /// before it.
     End,
 }
 
@@ -72,19 +72,25 @@ const END: u64 = 20;
 /// A single run leaves rows that are to be tried again later; the next one tries them.
 const RUNS: usize = 10;
 
+/// A file system that the system itself can't make sense of.
+pub(super) fn damaged(error: &anyhow::Error) -> Finding {
+    Finding { kind: Kind::Damaged, what: format!("{error:#}") }
+}
+
 /// All that is wrong on disks that were cut after the event `at`, before anything starts there.
 pub(super) fn at_rest(env: &TestEnv, recording: &Recording, at: usize, depth: Depth) -> Vec<Finding> {
-    let ledger_is_there = match ledger_is_there(env) {
-        Ok(there) => there,
-        Err(error) => return vec![Finding { kind: Kind::Damaged, what: format!("{error:#}") }],
+    let ledger = match Ledger::open(env) {
+        Ok(ledger) => ledger,
+        Err(error) => return vec![damaged(&error)],
     };
-    let mut checks: Vec<(Kind, Result<()>)> = vec![(Kind::Claims, imports_are_there(env, recording, at))];
-    if ledger_is_there {
-        checks.push((Kind::Damaged, ledger_is_whole(env, depth)));
-        checks.push((Kind::Lost, nothing_is_lost(env, recording, at, depth)));
-        checks.push((Kind::Result, results_are_whole(env)));
-        checks.push((Kind::Original, originals_are_whole(env)));
-        checks.push((Kind::Claims, claims_are_on_record(env)));
+    let registry = Registry::open(env, depth);
+    let mut checks: Vec<(Kind, Result<()>)> = vec![(Kind::Claims, imports_are_there(&registry, recording, at))];
+    if let Some(ledger) = ledger {
+        checks.push((Kind::Damaged, ledger.is_whole(env, depth)));
+        checks.push((Kind::Lost, ledger.has_lost_nothing(env, recording, at, depth)));
+        checks.push((Kind::Result, results_are_whole(env, &ledger)));
+        checks.push((Kind::Original, originals_are_whole(env, &ledger)));
+        checks.push((Kind::Claims, claims_are_on_record(&ledger, &registry)));
     } else {
         checks.push((Kind::Lost, nothing_was_acknowledged(recording, at)));
     }
@@ -93,40 +99,13 @@ pub(super) fn at_rest(env: &TestEnv, recording: &Recording, at: usize, depth: De
 
 /// All that is wrong after a daemon was started there and ended by itself.
 pub(super) fn after_a_run(env: &TestEnv, recording: &Recording, at: usize) -> Vec<Finding> {
-    let ended = ends_well(env);
-    findings(vec![(Kind::Restart, ended), (Kind::Restart, nothing_is_lost(env, recording, at, Depth::Whole))])
+    findings(vec![(Kind::Restart, ends_well(env, recording, at))])
 }
 
 fn findings(checks: Vec<(Kind, Result<()>)>) -> Vec<Finding> {
     let wrong =
         |(kind, checked): (Kind, Result<()>)| checked.err().map(|error| Finding { kind, what: format!("{error:#}") });
     checks.into_iter().filter_map(wrong).collect()
-}
-
-/// Whether there is a ledger with something in it. While it is made, a rollback journal lies beside it, which only who
-/// may write can roll back.
-fn ledger_is_there(env: &TestEnv) -> Result<bool> {
-    let size = |path: PathBuf| fs::metadata(path).map_or(0, |about| about.len());
-    if size(env.ledger()) == 0 || size(env.ledger().with_extension("db-journal")) > 0 {
-        return Ok(false);
-    }
-    let tables = env.query("SELECT count(*) FROM sqlite_master WHERE name = 'audit_actions'")?;
-    Ok(tables.into_iter().flatten().next() != Some(Value::from(0)))
-}
-
-fn ledger_is_whole(env: &TestEnv, depth: Depth) -> Result<()> {
-    let said = env.query("PRAGMA integrity_check")?;
-    ensure!(said == [[Value::from("ok")]], "the ledger: {said:?}");
-    if depth == Depth::Whole {
-        return checker::at_any_moment(env, Mode::Keyed);
-    }
-    let reader = Reader::open(&env.ledger())?;
-    // None between the making of the schema and the first entry.
-    let Some(head) = reader.head()? else { return Ok(()) };
-    for number in head.blocks.saturating_sub(END).max(1)..=head.blocks {
-        reader.check_block(number).with_context(|| format!("block {number} of {}", head.blocks))?;
-    }
-    Ok(())
 }
 
 fn required(recording: &Recording, at: usize) -> impl Iterator<Item = &super::facts::Fact> {
@@ -140,31 +119,75 @@ fn nothing_was_acknowledged(recording: &Recording, at: usize) -> Result<()> {
     }
 }
 
-fn nothing_is_lost(env: &TestEnv, recording: &Recording, at: usize, depth: Depth) -> Result<()> {
-    if depth == Depth::End {
-        let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
-        required(recording, at).for_each(|(view, _)| *wanted.entry(view).or_default() += 1);
-        let there = counts(env)?;
-        let fewer = wanted.iter().find(|(view, wanted)| there.get(*view).is_none_or(|there| there < *wanted));
-        return match fewer {
-            None => Ok(()),
-            Some((view, wanted)) => bail!("{wanted} entries ({view}) were on record, {:?} are", there.get(view)),
-        };
+/// A ledger with something in it, opened once for all questions.
+struct Ledger {
+    reader: Reader,
+    db: Connection,
+}
+
+impl Ledger {
+    /// None before it is made. While it is, a rollback journal lies beside it, which only who may write can roll back.
+    fn open(env: &TestEnv) -> Result<Option<Self>> {
+        let size = |path: PathBuf| fs::metadata(path).map_or(0, |about| about.len());
+        if size(env.ledger()) == 0 || size(env.ledger().with_extension("db-journal")) > 0 {
+            return Ok(None);
+        }
+        let db = Connection::open_with_flags(env.ledger(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_timeout(Duration::from_secs(5))?;
+        let views = rows(&db, "SELECT count(*) FROM sqlite_schema WHERE name = 'audit_actions'")?;
+        if views.into_iter().flatten().next() == Some(Value::from(0)) {
+            return Ok(None);
+        }
+        Ok(Some(Self { reader: Reader::open(&env.ledger())?, db }))
     }
-    let found = on_record(env)?;
-    let lost: Vec<_> = required(recording, at).filter(|fact| !found.contains(*fact)).collect();
-    match lost.first() {
-        None => Ok(()),
-        Some((view, row)) => bail!("{} entries lost; the first: {view} {row}", lost.len()),
+
+    fn ask(&self, sql: &str) -> Result<Vec<Vec<Value>>> {
+        rows(&self.db, sql)
+    }
+
+    fn is_whole(&self, env: &TestEnv, depth: Depth) -> Result<()> {
+        let check = if depth == Depth::Whole { "PRAGMA integrity_check" } else { "PRAGMA quick_check" };
+        let said = self.ask(check)?;
+        ensure!(said == [[Value::from("ok")]], "the ledger: {said:?}");
+        if depth == Depth::Whole {
+            return checker::at_any_moment(env, Mode::Keyed);
+        }
+        // None between the making of the schema and the first entry.
+        let Some(head) = self.reader.head()? else { return Ok(()) };
+        for number in head.blocks.saturating_sub(END).max(1)..=head.blocks {
+            self.reader.check_block(number).with_context(|| format!("block {number} of {}", head.blocks))?;
+        }
+        Ok(())
+    }
+
+    fn has_lost_nothing(&self, env: &TestEnv, recording: &Recording, at: usize, depth: Depth) -> Result<()> {
+        if depth == Depth::End {
+            return self.has_the_end_that_was_seen(recording, at);
+        }
+        let found = on_record(env)?;
+        let lost: Vec<_> = required(recording, at).filter(|fact| !found.contains(*fact)).collect();
+        match lost.first() {
+            None => Ok(()),
+            Some((view, row)) => bail!("{} entries lost; the first: {view} {row}", lost.len()),
+        }
+    }
+
+    fn has_the_end_that_was_seen(&self, recording: &Recording, at: usize) -> Result<()> {
+        let Some(end) = recording.ends.iter().rfind(|end| end.seen <= at) else { return Ok(()) };
+        let mut hashes = Vec::new();
+        self.reader.block_hashes(&mut |hash| hashes.push(hash))?;
+        let there = usize::try_from(end.blocks)?.checked_sub(1).and_then(|last| hashes.get(last));
+        let there = there.with_context(|| format!("{} blocks were on record, {} are", end.blocks, hashes.len()))?;
+        ensure!(there == end.hash.as_bytes(), "block {} is another than the one that was on record", end.blocks);
+        Ok(())
     }
 }
 
 /// Each result file is whole: it is what the ledger says was written there last, or was about to be. Each that is on
 /// record is there.
-fn results_are_whole(env: &TestEnv) -> Result<()> {
-    let reader = Reader::open(&env.ledger())?;
+fn results_are_whole(env: &TestEnv, ledger: &Ledger) -> Result<()> {
     let mut last: BTreeMap<(String, String), String> = BTreeMap::new();
-    for row in env.query("SELECT customer, file, sha256 FROM audit_results ORDER BY seq")? {
+    for row in ledger.ask("SELECT customer, file, sha256 FROM audit_results ORDER BY seq")? {
         if let [Value::String(customer), Value::String(file), Value::String(sha256)] = row.as_slice() {
             last.insert((customer.clone(), file.clone()), sha256.clone());
         }
@@ -180,7 +203,7 @@ fn results_are_whole(env: &TestEnv) -> Result<()> {
         let mut may_be = Vec::from_iter(last.get(&(customer.clone(), file.clone())).cloned());
         for topic in ["written", "writing"] {
             // The hash stands first, and behind it what tells the file by a look.
-            let note = reader.note(Some(&key), topic, &file)?;
+            let note = ledger.reader.note(Some(&key), topic, &file)?;
             may_be.extend(note.and_then(|note| note.split(' ').next().map(str::to_owned)));
         }
         let size = fs::metadata(&path)?.len();
@@ -211,8 +234,8 @@ fn is_aside(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-fn originals_are_whole(env: &TestEnv) -> Result<()> {
-    for row in env.query("SELECT DISTINCT sha256 FROM audit_submissions WHERE sha256 IS NOT NULL")? {
+fn originals_are_whole(env: &TestEnv, ledger: &Ledger) -> Result<()> {
+    for row in ledger.ask("SELECT DISTINCT sha256 FROM audit_submissions WHERE sha256 IS NOT NULL")? {
         let [Value::String(sha256)] = row.as_slice() else { bail!("not a hash: {row:?}") };
         let (folder, _) = sha256.split_at_checked(2).context("a hash")?;
         let path = env.path("state/originals").join(folder).join(sha256);
@@ -230,7 +253,7 @@ struct Registry {
 }
 
 impl Registry {
-    fn open(env: &TestEnv) -> Result<Option<Self>> {
+    fn open(env: &TestEnv, depth: Depth) -> Result<Option<Self>> {
         let path = env.path("state/registry.db");
         let size = |path: &Path| fs::metadata(path).map_or(0, |about| about.len());
         if size(&path) == 0 || size(&path.with_extension("db-journal")) > 0 {
@@ -238,7 +261,8 @@ impl Registry {
         }
         let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(Duration::from_secs(5))?;
-        let said: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        let check = if depth == Depth::Whole { "PRAGMA integrity_check" } else { "PRAGMA quick_check" };
+        let said: String = db.query_row(check, [], |row| row.get(0))?;
         ensure!(said == "ok", "the registry: {said}");
         let tables: i64 =
             db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'claim'", [], |row| row.get(0))?;
@@ -259,10 +283,17 @@ impl Registry {
     }
 }
 
-fn imports_are_there(env: &TestEnv, recording: &Recording, at: usize) -> Result<()> {
+/// What the registry said, or why it couldn't be asked.
+type Asked = Result<Option<Registry>>;
+
+fn registry_of(asked: &Asked) -> Result<Option<&Registry>> {
+    asked.as_ref().map(Option::as_ref).map_err(|error| anyhow!("{error:#}"))
+}
+
+fn imports_are_there(asked: &Asked, recording: &Recording, at: usize) -> Result<()> {
     let imported = recording.imports.iter().filter(|(since, _)| *since <= at).map(|(_, devices)| *devices).max();
     let Some(imported) = imported else { return Ok(()) };
-    let registry = Registry::open(env)?.context("the registry is gone")?;
+    let registry = registry_of(asked)?.context("the registry is gone")?;
     let found = registry.inventory()?;
     ensure!(found >= imported, "{imported} devices were imported, and {found} are there");
     Ok(())
@@ -278,19 +309,19 @@ fn pairs(rows: Vec<Vec<Value>>) -> BTreeSet<Claim> {
 
 /// The registrar has each device once, did nothing that no attempt on record asked for, and still knows all that the
 /// ledger says it did.
-fn claims_are_on_record(env: &TestEnv) -> Result<()> {
-    let claims = Registry::open(env)?.map_or_else(|| Ok(Vec::new()), |registry| registry.claims())?;
+fn claims_are_on_record(ledger: &Ledger, asked: &Asked) -> Result<()> {
+    let claims = registry_of(asked)?.map_or_else(|| Ok(Vec::new()), Registry::claims)?;
     let mut claimed = BTreeSet::new();
     for claim in claims {
         let (_, serial) = &claim;
         ensure!(claimed.iter().all(|(_, other)| other != serial), "{serial} was claimed twice");
         claimed.insert(claim);
     }
-    let asked = pairs(env.query("SELECT DISTINCT customer, serial_number FROM audit_attempts")?);
+    let asked = pairs(ledger.ask("SELECT DISTINCT customer, serial_number FROM audit_attempts")?);
     if let Some(unasked) = claimed.difference(&asked).next() {
         bail!("{unasked:?} was claimed, and no attempt is on record");
     }
-    let devices = pairs(env.query("SELECT customer, serial_number FROM audit_devices")?);
+    let devices = pairs(ledger.ask("SELECT customer, serial_number FROM audit_devices")?);
     if let Some(forgotten) = devices.difference(&claimed).next() {
         bail!("{forgotten:?} is on record as registered, and the registrar doesn't know it");
     }
@@ -298,7 +329,7 @@ fn claims_are_on_record(env: &TestEnv) -> Result<()> {
 }
 
 /// Runs the daemon to its end; then all is as if nobody had pulled the plug.
-fn ends_well(env: &TestEnv) -> Result<()> {
+fn ends_well(env: &TestEnv, recording: &Recording, at: usize) -> Result<()> {
     let pending = "SELECT 1 FROM audit_registrations WHERE state = 'registration_pending'";
     for _ in 0..RUNS {
         let said = env.run(&["run", "--once"])?;
@@ -306,15 +337,19 @@ fn ends_well(env: &TestEnv) -> Result<()> {
         if env.query(pending)?.is_empty() {
             break;
         }
+        ensure!(said.code == Some(1), "it ended with 0, and rows are pending");
     }
     checker::at_the_end(env, Mode::Keyed)?;
-    claims_are_on_record(env)?;
+    let ledger = Ledger::open(env)?.context("there is no ledger")?;
+    let asked = Registry::open(env, Depth::Whole);
+    claims_are_on_record(&ledger, &asked)?;
     let claims: BTreeSet<_> =
-        Registry::open(env)?.map_or_else(|| Ok(Vec::new()), |registry| registry.claims())?.into_iter().collect();
-    let devices = pairs(env.query("SELECT customer, serial_number FROM audit_devices")?);
+        registry_of(&asked)?.map_or_else(|| Ok(Vec::new()), Registry::claims)?.into_iter().collect();
+    let devices = pairs(ledger.ask("SELECT customer, serial_number FROM audit_devices")?);
     ensure!(claims == devices, "claims and registered devices differ: {claims:?}, {devices:?}");
-    results_are_whole(env)?;
-    originals_are_whole(env)?;
+    results_are_whole(env, &ledger)?;
+    originals_are_whole(env, &ledger)?;
+    ledger.has_lost_nothing(env, recording, at, Depth::Whole)?;
     each_file_is_answered(env)
 }
 

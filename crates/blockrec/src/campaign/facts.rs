@@ -2,11 +2,13 @@
 //! to the letter.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::Result;
+use devicedrop::ledger::Reader;
+use devicedrop_core::device::Sha256;
 use devicedrop_testkit::env::TestEnv;
 
 use crate::server::Server;
@@ -49,32 +51,38 @@ pub(super) fn on_record(env: &TestEnv) -> Result<BTreeSet<Fact>> {
     Ok(facts)
 }
 
-/// How much is on record, view by view.
-pub(super) fn counts(env: &TestEnv) -> Result<BTreeMap<&'static str, usize>> {
-    let mut counts = BTreeMap::new();
-    for (view, sql) in VIEWS {
-        let counted = env.query(&format!("SELECT count(*) FROM ({sql})"))?;
-        let count = counted.first().and_then(|row| row.first()).and_then(serde_json::Value::as_u64);
-        counts.insert(view, usize::try_from(count.unwrap_or(0))?);
-    }
-    Ok(counts)
+/// The end of the record at a moment: after which event it was seen first, how many blocks there were, and the hash of
+/// the last, on which every entry before it depends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) seen: usize,
+    pub(super) blocks: u64,
+    pub(super) hash: Sha256,
 }
 
 /// What was seen, each with the position at which it was seen first.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     facts: Mutex<BTreeMap<Fact, usize>>,
+    ends: Mutex<Vec<End>>,
 }
 
 impl Seen {
     /// Looks once. While the ledger is being made there is nothing to be seen.
     pub(super) fn look(&self, env: &TestEnv, disks: &Server) -> Result<()> {
+        let head = Reader::open(&env.ledger())?.head()?;
         let found = on_record(env)?;
         // Asked after the look: what was seen rests on what was written until now.
         let position = disks.position()?;
-        let mut facts = self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         for fact in found {
             facts.entry(fact).or_insert(position);
+        }
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = head
+            && ends.last().is_none_or(|last| last.blocks < head.blocks)
+        {
+            ends.push(End { seen: position, blocks: head.blocks, hash: head.hash });
         }
         Ok(())
     }
@@ -87,8 +95,9 @@ impl Seen {
         }
     }
 
-    /// The facts, with their positions.
-    pub(super) fn facts(self) -> BTreeMap<Fact, usize> {
-        self.facts.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// The facts, with their positions, and the ends in their order.
+    pub(super) fn all(self) -> (BTreeMap<Fact, usize>, Vec<End>) {
+        let facts = self.facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (facts, self.ends.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -10,8 +10,10 @@ mod report;
 mod stage;
 mod workload;
 
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -19,20 +21,23 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use devicedrop_testkit::campaign::Chance;
 
-use self::check::{Depth, Finding, Kind};
+use self::check::{Depth, Finding};
 use self::planted::Planted;
 use self::report::Tally;
 use self::stage::Stage;
 use self::workload::Recording;
-use crate::cut::{Cut, Loss};
-use crate::server::{Purpose, Server};
+use crate::cut::{Cut, Loss, Replay};
+use crate::log::Event;
+use crate::mounts::Mount;
+use crate::server::read;
 
 pub use self::report::Summary;
 
 /// Cuts in one recording, before another is made.
 const CUTS_OF_ONE: u64 = 500;
 
-/// Cuts are looked into by so many threads, each with its own disks.
+/// Cuts are looked into by so many threads for each processor, each with its own disks: mounting and unmounting is
+/// mostly waiting.
 const WORKERS: usize = 2;
 
 /// After one cut in so many the whole ledger is looked at, else its end.
@@ -79,11 +84,14 @@ impl PowerCuts {
 
     fn look_into(&self, recording: &Recording, cuts: &[(Cut, bool)]) -> Result<Vec<Tally>> {
         let keep = AtomicBool::new(self.planted.is_none());
+        let hands = WORKERS * thread::available_parallelism().map_or(1, usize::from);
+        let events = Arc::new(read(&recording.log)?);
         thread::scope(|scope| {
-            let workers: Vec<_> = (0..WORKERS)
+            let workers: Vec<_> = (0..hands)
                 .map(|worker| {
-                    let (keep, own) = (&keep, cuts.iter().copied().skip(worker).step_by(WORKERS));
-                    scope.spawn(move || Looker::new(&self.program, recording)?.all(own, keep))
+                    let (keep, own) = (&keep, cuts.iter().copied().skip(worker).step_by(hands));
+                    let events = Arc::clone(&events);
+                    scope.spawn(move || Looker::new(&self.program, recording, events)?.all(own, keep))
                 })
                 .collect();
             let joined = workers.into_iter().map(|worker| match worker.join() {
@@ -111,15 +119,30 @@ fn draw(recording: &Recording, count: u64, restart_every: u64, chance: &mut Chan
 }
 
 /// Disks to be cut, and a place for them.
+///
+/// Fields are dropped in their order: what stands on the files before the file system that holds them.
 struct Looker<'a> {
+    program: &'a Path,
     recording: &'a Recording,
+    replay: Replay,
     stage: Stage,
+    files: Vec<PathBuf>,
+    _memory: Mount,
+    _folder: tempfile::TempDir,
 }
 
 impl<'a> Looker<'a> {
-    fn new(program: &Path, recording: &'a Recording) -> Result<Self> {
-        let disks = Server::start(Purpose::Cut, &recording.log, &recording.images)?;
-        Ok(Self { recording, stage: Stage::new(program, disks)? })
+    fn new(program: &'a Path, recording: &'a Recording, events: Arc<Vec<Event>>) -> Result<Self> {
+        let images = recording.images.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
+        let folder = tempfile::Builder::new().prefix("devicedrop-disks-").tempdir()?;
+        let memory = Mount::memory(folder.path(), stage::DISKS.iter().map(|(_, size)| size).sum())?;
+        let files: Vec<_> = stage::DISKS.iter().map(|(name, _)| folder.path().join(name)).collect();
+        for (file, image) in files.iter().zip(&images) {
+            File::create(file)?.set_len(u64::try_from(image.len())?)?;
+        }
+        let stage = Stage::new(program, &files)?;
+        let replay = Replay::new(events, images);
+        Ok(Self { program, recording, replay, stage, files, _memory: memory, _folder: folder })
     }
 
     fn all(mut self, cuts: impl Iterator<Item = (Cut, bool)>, keep: &AtomicBool) -> Result<Tally> {
@@ -135,24 +158,36 @@ impl<'a> Looker<'a> {
     }
 
     fn look(&mut self, cut: Cut, depth: Depth, restart: bool) -> Result<Vec<Finding>> {
-        self.stage.disks.cut(cut)?;
-        if let Err(error) = self.stage.mount() {
-            self.stage.unmount()?;
-            return Ok(vec![Finding { kind: Kind::Damaged, what: format!("{error:#}") }]);
-        }
-        let mut findings = check::at_rest(&self.stage.env, self.recording, cut.at, depth);
+        self.cut(cut, &self.files.clone())?;
+        let mut findings = match self.stage.mount() {
+            Ok(()) => check::at_rest(&self.stage.env, self.recording, cut.at, depth),
+            Err(error) => vec![check::damaged(&error)],
+        };
         if restart && findings.is_empty() {
             findings = check::after_a_run(&self.stage.env, self.recording, cut.at);
         }
-        self.stage.unmount()?;
+        if let Err(error) = self.stage.unmount() {
+            // It is still in use; the next cut needs disks that aren't.
+            findings.push(check::damaged(&error));
+            self.stage = Stage::new(self.program, &self.files)?;
+        }
         Ok(findings)
+    }
+
+    /// Makes files of the disks as a cut leaves them. It must not lie before the last one.
+    fn cut(&mut self, cut: Cut, files: &[PathBuf]) -> Result<()> {
+        self.replay.cut(cut);
+        for (disk, file) in self.replay.disks().iter().zip(files) {
+            disk.write_to(&File::options().create(true).truncate(false).write(true).open(file)?)?;
+        }
+        Ok(())
     }
 
     /// Leaves the disks of a cut where a person can mount them.
     fn keep(&mut self, cut: Cut) -> Result<PathBuf> {
-        self.stage.disks.cut(cut)?;
         let folder = tempfile::Builder::new().prefix("devicedrop-cut-").tempdir()?.keep();
-        self.stage.disks.keep(&folder)?;
+        let files: Vec<_> = stage::DISKS.iter().map(|(name, _)| folder.join(format!("{name}.img"))).collect();
+        self.cut(cut, &files)?;
         Ok(folder)
     }
 }

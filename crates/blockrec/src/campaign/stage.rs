@@ -9,12 +9,11 @@ use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::TestEnv;
 
 use crate::mounts::{Loop, Mount};
-use crate::server::Server;
 
 const MIB: u64 = 1 << 20;
 
 /// The disks: where each is mounted, and its size.
-pub(super) const DISKS: [(&str, u64); 2] = [("state", 96 * MIB), ("drop", 24 * MIB)];
+pub(super) const DISKS: [(&str, u64); 2] = [("state", 48 * MIB), ("drop", 16 * MIB)];
 
 /// Fresh ext4 file systems for the disks, in a folder.
 pub(super) fn format(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -41,13 +40,12 @@ pub(super) fn format(folder: &Path) -> Result<Vec<PathBuf>> {
 pub(super) struct Stage {
     mounts: Vec<Mount>,
     loops: Vec<Loop>,
-    pub(super) disks: Server,
     pub(super) env: TestEnv,
 }
 
 impl Stage {
-    /// Attaches disks for a program.
-    pub(super) fn new(program: &Path, disks: Server) -> Result<Self> {
+    /// Attaches files as disks for a program.
+    pub(super) fn new(program: &Path, files: &[PathBuf]) -> Result<Self> {
         let mut env = TestEnv::new(program)?;
         for (key, value) in [
             ("registrar.embedded.inventory", "\"required\""),
@@ -56,8 +54,8 @@ impl Stage {
         ] {
             env.set(key, value)?;
         }
-        let loops = (0..DISKS.len()).map(|number| Loop::on(&disks.disk(number))).collect::<Result<_>>()?;
-        Ok(Self { mounts: Vec::new(), loops, disks, env })
+        let loops = files.iter().map(|file| Loop::on(file)).collect::<Result<_>>()?;
+        Ok(Self { mounts: Vec::new(), loops, env })
     }
 
     /// Mounts all disks.

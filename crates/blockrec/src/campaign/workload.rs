@@ -14,11 +14,11 @@ use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::process::Daemon;
 use serde_json::Value;
 
-use super::facts::{Fact, Seen};
+use super::facts::{End, Fact, Seen};
 use super::planted::Planted;
 use super::stage::{Stage, format};
 use crate::log::Event;
-use crate::server::{Purpose, Server, read};
+use crate::server::{Server, read};
 
 /// The customers of every workload.
 pub(super) const CUSTOMERS: [&str; 2] = ["contoso", "fabrikam"];
@@ -45,6 +45,8 @@ pub(super) struct Recording {
     pub(super) flushes: usize,
     /// What was seen in the ledger, and after which event first.
     pub(super) facts: BTreeMap<Fact, usize>,
+    /// The ends that the record had: after which event seen first, how many blocks, the hash of the last.
+    pub(super) ends: Vec<End>,
     /// Acknowledged imports: after which event, and how many devices the inventory held then.
     pub(super) imports: Vec<(usize, i64)>,
     /// How many files were dropped.
@@ -56,9 +58,10 @@ pub(super) struct Recording {
 pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Result<Recording> {
     let folder = tempfile::Builder::new().prefix("devicedrop-record-").tempdir()?;
     let (images, log) = (format(folder.path())?, folder.path().join("log"));
-    let disks = Server::start(Purpose::Record, &log, &images)?;
+    let disks = Server::start(&log, &images)?;
     let script = folder.path().join("planted");
-    let mut stage = Stage::new(if planted.is_some() { &script } else { program }, disks)?;
+    let files: Vec<_> = (0..images.len()).map(|number| disks.disk(number)).collect();
+    let mut stage = Stage::new(if planted.is_some() { &script } else { program }, &files)?;
     stage.mount()?;
     prepare(&stage.env)?;
     if let Some(planted) = planted {
@@ -67,9 +70,9 @@ pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Res
     let noted = Seen::default();
     let (stop, stopped) = sync_channel::<()>(0);
     let mut work =
-        Work { env: &stage.env, disks: &stage.disks, chance: Chance::new(seed), drops: 0, imports: Vec::new() };
+        Work { env: &stage.env, disks: &disks, chance: Chance::new(seed), drops: 0, imports: Vec::new() };
     let worked = thread::scope(|scope| {
-        let (reader, env, disks) = (&noted, &stage.env, &stage.disks);
+        let (reader, env, disks) = (&noted, &stage.env, &disks);
         let looking = scope.spawn(move || reader.look_until(env, disks, &stopped));
         let worked = work.all();
         drop(stop);
@@ -78,18 +81,21 @@ pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Res
     });
     let Work { drops, imports, .. } = work;
     worked?;
-    noted.look(&stage.env, &stage.disks).context("the ledger at the end")?;
+    noted.look(&stage.env, &disks).context("the ledger at the end")?;
     stage.unmount()?;
-    stage.disks.save()?;
+    disks.save()?;
     drop(stage);
+    drop(disks);
     let events = read(&log)?;
+    let (facts, ends) = noted.all();
     let flushes = events.iter().filter(|event| matches!(event, Event::Flush { .. })).count();
     Ok(Recording {
         images,
         log,
         events: events.len(),
         flushes,
-        facts: noted.facts(),
+        facts,
+        ends,
         imports,
         drops,
         _folder: folder,
