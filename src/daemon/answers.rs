@@ -240,18 +240,33 @@ pub(super) async fn record(
     for (registration, detail) in out_of_time {
         shared.writer.gave_up(registration, shared.clock.now(), detail).await?;
     }
-    for (attempted, turn) in turns {
+    let next = turns.into_iter().filter_map(|(attempted, turn)| {
         let key = attempted.key();
         match turn {
             Turn::Ended => shared.turns.ended(&key, attempted.registration, attempted.attempt),
             Turn::Again(due) => shared.turns.again(&key, attempted.registration, attempted.attempt, due),
         }
-    }
+    });
+    are_due(shared, next.collect()).await?;
     let customers: BTreeSet<&CustomerKey> = tries.iter().map(|one| &one.customer).collect();
     let now = shared.clock.now();
     for customer in customers {
         shared.board.happened(customer, now);
         shared.bells.of(customer).results.notify_one();
+    }
+    Ok(())
+}
+
+/// Says that rows which were put off are due now: their turn came.
+pub(super) async fn are_due(shared: &Shared, rows: Vec<RegistrationId>) -> Result<(), LedgerError> {
+    let now = shared.clock.now();
+    let said: Vec<_> = rows.into_iter().map(|row| shared.writer.postpone(vec![(row, now)])).collect();
+    for one in said {
+        match one.await {
+            // It was due by itself in this very moment, and is under way.
+            Ok(()) | Err(LedgerError::Refused(_)) => shared.bells.dispatcher.notify_one(),
+            Err(stopped) => return Err(stopped),
+        }
     }
     Ok(())
 }

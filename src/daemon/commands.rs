@@ -228,7 +228,10 @@ fn resolve(
     };
     let now = shared.clock.now();
     shared.writer.resolve(registration, resolution, reason, actor.to_string(), now).wait()?;
-    shared.turns.resolved(registration, resolution == Resolution::Registered);
+    if let Some(next) = shared.turns.resolved(registration, resolution == Resolution::Registered) {
+        // Refused if it was due by itself in this very moment, and is under way.
+        drop(shared.writer.postpone(vec![(next, now)]).wait());
+    }
     shared.stir();
     Ok(Answer::Resolved { registration_id: registration })
 }

@@ -158,9 +158,16 @@ async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(V
     hand.start = hand.start.wrapping_add(1);
     let Choice { go, later } = shared.turns.choose(rows, now);
     let put_off = !later.is_empty();
-    if put_off && let Err(error) = shared.writer.postpone(later).await {
-        tracing::error!(error = %error, "rows that wait for another of their device can't be put off");
-        return Ok((go, false));
+    if put_off {
+        let times = later.iter().map(|(_, row, until)| (*row, *until)).collect();
+        if let Err(error) = shared.writer.postpone(times).await {
+            tracing::error!(error = %error, "rows that wait for another of their device can't be put off");
+            return Ok((go, false));
+        }
+        let due = shared.turns.put_off(&later);
+        if let Err(error) = answers::are_due(shared, due).await {
+            tracing::error!(error = %error, "rows whose turn came can't be said to be due");
+        }
     }
     Ok((go, put_off))
 }

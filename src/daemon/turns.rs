@@ -42,6 +42,8 @@ struct State {
 enum Place {
     /// It may go when its turn comes.
     Waits,
+    /// The same, and on record it isn't due before some time: whoever gives it its turn says that it is due.
+    PutOff,
     /// It was deferred.
     Until(Timestamp),
     /// Its call is under way.
@@ -55,8 +57,9 @@ enum Place {
 pub struct Choice {
     /// These go now. They are under way from here on, until something else is said of them.
     pub go: Vec<Due>,
-    /// These are to be put off until then: they wait for a row that isn't about to end.
-    pub later: Vec<(RegistrationId, Timestamp)>,
+    /// These are to be put off until then, and then [said to be](Turns::put_off): they wait for a row that isn't about
+    /// to end.
+    pub later: Vec<(Key, RegistrationId, Timestamp)>,
 }
 
 impl Turns {
@@ -84,9 +87,12 @@ impl Turns {
         let mut choice = Choice::default();
         for row in due {
             let key = (row.customer.clone(), row.device.clone());
-            let line = state.lines.entry(key).or_default();
-            if line.values().any(|place| *place == Place::UnderWay) {
-                // Its end is near, and whoever waits for it is looked at again then.
+            let line = state.lines.entry(key.clone()).or_default();
+            if line.values().any(|place| *place == Place::UnderWay)
+                || line.get(&row.registration) == Some(&Place::InDoubt)
+            {
+                // Its end is near, and whoever waits for it is looked at again then. A row in doubt isn't due: what
+                // became of it is on record already, and will be said here in a moment.
                 line.entry(row.registration).or_insert(Place::Waits);
                 continue;
             }
@@ -103,23 +109,46 @@ impl Turns {
                 }
             };
             line.entry(row.registration).or_insert(Place::Waits);
-            choice.later.push((row.registration, until));
+            choice.later.push((key, row.registration, until));
         }
         choice
     }
 
-    /// A row got its end: whoever waits for it may go.
-    pub fn ended(&self, key: &Key, row: RegistrationId, attempt: AttemptId) {
+    /// These rows aren't due on record until their time. Returns those whose turn came meanwhile: they are due.
+    pub fn put_off(&self, later: &[(Key, RegistrationId, Timestamp)]) -> Vec<RegistrationId> {
+        let mut state = self.lock();
+        for (key, row, _) in later {
+            let place = state.lines.entry(key.clone()).or_default().entry(*row).or_insert(Place::Waits);
+            if *place == Place::Waits {
+                *place = Place::PutOff;
+            }
+        }
+        later.iter().filter_map(|(key, ..)| state.next(key)).collect()
+    }
+
+    /// A row got its end. Returns whose turn it is now, if that row was put off: it is due.
+    #[must_use = "the row that is returned is due"]
+    pub fn ended(&self, key: &Key, row: RegistrationId, attempt: AttemptId) -> Option<RegistrationId> {
         let mut state = self.lock();
         state.doubts.remove(&attempt);
         state.leave(key, row);
+        state.next(key)
     }
 
-    /// A row is to be tried again, at once or at a time; those behind it go on waiting.
-    pub fn again(&self, key: &Key, row: RegistrationId, attempt: AttemptId, due: Option<Timestamp>) {
+    /// A row is to be tried again, at once or at a time; those behind it go on waiting. Returns whose turn it is now, if
+    /// that row was put off: it is due.
+    #[must_use = "the row that is returned is due"]
+    pub fn again(
+        &self,
+        key: &Key,
+        row: RegistrationId,
+        attempt: AttemptId,
+        due: Option<Timestamp>,
+    ) -> Option<RegistrationId> {
         let mut state = self.lock();
         state.doubts.remove(&attempt);
         state.place(key, row, due.map_or(Place::Waits, Place::Until));
+        state.next(key)
     }
 
     /// A row that was chosen wasn't sent.
@@ -134,20 +163,20 @@ impl Turns {
         state.doubts.insert(attempt, (row, key.clone()));
     }
 
-    /// A person decided what became of a row in doubt; `ended` if that was its end.
-    pub fn resolved(&self, row: RegistrationId, ended: bool) {
+    /// A person decided what became of a row in doubt; `ended` if that was its end. Returns whose turn it is now, if
+    /// that row was put off: it is due.
+    #[must_use = "the row that is returned is due"]
+    pub fn resolved(&self, row: RegistrationId, ended: bool) -> Option<RegistrationId> {
         let mut state = self.lock();
-        let Some((attempt, key)) =
-            state.doubts.iter().find(|(_, (of, _))| *of == row).map(|(attempt, (_, key))| (*attempt, key.clone()))
-        else {
-            return;
-        };
+        let (attempt, key) =
+            state.doubts.iter().find(|(_, (of, _))| *of == row).map(|(attempt, (_, key))| (*attempt, key.clone()))?;
         state.doubts.remove(&attempt);
         if ended {
             state.leave(&key, row);
         } else {
             state.place(&key, row, Place::Waits);
         }
+        state.next(&key)
     }
 
     /// The attempts in doubt: those that may be asked about.
@@ -159,6 +188,17 @@ impl Turns {
 impl State {
     fn place(&mut self, key: &Key, row: RegistrationId, place: Place) {
         self.lines.entry(key.clone()).or_default().insert(row, place);
+    }
+
+    /// Whose turn it is, if that row was put off. It isn't any more.
+    fn next(&mut self, key: &Key) -> Option<RegistrationId> {
+        let line = self.lines.get_mut(key)?;
+        if line.values().any(|place| matches!(place, Place::UnderWay | Place::InDoubt)) {
+            return None;
+        }
+        let (row, place) = line.iter_mut().next().filter(|(_, place)| **place == Place::PutOff)?;
+        *place = Place::Waits;
+        Some(*row)
     }
 
     fn leave(&mut self, key: &Key, row: RegistrationId) {
@@ -216,7 +256,7 @@ mod tests {
         let Choice { go, later } = turns.choose(rows.iter().map(|(id, serial)| due(*id, serial)).collect(), now());
         (
             go.iter().map(|due| due.registration.get()).collect(),
-            later.iter().map(|(row, until)| (row.get(), until.since(now()).as_secs())).collect(),
+            later.iter().map(|(_, row, until)| (row.get(), until.since(now()).as_secs())).collect(),
         )
     }
 
@@ -224,7 +264,7 @@ mod tests {
     fn of_two_rows_of_one_device_the_later_waits() {
         let turns = Turns::default();
         assert_eq!(choose(&turns, &[(5, "A"), (6, "B"), (7, "A"), (8, "A")]), (vec![5, 6], vec![]));
-        turns.ended(&key("A"), row(5), attempt(1));
+        assert_eq!(turns.ended(&key("A"), row(5), attempt(1)), None, "7 is due anyway");
         assert_eq!(choose(&turns, &[(8, "A")]), (vec![], vec![(8, 2)]), "7 was there before");
         assert_eq!(choose(&turns, &[(8, "A"), (7, "A")]).0, [7]);
     }
@@ -233,10 +273,10 @@ mod tests {
     fn a_deferred_row_holds_the_later_ones_back_and_goes_itself() {
         let turns = Turns::default();
         assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
-        turns.again(&key("A"), row(5), attempt(1), Some(now().plus(Duration::from_mins(1))));
+        assert_eq!(turns.again(&key("A"), row(5), attempt(1), Some(now().plus(Duration::from_mins(1)))), None);
         assert_eq!(choose(&turns, &[(9, "A")]), (vec![], vec![(9, 60)]));
         assert_eq!(choose(&turns, &[(5, "A"), (9, "A")]).0, [5]);
-        turns.ended(&key("A"), row(5), attempt(2));
+        assert_eq!(turns.ended(&key("A"), row(5), attempt(2)), None);
         assert_eq!(choose(&turns, &[(9, "A")]).0, [9]);
     }
 
@@ -248,7 +288,50 @@ mod tests {
         turns.lost(&key("A"), row(5), attempt(1));
         assert_eq!(turns.in_doubt().len(), 1);
         assert_eq!(choose(&turns, &[(3, "A"), (9, "A")]), (vec![], vec![(3, 10), (9, 10)]));
-        turns.resolved(row(5), true);
+        assert_eq!(turns.resolved(row(5), true), None);
         assert_eq!(choose(&turns, &[(9, "A"), (3, "A")]).0, [3], "the earliest one is next");
+    }
+
+    /// As a row is put off: chosen so, on record, and then said.
+    fn put_off(turns: &Turns, id: i64) -> Vec<RegistrationId> {
+        let later = turns.choose(vec![due(id, "A")], now()).later;
+        assert_eq!(later.len(), 1, "{id} must wait");
+        turns.put_off(&later)
+    }
+
+    #[test]
+    fn who_was_put_off_is_due_when_the_turn_comes() {
+        let turns = Turns::default();
+        assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
+        turns.lost(&key("A"), row(5), attempt(1));
+        assert_eq!((put_off(&turns, 3), put_off(&turns, 9)), (vec![], vec![]));
+        let again = turns.again(&key("A"), row(5), attempt(1), None);
+        assert_eq!(again, Some(row(3)), "the earliest one is next, and no other");
+        assert_eq!(choose(&turns, &[(3, "A")]).0, [3]);
+        assert_eq!(turns.ended(&key("A"), row(3), attempt(2)), None, "5 is due anyway");
+        assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
+        assert_eq!(turns.ended(&key("A"), row(5), attempt(3)), Some(row(9)));
+        assert_eq!(choose(&turns, &[(9, "A")]).0, [9]);
+    }
+
+    #[test]
+    fn whose_turn_comes_while_it_is_put_off_is_due() {
+        let turns = Turns::default();
+        assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
+        turns.lost(&key("A"), row(5), attempt(1));
+        let later = turns.choose(vec![due(9, "A")], now()).later;
+        assert_eq!(turns.ended(&key("A"), row(5), attempt(1)), None, "9 isn't put off yet");
+        assert_eq!(turns.put_off(&later), [row(9)]);
+    }
+
+    #[test]
+    fn a_row_whose_doubt_ended_on_record_a_moment_ago_is_not_put_off() {
+        let turns = Turns::default();
+        assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
+        turns.lost(&key("A"), row(5), attempt(1));
+        // On record it is due again, and nobody said so here yet.
+        assert_eq!(choose(&turns, &[(5, "A")]), (vec![], vec![]));
+        assert_eq!(turns.again(&key("A"), row(5), attempt(1), None), None);
+        assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
     }
 }
