@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use devicedrop::ledger::Reader;
 use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::time::Timestamp;
 use devicedrop_testkit::checker;
 use devicedrop_testkit::env::{TestEnv, rows};
 use devicedrop_testkit::scripted::Mode;
@@ -69,8 +70,10 @@ pub(super) enum Depth {
 /// So many blocks are the end of the chain.
 const END: u64 = 20;
 
-/// A single run leaves rows that are to be tried again later; the next one tries them.
-const RUNS: usize = 10;
+const PENDING: &str = "SELECT 1 FROM audit_registrations WHERE state = 'registration_pending'";
+
+/// When rows are due, by their numbers.
+type Due = BTreeMap<i64, Timestamp>;
 
 /// A file system that the system itself can't make sense of.
 pub(super) fn damaged(error: &anyhow::Error) -> Finding {
@@ -143,6 +146,31 @@ impl Ledger {
 
     fn ask(&self, sql: &str) -> Result<Vec<Vec<Value>>> {
         rows(&self.db, sql)
+    }
+
+    /// Rows that aren't due yet, and when they are.
+    fn waiting(&self) -> Result<Due> {
+        let waiting = self.reader.waiting()?;
+        Ok(waiting.into_iter().map(|(row, _, _, due)| (row.get(), due)).collect())
+    }
+
+    /// What a single run may leave: rows that the registrar deferred, rows whose attempt is in doubt, and rows of the
+    /// same device behind them. And rows that already waited before it for a time that hasn't come.
+    fn leaves_only_what_waits(&self, before: &Due) -> Result<()> {
+        let waiting = self.waiting()?;
+        let due = self.ask(
+            "SELECT r.registration_id FROM audit_registrations r WHERE r.state = 'registration_pending'
+               AND NOT EXISTS (SELECT 1 FROM audit_registrations e WHERE e.state = 'registration_pending'
+                 AND e.customer = r.customer AND e.manufacturer = r.manufacturer AND e.model = r.model
+                 AND e.serial_number = r.serial_number AND e.registration_id < r.registration_id)
+               AND coalesce((SELECT coalesce(a.outcome, 'open') FROM audit_attempts a
+                 WHERE a.registration_id = r.registration_id ORDER BY a.attempt_id DESC LIMIT 1), 'none')
+                 NOT IN ('deferred', 'open')",
+        )?;
+        let left: Vec<i64> = due.into_iter().flatten().filter_map(|row| row.as_i64()).collect();
+        let early = left.iter().find(|row| waiting.get(row) != before.get(row) || !before.contains_key(row));
+        ensure!(early.is_none(), "a single run ended, and nothing held row {early:?} back");
+        Ok(())
     }
 
     fn is_whole(&self, env: &TestEnv, depth: Depth) -> Result<()> {
@@ -330,15 +358,20 @@ fn claims_are_on_record(ledger: &Ledger, asked: &Asked) -> Result<()> {
 
 /// Runs the daemon to its end; then all is as if nobody had pulled the plug.
 fn ends_well(env: &TestEnv, recording: &Recording, at: usize) -> Result<()> {
-    let pending = "SELECT 1 FROM audit_registrations WHERE state = 'registration_pending'";
-    for _ in 0..RUNS {
-        let said = env.run(&["run", "--once"])?;
-        ensure!(matches!(said.code, Some(0 | 1)), "it ended with {:?}: {}", said.code, said.stderr);
-        if env.query(pending)?.is_empty() {
-            break;
-        }
+    let waited = Ledger::open(env)?.map_or_else(|| Ok(BTreeMap::new()), |ledger| ledger.waiting())?;
+    let said = env.run(&["run", "--once"])?;
+    ensure!(matches!(said.code, Some(0 | 1)), "it ended with {:?}: {}", said.code, said.stderr);
+    let ledger = Ledger::open(env)?.context("there is no ledger")?;
+    if !ledger.ask(PENDING)?.is_empty() {
         ensure!(said.code == Some(1), "it ended with 0, and rows are pending");
+        ledger.leaves_only_what_waits(&waited)?;
+        // Its time comes.
+        let mut daemon = env.start(&[])?;
+        daemon.wait_until("no row pending", || Ok(env.query(PENDING)?.is_empty().then_some(())))?;
+        ensure!(daemon.terminate()?.0 == 0, "it stops in order");
+        ensure!(matches!(env.run(&["run", "--once"])?.code, Some(0 | 1)), "a last single run");
     }
+    drop(ledger);
     checker::at_the_end(env, Mode::Keyed)?;
     let ledger = Ledger::open(env)?.context("there is no ledger")?;
     let asked = Registry::open(env, Depth::Whole);

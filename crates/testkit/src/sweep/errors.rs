@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use crate::checker::embedded;
 use crate::tracer::{Call, Deed, End, Kind};
 
-use super::{Ending, Scene, log, sample, with_all_hands};
+use super::{Ending, Scene, is_ours, log, sample, with_all_hands};
 
 /// A call that isn't made again is tried so often.
 const TRIES: u32 = 4;
@@ -90,11 +90,6 @@ fn deeds(call: &Call) -> Vec<Deed> {
     errors.iter().copied().map(Deed::Fail).chain(short).collect()
 }
 
-/// Whether it is about data of ours or a sender's, and not about the program itself.
-fn concerns_data(call: &Call) -> bool {
-    ["state/", "drop/"].iter().any(|folder| call.place.starts_with(folder))
-}
-
 /// Whether a failure here is one of writing to the ledger: its log is what is durable, what is copied from there into
 /// the file is there twice.
 fn writes_the_ledger(call: &Call) -> bool {
@@ -108,7 +103,7 @@ impl ErrorSweep {
         let (ending, calls, _) = scene.undisturbed()?;
         let all: Vec<Point> = calls
             .iter()
-            .filter(|call| concerns_data(call))
+            .filter(|call| is_ours(call))
             .flat_map(|call| deeds(call).into_iter().map(|deed| Point { call: call.clone(), deed }))
             .collect();
         // At the close the log is copied into the file; if its sync fails then, all of it is still there.
