@@ -3,6 +3,7 @@
 
 mod fuzz;
 mod ledger_shape;
+mod planted;
 mod scale;
 mod sweep;
 mod tidy;
@@ -27,6 +28,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
          checks what the next start makes of it; with --points at so many of them (docs/reliability.md)
   io-errors [--points N]
          has each call that data hang on fail once with each error that disks have for it, in the same way
+  planted [--only M4 | --check]
+         plants known bugs into a copy of the tree, one after the other, and says of each whether its guard noticed it;
+         --check looks only whether each can still be planted (docs/reliability.md); as root
   race [--swaps 400000]
          swaps files, folders, results and files aside for links under the daemon and checks that nothing leaks
   flood [--files 10000] [--rounds 5] [--folders 0] [--empty]
@@ -60,6 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
         ["io-errors", rest @ ..] => sweep::run(&top, "io-errors", rest),
+        ["planted", rest @ ..] => planted::run(&top, rest, &mut std::io::stdout().lock()),
         ["fuzz", rest @ ..] => fuzz::run(&top, rest, &mut std::io::stdout().lock()),
         ["power-cuts", rest @ ..] => power_cuts(&top, rest),
         ["ledger-shape", settings @ ..] => ledger_shape::run(&top, settings, &mut std::io::stdout().lock()),
