@@ -18,6 +18,8 @@ pub struct VerifyAsk {
     pub checkpoints: Vec<PathBuf>,
     /// Keys, or files that hold them, one of which must have signed each checkpoint.
     pub keys: Vec<String>,
+    /// The epoch up to which restores are known to whoever asks; 0 for none.
+    pub accept_epoch: u64,
 }
 
 /// What verification came to.
@@ -39,6 +41,8 @@ pub struct Verified {
     pub checkpoints: u64,
     /// The ledger's lives, each as a sentence.
     pub epochs: Vec<String>,
+    /// What checkpoints saw that restores left behind, each as a sentence.
+    pub lost: Vec<String>,
     /// What isn't as it was, first the first.
     pub found: Vec<String>,
     /// How much more was found.
@@ -78,7 +82,11 @@ fn verify(
     services: &dyn Services,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let ask = VerifyAsk { checkpoints: args.checkpoints.clone(), keys: args.keys.clone() };
+    let ask = VerifyAsk {
+        checkpoints: args.checkpoints.clone(),
+        keys: args.keys.clone(),
+        accept_epoch: args.accept_epoch.unwrap_or(0),
+    };
     let told = services.verify(&context.config, &ask, &mut |text| output.progress(text));
     output.progress_ended();
     let told = told?;
@@ -97,6 +105,9 @@ fn print(told: &Verified, output: &mut Output) -> Result<(), CliError> {
     ))?;
     for epoch in &told.epochs {
         output.line(format_args!("             {epoch}"))?;
+    }
+    for lost in &told.lost {
+        output.line(format_args!("             {lost}"))?;
     }
     output.line(format_args!("states       registrations {registrations}, compared with the record"))?;
     let removed = match originals_removed {

@@ -7,6 +7,7 @@ pub mod acting;
 pub mod args;
 pub mod ask;
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod context;
 pub mod customer;
@@ -94,6 +95,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
         }
         Command::Demo(args) => return Ok(services.demo(args.keep, output)?),
         Command::Init(args) => return init::run(&args.dir, output).map(|()| Exit::Done),
+        Command::Restore(args) => return backup::restore(args, cli.config.clone(), environment, services, output),
         Command::Check(args) => return check::run(args, cli.config.as_ref(), environment, services, output),
         _ => {}
     }
@@ -109,6 +111,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
         Command::Run(args) => Ok(services.run(&context, args.once)?),
         Command::Status(args) => status_command(&context, services, args, output),
         Command::Ledger(command) => audit::run(command, &context, services, output),
+        Command::Backup(args) => backup::back_up(args, &context, services, output),
         Command::Customer(CustomerCommand::Add(args)) => {
             customer::add(&context, args, output)?;
             reload_if_running(&context, services, output);

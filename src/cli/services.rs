@@ -9,6 +9,7 @@ use devicedrop_core::suspicion::Known;
 
 use crate::actor::Actor;
 use crate::cli::audit::{Verified, VerifyAsk};
+use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -37,6 +38,18 @@ pub trait Services {
 
     /// Makes a signing key of this name in a new file. Returns its public half.
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure>;
+
+    /// Makes a backup of all that the configuration names, whoever works on it; `say` is told how far it is.
+    fn backup(&self, config: &Config, ask: &BackupAsk, say: &mut dyn FnMut(&str)) -> Result<BackedUp, Failure>;
+
+    /// Puts a backup back to where the configuration says, for `actor`.
+    fn restore(
+        &self,
+        config: &Config,
+        ask: &RestoreAsk,
+        actor: &Actor,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Restored, Failure>;
 
     /// Opens the ledger to ask what a customer sent before; none where there is no ledger. Never makes one.
     fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure>;

@@ -8,6 +8,7 @@ use devicedrop_core::message::WaitsFor;
 use insta::assert_snapshot;
 
 use super::audit::{Verified, VerifyAsk};
+use super::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use super::lookups::{Look, Lookups, Page};
 use super::testing::Printed;
 use super::*;
@@ -49,6 +50,7 @@ impl Services for Scripted {
             originals_removed: 1,
             checkpoints: u64::try_from(ask.checkpoints.len()).unwrap_or(0),
             epochs: vec!["epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann".to_owned()],
+            lost: Vec::new(),
             found: ask.checkpoints.iter().map(|_| "entry 5 isn't as it was written".to_owned()).collect(),
             more: 0,
             entries_per_second: 100_000,
@@ -61,6 +63,31 @@ impl Services for Scripted {
 
     fn keygen(&self, _: &Path, name: &str) -> Result<String, Failure> {
         Ok(format!("{name}+00000000+AQ=="))
+    }
+
+    fn backup(&self, _: &Config, ask: &BackupAsk, _: &mut dyn FnMut(&str)) -> Result<BackedUp, Failure> {
+        let at = devicedrop_core::time::Timestamp::from_unix_ms(1_795_356_000_000);
+        Ok(BackedUp {
+            dir: ask.dir.clone(),
+            made_at: at,
+            epoch: 1,
+            entries: 20_000,
+            blocks: 17,
+            head: "00".repeat(32),
+            until: at,
+            registry: true,
+            originals: 12,
+            originals_bytes: 34_567,
+            configuration: true,
+            signing_key: Some(ask.with_key),
+            sound: !ask.with_key,
+            found: ask.with_key.then(|| "entry 5 isn't as it was written".to_owned()).into_iter().collect(),
+        })
+    }
+
+    fn restore(&self, _: &Config, _: &RestoreAsk, _: &Actor, _: &mut dyn FnMut(&str)) -> Result<Restored, Failure> {
+        let refusal = Refusal { message: "not here".into(), because: Vec::new(), hint: None };
+        Err(Failure { exit: Exit::Unable, refusal })
     }
 
     fn past(&self, _: &Config, _: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure> {

@@ -148,7 +148,8 @@ fn first_byte(sha256: &Sha256) -> String {
     format!("{first:02x}")
 }
 
-fn place_of(sha256: &Sha256) -> String {
+/// Where the copy of a content lies in the archive's folder.
+pub fn place_of(sha256: &Sha256) -> String {
     format!("{}/{sha256}", first_byte(sha256))
 }
 

@@ -140,6 +140,9 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+    /// A restore was cut off: what lies there isn't whole.
+    #[error("the restore of the ledger {} from a backup was cut off", .0.display())]
+    Restoring(PathBuf),
     /// Another process has it.
     #[error(transparent)]
     Locked(#[from] super::lock::LockError),
@@ -189,6 +192,15 @@ pub enum OpenError {
     /// A thread couldn't be started.
     #[error("a thread of the ledger can't be started")]
     Thread(#[source] std::io::Error),
+    /// A copy can't be made.
+    #[error("the copy {} can't be written", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// SQLite says no.
     #[error("{}: SQLite can't open it", path.display())]
     Sqlite {
@@ -206,7 +218,7 @@ impl OpenError {
     pub fn is_untrusted(&self) -> bool {
         match self {
             Self::Untrusted(_) => true,
-            Self::Sqlite { source, .. } => is_damage(source),
+            Self::Sqlite { source, .. } | Self::Copy { source, .. } => is_damage(source),
             _ => false,
         }
     }

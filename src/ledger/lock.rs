@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// The right to write to a ledger, held until it is dropped.
 #[derive(Debug)]
 pub struct LedgerLock {
+    path: PathBuf,
     // The lock lives as long as the open file.
     _file: File,
 }
@@ -70,7 +71,12 @@ impl LedgerLock {
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
         writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
+        Ok(Self { path, _file: file })
+    }
+
+    /// Whether it is the lock of this ledger.
+    pub fn is_of(&self, ledger: &Path) -> bool {
+        self.path == Self::path(ledger)
     }
 }
 

@@ -10,6 +10,7 @@
 mod apply;
 mod check;
 pub mod command;
+pub mod copy;
 mod entries;
 pub mod error;
 mod hasher;
@@ -18,6 +19,7 @@ pub mod lock;
 mod open;
 pub mod pending;
 pub mod reader;
+pub mod restoring;
 pub mod rows;
 mod schema;
 #[cfg(test)]
@@ -104,6 +106,15 @@ fn prepare(path: &Path, create: bool, now: Timestamp, actor: &str) -> Result<(Th
         return Err(OpenError::Missing(path.to_owned()));
     }
     let lock = LedgerLock::take(path)?;
+    let (mut thread, clean) = thread_of(path, create)?;
+    if thread.chain.blocks == 0 {
+        begin(&mut thread, now, actor)?;
+    }
+    Ok((thread, lock, clean))
+}
+
+/// Opens the ledger, whose lock the caller holds, and checks the end of its record.
+fn thread_of(path: &Path, create: bool) -> Result<(Thread, bool), OpenError> {
     let (db, clean) = open::writer(path, create)?;
     let chain = check::tail(&db)?;
     let number = |sql| {
@@ -114,11 +125,7 @@ fn prepare(path: &Path, create: bool, now: Timestamp, actor: &str) -> Result<(Th
     )?;
     let last = number("SELECT coalesce(max(id), 0) FROM registration")?;
     let record = Record::new(Hasher::start().map_err(OpenError::Thread)?, next, last);
-    let mut thread = Thread { db, record, words: Words::default(), chain: chain.unwrap_or(Chain::NONE) };
-    if chain.is_none() {
-        begin(&mut thread, now, actor)?;
-    }
-    Ok((thread, lock, clean))
+    Ok((Thread { db, record, words: Words::default(), chain: chain.unwrap_or(Chain::NONE) }, clean))
 }
 
 /// Writes a new ledger's first entry: who made it, when, and the UUID that tells it from every other.

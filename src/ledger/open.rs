@@ -58,8 +58,16 @@ pub(super) fn make_folder(path: &Path) -> Result<(), OpenError> {
     DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(io(folder))
 }
 
-/// Refuses what no ledger can live with: an old SQLite, a network file system, a link.
+/// Refuses what no ledger can live with, and one that is only half put back from a backup.
 pub(super) fn check_place(path: &Path) -> Result<(), OpenError> {
+    if super::restoring::Restoring::is_at(path) {
+        return Err(OpenError::Restoring(path.to_owned()));
+    }
+    check_disk(path)
+}
+
+/// Refuses what no ledger can live with: an old SQLite, a network file system, a link.
+pub(super) fn check_disk(path: &Path) -> Result<(), OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::OldSqlite(rusqlite::version()));
     }
@@ -159,6 +167,31 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Older { found, known: schema::LATEST });
     }
     Ok(db)
+}
+
+/// Opens a copy that nobody writes to, wherever it lies: without locks, which not every file system has.
+pub(super) fn copy_reader(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags_and_vfs(path, flags, c"unix-none").map_err(sqlite(path))?;
+    check_kind(&db, path, false)?;
+    prepare(&db, READER).map_err(sqlite(path))?;
+    let found = schema::version(&db).map_err(sqlite(path))?;
+    if found < schema::LATEST {
+        return Err(OpenError::Older { found, known: schema::LATEST });
+    }
+    Ok(db)
+}
+
+/// Writes a copy of a ledger, as it is at one moment, into an empty file. Whoever writes to the ledger goes on.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(super) fn copy(path: &Path, name: &str) -> Result<(), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(sqlite(path))?;
+    db.busy_timeout(BUSY).map_err(sqlite(path))?;
+    check_kind(&db, path, false)?;
+    db.execute_batch(COMMON).map_err(sqlite(path))?;
+    let written = db.execute("VACUUM INTO ?1", [name]);
+    written.map(|_| ()).map_err(|source| OpenError::Copy { path: name.into(), source })
 }
 
 fn prepare(db: &Connection, told: &str) -> rusqlite::Result<()> {

@@ -36,6 +36,11 @@ impl Reader {
         Ok(Self { db: open::reader(path)? })
     }
 
+    /// Opens a copy that nobody writes to, as it lies in a backup.
+    pub fn open_copy(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { db: open::copy_reader(path)? })
+    }
+
     /// Recomputes one block from its entries, and its place in the chain, and compares.
     pub fn check_block(&self, number: u64) -> Result<(), Untrusted> {
         check::block_numbered(&self.db, number).map(|_| ())

@@ -39,20 +39,40 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
     let clock = SystemClock;
     let began = clock.elapsed();
     let mut verifier = Verifier::open(&config.ledger.path).map_err(Told::told)?;
+    verifier.accept_epochs(ask.accept_epoch);
+    let verification = recompute(&mut verifier, &checkpoints, clock, say)?;
+    let took = clock.elapsed().saturating_sub(began);
+    let mut originals = Originals::default();
+    originals.compare(&config.ledger.originals, &verifier, say)?;
+    Ok(verified(&verification, originals, checkpoints.len(), took))
+}
+
+/// The same for a ledger's copy, with the originals beside it, as they lie in a backup.
+pub(super) fn verify_copy(ledger: &Path, originals: &Path, say: Say<'_>) -> Result<Verified, Failure> {
+    let clock = SystemClock;
+    let mut verifier = Verifier::open_copy(ledger).map_err(Told::told)?;
+    let verification = recompute(&mut verifier, &[], clock, say)?;
+    let mut compared = Originals::default();
+    compared.compare(originals, &verifier, say)?;
+    Ok(verified(&verification, compared, 0, clock.elapsed()))
+}
+
+fn recompute(
+    verifier: &mut Verifier,
+    checkpoints: &[Checkpoint],
+    clock: SystemClock,
+    say: Say<'_>,
+) -> Result<Verification, Failure> {
     let mut pace = Pace::new(&clock);
-    let verification = verifier
-        .verify(&checkpoints, &mut |progress| {
+    verifier
+        .verify(checkpoints, &mut |progress| {
             if let Some(line) = pace.line(progress) {
                 say(&line);
             }
             true
         })
         .map_err(Told::told)?
-        .ok_or_else(|| failure("verification was stopped", Vec::new(), None))?;
-    let took = clock.elapsed().saturating_sub(began);
-    let mut originals = Originals::default();
-    originals.compare(config, &verifier, say)?;
-    Ok(verified(&verification, originals, checkpoints.len(), took))
+        .ok_or_else(|| failure("verification was stopped", Vec::new(), None))
 }
 
 fn verified(told: &Verification, originals: Originals, checkpoints: usize, took: Duration) -> Verified {
@@ -71,6 +91,7 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
         originals_removed: originals.removed,
         checkpoints: u64::try_from(checkpoints).unwrap_or(u64::MAX),
         epochs: epochs.collect(),
+        lost: told.lost.iter().map(|lost| format!("{lost}, which was accepted")).collect(),
         found,
         more: told.more,
         entries_per_second: u64::try_from(u128::from(entries) * 1_000 / took.as_millis().max(1)).unwrap_or(0),
@@ -118,8 +139,7 @@ impl Originals {
     /// Findings told in full, as for the ledger.
     const TOLD: usize = 100;
 
-    fn compare(&mut self, config: &Config, verifier: &Verifier, say: Say<'_>) -> Result<(), Failure> {
-        let folder = &config.ledger.originals;
+    fn compare(&mut self, folder: &Path, verifier: &Verifier, say: Say<'_>) -> Result<(), Failure> {
         let archive = Archive::open(folder).map_err(|error| {
             let what = format!("the originals' folder {} can't be opened", shown(&folder.display().to_string()));
             failure(what, vec![error.to_string()], Some("run it as the daemon's user, or as root".to_owned()))

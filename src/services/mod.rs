@@ -3,6 +3,7 @@
 //! The command line knows only the trait; here it meets the parts behind it.
 
 mod audit;
+mod backup;
 mod beside;
 pub mod demo;
 pub mod lookups;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
 use crate::cli::audit::{Verified, VerifyAsk};
+use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -101,6 +103,20 @@ impl Services for Program {
 
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure> {
         audit::keygen(file, name)
+    }
+
+    fn backup(&self, config: &Config, ask: &BackupAsk, say: &mut dyn FnMut(&str)) -> Result<BackedUp, Failure> {
+        backup::make(config, ask, say)
+    }
+
+    fn restore(
+        &self,
+        config: &Config,
+        ask: &RestoreAsk,
+        actor: &Actor,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Restored, Failure> {
+        backup::restore(config, ask, actor, say)
     }
 
     fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure> {

@@ -14,7 +14,10 @@ mod arrivals;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod checks;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod crash;

@@ -46,6 +46,10 @@ pub struct VerifyArgs {
     #[arg(long = "key", value_name = "KEY", requires = "checkpoints")]
     pub keys: Vec<String>,
 
+    /// Accepts the restores up to this epoch: what a checkpoint saw of an earlier one and is missing is told all the same
+    #[arg(long, value_name = "N")]
+    pub accept_epoch: Option<u64>,
+
     #[command(flatten)]
     #[expect(missing_docs, reason = "a comment here would become the help's heading")]
     pub report: ReportArgs,

@@ -1,5 +1,6 @@
 //! What can stand on the command line, and the help that tells it.
 
+mod backup;
 mod ledger;
 mod look;
 mod registry;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionId};
 use devicedrop_core::state::ErrorCode;
 
+pub use backup::{BackupArgs, RestoreArgs};
 pub use ledger::{CheckpointArgs, KeygenArgs, LedgerCommand, VerifyArgs};
 pub use look::{AttemptsArgs, DevicesArgs, FindArgs, HistoryArgs, LookArgs, SubmissionsArgs};
 pub use registry::{CheckInArgs, DeviceArgs, ImportArgs, ListArgs, RegistryCommand, ReleaseArgs};
@@ -153,6 +155,23 @@ Example:
     /// For auditors: verification, checkpoints, keys
     #[command(subcommand, arg_required_else_help = true)]
     Ledger(LedgerCommand),
+
+    /// Makes a backup of ledger, registry, originals and configuration, while the daemon runs
+    #[command(after_help = "\
+The folder must not be there yet. What is in it is verified before it gets its name.
+
+Example:
+  devicedrop backup /backup/devicedrop/$(date +%F)")]
+    Backup(BackupArgs),
+
+    /// Puts a backup back, where nothing is; the ledger begins a new epoch, on record
+    #[command(after_help = "\
+Stop the daemon first, and move the old state aside. Where the configuration named by --config isn't there, the
+backup's is put there.
+
+Example:
+  devicedrop --config /etc/devicedrop/devicedrop.toml restore /backup/devicedrop/2026-11-22 --reason 'disk failed'")]
+    Restore(RestoreArgs),
 
     /// Prints completions for a shell
     #[command(after_help = "\

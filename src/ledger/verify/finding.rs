@@ -3,6 +3,7 @@
 use devicedrop_core::checkpoint::Checkpoint;
 use devicedrop_core::ids::{RegistrationId, SubmissionEntry};
 use devicedrop_core::shown::shown;
+use devicedrop_core::time::Timestamp;
 
 use super::super::error::Untrusted;
 
@@ -25,6 +26,12 @@ pub enum Finding {
     #[error("the first {} blocks of the ledger aren't those that the checkpoint of {} saw: the record was written anew",
         .0.blocks, .0.at)]
     Rewritten(Checkpoint),
+    /// A restore left behind what a checkpoint saw.
+    #[error("{0}; if that restore is known to you, --accept-epoch {epoch}", epoch = .0.epoch)]
+    Lost(Lost),
+    /// An epoch doesn't begin where the one before ended.
+    #[error("epoch {0} of the ledger doesn't begin where the one before it ended")]
+    Epoch(u64),
     /// The checkpoint is of another ledger.
     #[error("the checkpoint of {} is of another ledger", .0.at)]
     OtherLedger(Checkpoint),
@@ -66,6 +73,26 @@ pub enum Finding {
         /// As the record gives it.
         given: String,
     },
+}
+
+/// The end of an epoch that a checkpoint saw and a restore left behind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("epoch {epoch}, opened on {at} by {}, goes on from block {blocks} (entry {entries}); the checkpoint of {} saw \
+    {} blocks ({} entries) of epoch {}: the end of that epoch is missing",
+    shown(.actor), .checkpoint.at, .checkpoint.blocks, .checkpoint.entries, .checkpoint.epoch)]
+pub struct Lost {
+    /// What saw more.
+    pub checkpoint: Checkpoint,
+    /// The epoch that came then.
+    pub epoch: u64,
+    /// When it was opened.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: String,
+    /// How many blocks it took over.
+    pub blocks: u64,
+    /// How many entries it took over.
+    pub entries: u64,
 }
 
 /// What became of a part of the schema.

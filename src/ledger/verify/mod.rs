@@ -7,6 +7,7 @@
 //! Not here: archived files (whoever has the archive compares them with [`Verifier::originals`]), signatures, and
 //! words for people beyond a finding's own sentence.
 
+mod epochs;
 mod finding;
 mod present;
 mod schema;
@@ -26,7 +27,8 @@ use super::open;
 use super::reader::Reader;
 use super::rows::Head;
 
-pub use finding::Finding;
+pub use epochs::Epoch;
+pub use finding::{Finding, Lost};
 
 /// Findings told in full; more are counted.
 const TOLD: usize = 100;
@@ -56,21 +58,6 @@ pub enum Part {
     Submissions,
 }
 
-/// An unbroken life of the ledger, as its first entry tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Epoch {
-    /// Its number, from 1.
-    pub number: u64,
-    /// When it began.
-    pub at: devicedrop_core::time::Timestamp,
-    /// The entry that opened it.
-    pub entry: i64,
-    /// Who opened it.
-    pub actor: String,
-    /// Why, where it isn't the first.
-    pub reason: Option<String>,
-}
-
 /// What verification came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
@@ -80,6 +67,8 @@ pub struct Verification {
     pub root: [u8; 32],
     /// Its lives.
     pub epochs: Vec<Epoch>,
+    /// What checkpoints saw of epochs that restores left behind, where those were accepted.
+    pub lost: Vec<Lost>,
     /// How many registrations were compared.
     pub registrations: u64,
     /// What isn't as it was, first the first; at most a hundred.
@@ -111,6 +100,8 @@ pub struct Original {
 pub struct Verifier {
     db: Connection,
     reader: Reader,
+    /// Restores up to this epoch are known to whoever asks.
+    accepted: u64,
     found: Vec<Finding>,
     more: u64,
 }
@@ -122,7 +113,21 @@ impl Verifier {
     /// Opens the ledger at `path` for reading alone.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         open::check_place(path)?;
-        Ok(Self { db: open::reader(path)?, reader: Reader::open(path)?, found: Vec::new(), more: 0 })
+        Ok(Self::over(open::reader(path)?, Reader::open(path)?))
+    }
+
+    /// Opens a copy of a ledger that nobody writes to, as it lies in a backup.
+    pub fn open_copy(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self::over(open::copy_reader(path)?, Reader::open_copy(path)?))
+    }
+
+    fn over(db: Connection, reader: Reader) -> Self {
+        Self { db, reader, accepted: 0, found: Vec::new(), more: 0 }
+    }
+
+    /// Takes the restores up to this epoch for known: what they left behind is told, and is nothing found.
+    pub fn accept_epochs(&mut self, until: u64) {
+        self.accepted = until;
     }
 
     /// Recomputes all of it and compares it with itself and with `checkpoints`, each of which the caller believes.
@@ -136,8 +141,10 @@ impl Verifier {
         self.more = 0;
         schema::check(self)?;
         let head = self.reader.head()?;
+        let epochs = epochs::check(self)?;
+        let (lost, binding) = epochs::lost(self, head.as_ref(), &epochs, checkpoints);
         let sound = self.found.len();
-        let Some(root) = self.chain(head.as_ref(), checkpoints, watch) else { return Ok(None) };
+        let Some(root) = self.chain(head.as_ref(), &binding, watch) else { return Ok(None) };
         let mut registrations = 0;
         // Over a record that isn't what it was, every state that hangs on it would be told again.
         if self.found.len() == sound {
@@ -147,9 +154,8 @@ impl Verifier {
                 return Ok(None);
             }
         }
-        let epochs = self.epochs()?;
         let (found, more) = (std::mem::take(&mut self.found), self.more);
-        Ok(Some(Verification { head, root, epochs, registrations, found, more }))
+        Ok(Some(Verification { head, root, epochs, lost, registrations, found, more }))
     }
 
     /// The originals that the record names, in its order, from behind `after` on; at most a thousand.
@@ -222,17 +228,5 @@ impl Verifier {
                 self.tell(Finding::Rewritten(*checkpoint));
             }
         }
-    }
-
-    fn epochs(&self) -> Result<Vec<Epoch>, ReadError> {
-        super::reader::all(&self.db, "SELECT number, at, id, actor, reason FROM epoch ORDER BY id", [], |row| {
-            Ok(Epoch {
-                number: super::reader::count(row, 0)?,
-                at: super::reader::time(row, 1)?,
-                entry: row.get(2)?,
-                actor: row.get(3)?,
-                reason: row.get(4)?,
-            })
-        })
     }
 }

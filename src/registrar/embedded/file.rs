@@ -101,6 +101,19 @@ pub(super) fn open_browser(path: &Path) -> Result<Connection, RegistryError> {
     Ok(connection)
 }
 
+/// Opens a copy that nobody writes to, wherever it lies: without locks, which not every file system has.
+pub(super) fn open_copy(path: &Path) -> Result<Connection, RegistryError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, c"unix-none")
+        .map_err(|source| classify(path, "open SQLite", source))?;
+    let (application, found) = read_kind(&connection, path)?;
+    if application != APPLICATION_ID {
+        return Err(RegistryError::Foreign { path: path.to_owned() });
+    }
+    refuse_newer(path, found)?;
+    Ok(connection)
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -6,6 +6,7 @@
 
 mod browse;
 mod claims;
+mod copy;
 mod error;
 mod file;
 mod folded;
@@ -20,6 +21,7 @@ mod tests;
 mod worker;
 
 pub use browse::Browser;
+pub use copy::{check_copy, copy};
 pub use error::RegistryError;
 pub use report::{CheckInError, CheckedIn, Filter, Imported, Listed, Released};
 
