@@ -78,6 +78,9 @@ fn head(status: &Status, output: &mut Output) -> Result<(), CliError> {
         None => output.painted(Paint::Care, "not running"),
     };
     line(output, "daemon", &daemon)?;
+    for (index, told) in status.daemon.iter().flat_map(|daemon| &daemon.recovery).enumerate() {
+        line(output, if index == 0 { "at its start" } else { "" }, &shown(told).to_string())?;
+    }
     let configuration = status
         .configuration
         .path
@@ -224,6 +227,10 @@ mod tests {
                 version: "0.1.0".into(),
                 user: "devicedrop".into(),
                 started_at: at(0),
+                recovery: vec![
+                    "the run before this one didn't stop in order".into(),
+                    "2 files\u{1b} were ended".into(),
+                ],
             }),
             ledger: "/var/lib/devicedrop/ledger.db".into(),
             configuration: ConfigurationStatus {

@@ -229,6 +229,9 @@ pub struct DaemonStatus {
     pub user: String,
     /// When it started.
     pub started_at: Timestamp,
+    /// What its start found half done or out of order, and what became of it, in sentences.
+    #[serde(default)]
+    pub recovery: Vec<String>,
 }
 
 /// The configuration in force.

@@ -12,6 +12,7 @@ use crate::control::protocol::Health;
 use crate::inbox::{DropPath, Refusal, Waiting};
 
 use super::notices::Cause;
+use super::recovery::Doubts;
 
 /// What the tasks last said.
 pub struct Board {
@@ -45,8 +46,12 @@ pub struct State {
     pub dispatcher_idle: bool,
     /// What time-driven changes wait for, if they do.
     pub clock_held: Option<String>,
+    /// What is lacking on which disk, and since when.
+    pub space: Option<(String, Timestamp)>,
     /// What the start found and mended, in sentences.
     pub recovery: Vec<String>,
+    /// The attempts in doubt that it found.
+    pub doubts: Doubts,
 }
 
 /// A customer's lane.
@@ -124,7 +129,9 @@ impl Board {
                 doubts_asked: false,
                 dispatcher_idle: false,
                 clock_held: None,
+                space: None,
                 recovery: Vec::new(),
+                doubts: Doubts::default(),
             }),
         }
     }

@@ -23,7 +23,7 @@ use super::lanes::pause;
 use super::shared::{AskError, Shared};
 use super::space;
 use super::turns::{Choice, Key};
-use super::{doubts, gate};
+use super::{doubts, gate, recovery};
 
 /// The dispatcher looks again after this time even if nobody rings.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -183,7 +183,16 @@ async fn call(shared: Arc<Shared>, batch: Vec<Due>) -> Ended {
         request_id: None,
         correlation_id: None,
     };
+    let ask_first = recovery::must_ask_first(&shared, &rows).await;
     let outcome = match shared.writer.start_call(intent, rows.clone()).await {
+        Ok(started) if ask_first => {
+            // As if their answers had been lost: with those that the copy doesn't know of, they were.
+            for ((row, key), attempt) in rows.iter().zip(&keys).zip(started.attempts) {
+                shared.turns.lost(key, *row, attempt);
+            }
+            doubts::ask_again(&shared);
+            Ok(())
+        }
         Ok(started) => attempt(&shared, batch, started).await,
         Err(error) => {
             for (row, key) in rows.iter().zip(&keys) {

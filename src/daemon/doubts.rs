@@ -16,6 +16,7 @@ use crate::ledger::rows::InDoubt;
 use super::answers::{self, GiveUp, Try};
 use super::dispatcher::After;
 use super::lanes::pause;
+use super::recovery;
 use super::shared::{AskError, Shared};
 
 /// When the registrar didn't answer the question, it is asked again after this time.
@@ -105,10 +106,12 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
             Knowledge::CannotTell => {}
         }
     }
+    let ends: Vec<_> = finished.iter().map(|end| (end.attempt, end.outcome)).collect();
     if let Err(error) = answers::record(shared, finished, &tries, GiveUp::Allowed).await {
         tracing::error!(error = %error, "what became of attempts in doubt could not be recorded");
         return true;
     }
+    recovery::ended(shared, &ends);
     shared.bells.dispatcher.notify_one();
     left
 }

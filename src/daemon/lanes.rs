@@ -114,7 +114,16 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         let mut ended = tokio::time::timeout(PASS_LONG, &mut pass).await.ok();
         drop(place);
         if ended.is_none() {
-            let told = |hangs| shared.board.lane(&key, |lane| lane.hangs = hangs);
+            let told = |hangs| {
+                let mut began = false;
+                shared.board.lane(&key, |lane| {
+                    began = hangs && !lane.hangs;
+                    lane.hangs = hangs;
+                });
+                if began {
+                    tracing::warn!(customer = %key, "looking into the drop folder hangs; no other customer waits for it");
+                }
+            };
             ended = patiently(&mut pass, PASS_HANGS, || beats.load(Ordering::Relaxed), told, &token).await;
         }
         let Some(ended) = ended else { return };

@@ -87,6 +87,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("lanes", lanes::keep(Arc::clone(&shared)));
     tasks.start("dispatcher", dispatcher::run(Arc::clone(&shared)));
     tasks.start("doubts", doubts::run(Arc::clone(&shared)));
+    tasks.start("space", space::watch(Arc::clone(&shared)));
     tasks.start("lifecycle", lifecycle::run(Arc::clone(&shared)));
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));
     tasks.start("signals", signals::run(Arc::clone(&shared), signals));

@@ -1,9 +1,15 @@
 //! What a start finds half done, and ends: acceptances that were cut off, whose file may be gone by now.
 //!
 //! And what it takes up again: rows that wait, attempts in doubt ([`super::doubts`] asks about them). Owed results are
-//! the lanes' affair.
+//! the lanes' affair. What was found, and what became of it, is told by `status`.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+
+use devicedrop_core::ids::{AttemptId, RegistrationId};
+use devicedrop_core::state::Outcome;
+
+use crate::ledger::Ledger;
 
 use super::commands::No;
 use super::desk::CustomerDesk;
@@ -12,6 +18,106 @@ use super::shared::Shared;
 
 /// What is on record of a file whose acceptance was cut off and can't be ended: once for each path.
 const CUT_OFF: &str = "acceptance_cut_off";
+
+/// What is on record of a start after a run that was cut off.
+pub(super) const UNCLEAN: &str = "the run before this one did not stop in order";
+
+/// Attempts that the start found in doubt, and what became of them.
+#[derive(Debug, Clone, Default)]
+pub struct Doubts {
+    found: usize,
+    open: HashSet<AttemptId>,
+    ended: BTreeMap<&'static str, u64>,
+}
+
+impl Doubts {
+    /// In a sentence; none where there were none.
+    pub(super) fn told(&self) -> Option<String> {
+        if self.found == 0 {
+            return None;
+        }
+        let ended: Vec<String> = self.ended.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        let open = self.open.len();
+        Some(match (ended.is_empty(), open) {
+            (true, _) => {
+                format!("{} attempts had no answer on record; the registrar is asked about them", self.found)
+            }
+            (false, 0) => format!(
+                "{} attempts had no answer on record; the registrar was asked: {}",
+                self.found,
+                ended.join(", ")
+            ),
+            (false, open) => format!(
+                "{} attempts had no answer on record; the registrar was asked: {}; still in doubt {open}",
+                self.found,
+                ended.join(", ")
+            ),
+        })
+    }
+
+    fn ended(&mut self, attempt: AttemptId, outcome: Outcome) {
+        if self.open.remove(&attempt) {
+            *self.ended.entry(outcome.code()).or_default() += 1;
+        }
+    }
+}
+
+/// What became of attempts is on record: tells it of those that the start found.
+pub(super) fn ended(shared: &Shared, ends: &[(AttemptId, Outcome)]) {
+    let mut board = shared.board.lock();
+    for (attempt, outcome) in ends {
+        board.doubts.ended(*attempt, *outcome);
+    }
+}
+
+/// Tells what the ledger says of the run before this one, and of a restore that no daemon has seen yet.
+pub(super) fn check(ledger: &Ledger, shared: &Shared) -> Result<(), No> {
+    let mut told = Vec::new();
+    if let Some(restore) = shared.readers.ask(crate::ledger::Reader::last_restore)? {
+        if restore.starts <= 1 {
+            told.push(format!(
+                "epoch {} of the ledger began on {} with a restore by {}: {}",
+                restore.epoch, restore.at, restore.actor, restore.reason
+            ));
+        }
+        // Set by this start alone.
+        shared.restored.set(restore).unwrap_or_default();
+    }
+    if !ledger.was_clean() {
+        told.push(format!("{UNCLEAN}; the ledger was checked and is as it was written"));
+        let owed = shared.readers.ask(|reader| reader.counts(None))?.owed;
+        if owed > 0 {
+            told.push(format!("{owed} result files were owed; they are written now"));
+        }
+    }
+    for line in &told {
+        tracing::warn!(found = %line, "the start found");
+    }
+    shared.board.lock().recovery.extend(told);
+    Ok(())
+}
+
+/// So many copies that were cut off were removed from the archive.
+pub(super) fn swept(shared: &Shared, removed: u64) {
+    if removed > 0 {
+        let told = format!("{removed} copies of files that were cut off were removed from the originals");
+        shared.board.lock().recovery.push(told);
+    }
+}
+
+/// Whether the registrar must be asked about these rows before they are sent: after a restore they may have been sent
+/// already, and a repeated request isn't known to be harmless. What can't be found out counts as yes.
+pub(super) async fn must_ask_first(shared: &Arc<Shared>, rows: &[RegistrationId]) -> bool {
+    if shared.restored.get().is_none() || shared.registrar.capacity().idempotent {
+        return false;
+    }
+    let (asked, rows) = (Arc::clone(shared), rows.to_vec());
+    let found = tokio::task::spawn_blocking(move || {
+        let restore = asked.restored.get()?;
+        asked.readers.ask(|reader| reader.may_have_been_sent(restore, &rows)).ok()
+    });
+    found.await.ok().flatten().unwrap_or(true)
+}
 
 /// Ends acceptances that were cut off, from the archived copies. Blocks; before any lane runs.
 pub(super) fn end_acceptances(shared: &Arc<Shared>) -> Result<(), No> {
@@ -56,9 +162,9 @@ pub(super) fn take_up(shared: &Shared) -> Result<(), No> {
     let waiting = shared.readers.ask(crate::ledger::Reader::waiting)?;
     let in_doubt = shared.readers.ask(crate::ledger::Reader::in_doubt)?;
     if !in_doubt.is_empty() {
-        let found = format!("{} attempts had no answer on record; the registrar is asked about them", in_doubt.len());
         tracing::warn!(attempts = in_doubt.len(), "found attempts in doubt");
-        shared.board.lock().recovery.push(found);
+        let open: HashSet<AttemptId> = in_doubt.iter().map(|doubt| doubt.request.attempt).collect();
+        shared.board.lock().doubts = Doubts { found: open.len(), open, ended: BTreeMap::new() };
     }
     shared.turns.load(waiting, &in_doubt);
     gate::remember(shared)?;

@@ -180,6 +180,8 @@ async fn sweep(shared: &Arc<Shared>, settings: &CustomerSettings) -> bool {
         Ok(Ok(0)) => true,
         Ok(Ok(removed)) => {
             tracing::info!(customer = %settings.key, removed, "results that were cut off half written are gone");
+            let told = format!("{removed} results of {} that were cut off half written were removed", settings.key);
+            shared.board.lock().recovery.push(told);
             true
         }
         Ok(Err(error)) => {

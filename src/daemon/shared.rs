@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Config, Lookup};
 use crate::inbox::{Archive, Watch};
+use crate::ledger::reader::Restore;
 use crate::ledger::rows::Pause;
 use crate::ledger::{OpenError, ReadError, Reader, Writer};
 use crate::registrar::Registrar;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub turns: Turns,
     /// When the daemon didn't run, as far as the record tells; set at the start.
     pub pauses: OnceLock<Vec<Pause>>,
+    /// The restore that opened the ledger's present epoch, if one did; set at the start.
+    pub restored: OnceLock<Restore>,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
     /// The place of the one long rehearsal that is answered at a time.
@@ -93,6 +96,7 @@ impl Shared {
             gate,
             turns,
             pauses,
+            restored: OnceLock::new(),
             long_rehearsals: Arc::new(Semaphore::new(1)),
             stop,
             once,

@@ -85,6 +85,16 @@ pub(super) fn notify_ready() {
     tell(&[sd_notify::NotifyState::Ready]);
 }
 
+/// Tells the service manager, if there is one, that a start takes longer than it was given: so long, and some more.
+pub(super) fn notify_waiting(time: std::time::Duration) {
+    let more = time.saturating_mul(10);
+    let more = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
+    tell(&[
+        sd_notify::NotifyState::ExtendTimeoutUsec(more),
+        sd_notify::NotifyState::Status("waiting for room on a full disk"),
+    ]);
+}
+
 /// Tells the service manager, if there is one, that the daemon is about to end.
 pub(super) fn notify_stopping() {
     tell(&[sd_notify::NotifyState::Stopping]);

@@ -1,15 +1,24 @@
 //! Whether there is room: on the disks of the record, and within a customer's limits for the day.
+//!
+//! Below the reserve nothing new is taken or sent, and `status` says so; what was sent is recorded all the same, in the
+//! space that the ledger holds back (`ledger::room`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::shown::shown;
 use devicedrop_core::time::Timestamp;
+use tokio_util::sync::CancellationToken;
 
+use crate::config::{Config, RegistrarKind};
 use crate::inbox::Hold;
 use crate::ledger::rows::Totals;
 
+use super::lanes::pause;
 use super::shared::{AskError, Shared};
+use super::signals;
 
 /// A day in milliseconds; days begin at midnight UTC.
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -66,11 +75,94 @@ pub(super) fn may_take(
 pub(super) fn has_reserve(shared: &Shared, bytes: u64) -> bool {
     let config = shared.config();
     let needed = config.drop.reserve.saturating_add(bytes);
-    let registry = shared.embedded.as_ref().and(config.registrar.embedded.path.parent());
-    [config.ledger.path.parent(), Some(config.ledger.originals.as_path()), registry]
-        .into_iter()
-        .flatten()
+    disks(&config, shared.embedded.is_some())
+        .iter()
         .all(|folder| free_bytes(folder).is_none_or(|free| free >= needed))
+}
+
+/// How often the disks are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// With less than this a start can't put on record that it is one, and what it found.
+const TO_START: u64 = 1024 * 1024;
+
+/// Says when the room gets too little and when there is enough again, once for each change, and wakes whoever waited.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    while !shared.stop.is_cancelled() {
+        let asked = Arc::clone(&shared);
+        // A disk that hangs holds up this thread, and nobody else.
+        let lack = tokio::task::spawn_blocking(move || lack(&asked)).await.ok().flatten();
+        let change = {
+            let mut board = shared.board.lock();
+            let change = board.space.is_some() != lack.is_some();
+            let since = board.space.take().map_or(shared.clock.now(), |(_, since)| since);
+            board.space = lack.clone().map(|why| (why, since));
+            change
+        };
+        match lack {
+            Some(why) if change => tracing::warn!(why = %why, "too little space: nothing new is taken or sent"),
+            None if change => {
+                tracing::info!("enough space again: files are taken and rows are sent");
+                shared.bells.ring_all();
+            }
+            _ => {}
+        }
+        tokio::select! {
+            () = pause(LOOK) => {}
+            () = shared.stop.cancelled() => {}
+        }
+    }
+}
+
+/// What is lacking where, in a sentence.
+fn lack(shared: &Shared) -> Option<String> {
+    let config = shared.config();
+    let reserve = config.drop.reserve;
+    let (folder, free) = disks(&config, shared.embedded.is_some()).into_iter().find_map(|folder| {
+        let free = free_bytes(&folder).filter(|free| *free < reserve)?;
+        Some((folder, free))
+    })?;
+    Some(format!(
+        "the disk of {} has {} MiB left, less than drop.reserve ({} MiB)",
+        shown(&folder.display().to_string()),
+        free >> 20,
+        reserve >> 20
+    ))
+}
+
+/// The folders whose disks must have room.
+fn disks(config: &Config, embedded: bool) -> Vec<PathBuf> {
+    let registry = config.registrar.embedded.path.parent().filter(|_| embedded);
+    let folders = [config.ledger.path.parent(), Some(config.ledger.originals.as_path()), registry];
+    folders.into_iter().flatten().map(Path::to_owned).collect()
+}
+
+/// Waits, at a start on a full disk, until there is room to put anything on record; first of all gives up the space
+/// that the last run held back. Blocks.
+pub(super) fn wait_for_room(config: &Config, stop: &CancellationToken) {
+    let lacking = || {
+        let full = |folder: &PathBuf| free_bytes(folder).is_some_and(|free| free < TO_START);
+        disks(config, config.registrar.kind == RegistrarKind::Embedded).into_iter().find(full)
+    };
+    if lacking().is_none() {
+        return;
+    }
+    if let Err(error) = crate::ledger::room::give_up_for(&config.ledger.path) {
+        tracing::warn!(error = %error, "the space that was held back can't be given up");
+    }
+    let mut said = false;
+    while let Some(folder) = lacking().filter(|_| !stop.is_cancelled()) {
+        if !said {
+            tracing::error!(folder = %folder.display(), "the disk is full: the start waits until there is room");
+            said = true;
+        }
+        signals::notify_waiting(LOOK);
+        let (_never, alarm) = std::sync::mpsc::sync_channel::<()>(1);
+        alarm.recv_timeout(LOOK).unwrap_or_default();
+    }
+    if said && !stop.is_cancelled() {
+        tracing::info!("there is room: the start goes on");
+    }
 }
 
 /// Free bytes for us on the file system of `folder`; none where it can't be told.

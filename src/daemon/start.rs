@@ -25,6 +25,7 @@ use super::poison;
 use super::recovery;
 use super::reload::sha256_of;
 use super::shared::{Bells, Readers, Shared};
+use super::space;
 
 /// A registrar, and the embedded one behind it if there is one.
 pub type GivenRegistrar = (Arc<dyn Registrar>, Option<Arc<Embedded>>);
@@ -77,12 +78,25 @@ pub enum StartError {
     /// What the last run left half done can't be ended.
     #[error("what the last run left half done can't be ended: {0}")]
     Recovery(String),
+    /// A write to the ledger failed before the daemon was at work.
+    #[error("a write to the ledger failed while the daemon started: {0}")]
+    Write(String),
 }
 
 impl StartError {
     /// Whether the ledger is there and can't be trusted: a person must act.
     pub fn is_untrusted(&self) -> bool {
         matches!(self, Self::Ledger(error) if error.is_untrusted())
+    }
+
+    /// Whether a write to the ledger failed: started again, the daemon goes on from what is on record.
+    pub fn is_failed_write(&self) -> bool {
+        match self {
+            Self::Ledger(error) => error.is_failed_write(),
+            Self::Record(error) => *error == LedgerError::Stopped,
+            Self::Write(_) => true,
+            Self::Folder { .. } | Self::Registry(_) | Self::Socket(_) | Self::Recovery(_) => false,
+        }
     }
 }
 
@@ -124,18 +138,31 @@ pub(super) async fn open(parts: Parts) -> Result<(Ledger, Arc<Shared>), StartErr
             }
         }
         let actor = parts.actor.clone();
+        space::wait_for_room(&parts.config, &parts.stop);
         let (ledger, shared) = shared_of(parts, true)?;
-        record_start(&shared, &actor)?;
-        shared.archive.sweep().map_err(|cause| folder_error(&shared.config().ledger.originals, cause))?;
-        poison::count_deaths(&shared).map_err(|cause| folder_error(shared.config().state_folder(), cause))?;
-        recovery::end_acceptances(&shared).map_err(|no| StartError::Recovery(told(&no)))?;
-        recovery::take_up(&shared).map_err(|no| StartError::Recovery(told(&no)))?;
-        Ok((ledger, shared))
+        ledger.hold_back(shared.config().drop.reserve / 2);
+        match begin(&ledger, &shared, &actor) {
+            Ok(()) => Ok((ledger, shared)),
+            Err(error) => {
+                Err(shared.writer.failure().map_or(error, |failure| StartError::Write(failure.0.to_string())))
+            }
+        }
     });
     match opened.await {
         Ok(opened) => opened,
         Err(error) => std::panic::resume_unwind(Box::new(format!("the start failed: {error}"))),
     }
+}
+
+/// Puts the start on record, and ends what the last run left half done.
+fn begin(ledger: &Ledger, shared: &Arc<Shared>, actor: &Actor) -> Result<(), StartError> {
+    record_start(shared, actor, ledger.was_clean())?;
+    recovery::check(ledger, shared).map_err(|no| StartError::Recovery(told(&no)))?;
+    let swept = shared.archive.sweep().map_err(|cause| folder_error(&shared.config().ledger.originals, cause))?;
+    recovery::swept(shared, swept);
+    poison::count_deaths(shared).map_err(|cause| folder_error(shared.config().state_folder(), cause))?;
+    recovery::end_acceptances(shared).map_err(|no| StartError::Recovery(told(&no)))?;
+    recovery::take_up(shared).map_err(|no| StartError::Recovery(told(&no)))
 }
 
 fn told(no: &No) -> String {
@@ -172,21 +199,22 @@ pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), St
 }
 
 /// Puts the start and the configuration in force on record.
-fn record_start(shared: &Shared, actor: &Actor) -> Result<(), StartError> {
+fn record_start(shared: &Shared, actor: &Actor, clean: bool) -> Result<(), StartError> {
     let config = shared.config();
-    let act = |action: &str, subject: Option<String>| {
+    let act = |action: &str, subject: Option<String>, reason: Option<String>| {
         let entry = NewAction {
             at: shared.clock.now(),
             actor: actor.to_string(),
             action: action.to_owned(),
             subject,
-            reason: None,
+            reason,
         };
         shared.writer.act(entry).wait().map_err(StartError::Record)
     };
-    act("start", Some(format!("devicedrop {}", env!("CARGO_PKG_VERSION"))))?;
+    let unclean = (!clean).then(|| recovery::UNCLEAN.to_owned());
+    act("start", Some(format!("devicedrop {}", env!("CARGO_PKG_VERSION"))), unclean)?;
     originals::keep_configuration(&config).map_err(|cause| folder_error(&config.ledger.originals, cause))?;
-    act("load_configuration", sha256_of(&config).map(|hash| hash.to_string()))
+    act("load_configuration", sha256_of(&config).map(|hash| hash.to_string()), None)
 }
 
 /// A folder of our own, closed to others.

@@ -62,6 +62,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             user: actor::user_name(rustix::process::getuid().as_raw()),
             started_at: board.started_at,
+            recovery: board.recovery.iter().cloned().chain(board.doubts.told()).collect(),
         }),
         ledger: config.ledger.path.clone(),
         configuration: ConfigurationStatus {
@@ -285,6 +286,10 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
     }
     for why in &board.reload_refused {
         say(None, None, format!("the new configuration is not in force: {why}"), Some("mend it, or restart"));
+    }
+    if let Some((why, since)) = &board.space {
+        let what = format!("nothing new is taken or sent: {why}");
+        say(Some(*since), None, what, Some("make room on that disk; it goes on by itself"));
     }
     if let Some(why) = &board.clock_held {
         say(None, None, why.clone(), None);

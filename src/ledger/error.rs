@@ -212,7 +212,31 @@ pub enum OpenError {
     },
 }
 
+/// Whether SQLite says that a write failed: the disk is full, or broken.
+fn is_failed_write(source: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let Some(error) = source.sqlite_error() else { return false };
+    matches!(
+        error.extended_code,
+        ffi::SQLITE_FULL
+            | ffi::SQLITE_IOERR_WRITE
+            | ffi::SQLITE_IOERR_FSYNC
+            | ffi::SQLITE_IOERR_DIR_FSYNC
+            | ffi::SQLITE_IOERR_TRUNCATE
+            | ffi::SQLITE_IOERR_SHMSIZE
+    )
+}
+
 impl OpenError {
+    /// Whether a write to the ledger failed: started again, it goes on from what is on record (exit code 3).
+    pub fn is_failed_write(&self) -> bool {
+        match self {
+            Self::Begin(_) => true,
+            Self::Sqlite { source, .. } => is_failed_write(source),
+            _ => false,
+        }
+    }
+
     /// Whether a person must look at the ledger before anything goes on (exit code 4); the others are the
     /// environment's fault (exit code 2).
     pub fn is_untrusted(&self) -> bool {

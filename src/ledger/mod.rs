@@ -20,6 +20,7 @@ mod open;
 pub mod pending;
 pub mod reader;
 pub mod restoring;
+pub mod room;
 pub mod rows;
 mod schema;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub struct Ledger {
     writer: Writer,
     lock: LedgerLock,
     clean: bool,
+    wanted: room::Wanted,
 }
 
 impl Ledger {
@@ -63,13 +65,19 @@ impl Ledger {
     /// wasn't left in order.
     pub fn open(path: &Path, create: bool, now: Timestamp, actor: &str) -> Result<Self, OpenError> {
         let (thread, lock, clean) = prepare(path, create, now, actor)?;
+        let wanted = thread.room_wanted.clone();
         let writer = Writer::start(thread).map_err(OpenError::Thread)?;
-        Ok(Self { path: path.to_owned(), writer, lock, clean })
+        Ok(Self { path: path.to_owned(), writer, lock, clean, wanted })
     }
 
     /// Whether the run before this one left the ledger in order.
     pub fn was_clean(&self) -> bool {
         self.clean
+    }
+
+    /// Holds so much space back on the ledger's disk, at most [`room::MOST`], for the outcomes of what was sent.
+    pub fn hold_back(&self, bytes: u64) {
+        self.wanted.set(bytes);
     }
 
     /// Its path.
@@ -125,7 +133,10 @@ fn thread_of(path: &Path, create: bool) -> Result<(Thread, bool), OpenError> {
     )?;
     let last = number("SELECT coalesce(max(id), 0) FROM registration")?;
     let record = Record::new(Hasher::start().map_err(OpenError::Thread)?, next, last);
-    Ok((Thread { db, record, words: Words::default(), chain: chain.unwrap_or(Chain::NONE) }, clean))
+    let room_wanted = room::Wanted::default();
+    let room = room::Room::of(path, room_wanted.clone());
+    let chain = chain.unwrap_or(Chain::NONE);
+    Ok((Thread { db, record, words: Words::default(), chain, room, room_wanted }, clean))
 }
 
 /// Writes a new ledger's first entry: who made it, when, and the UUID that tells it from every other.

@@ -3,6 +3,7 @@
 //! What a row of an answer holds is in [`super::rows`]. Nothing is kept open between two questions: a reader that
 //! holds a transaction stops the WAL from being taken back.
 
+mod epoch;
 mod files;
 pub mod find;
 pub mod known;
@@ -22,6 +23,8 @@ use super::check;
 use super::error::{OpenError, ReadError, Untrusted};
 use super::open;
 use super::rows::{Submission, Tally};
+
+pub use epoch::Restore;
 
 /// A reading connection. One for each thread; it can be sent to another, and not shared.
 #[derive(Debug)]

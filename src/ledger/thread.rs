@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::error::{LedgerError, WriteFailure};
 use super::pending::Reply;
+use super::room::{Room, Wanted};
 use super::transaction::{Broken, Record, Stop, Transaction};
 use super::words::Words;
 use super::writer::Command;
@@ -38,6 +39,9 @@ pub(super) struct Thread {
     pub(super) record: Record,
     pub(super) words: Words,
     pub(super) chain: Chain,
+    pub(super) room: Room,
+    /// How much space is to be held back, for whoever opened the ledger to say.
+    pub(super) room_wanted: Wanted,
 }
 
 /// What is told once the commit is through, or isn't.
@@ -76,6 +80,7 @@ impl Thread {
 
     /// Carries out one transaction that begins with `first`. Returns whether to go on.
     fn group(&mut self, first: Command, queue: &Receiver<Command>) -> Result<bool, Broken> {
+        self.room.look();
         self.begin()?;
         let mut group = Group::new(self)?;
         first.run(&mut group);

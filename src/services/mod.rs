@@ -72,7 +72,10 @@ impl Services for Program {
         let end = runtime.block_on(daemon::run(parts, None));
         // A thread that hangs in a share or a registrar would hold the process for ever; the record is closed by now.
         runtime.shutdown_background();
-        Ok(exit_of(end.map_err(|error| start_failure(&error))?))
+        Ok(exit_of(end.map_err(|error| {
+            let failure = start_failure(&error);
+            if error.is_failed_write() { cut_off(failure.refusal) } else { failure }
+        })?))
     }
 
     fn demo(&self, keep: bool, output: &mut Output) -> Result<Exit, Failure> {
@@ -175,6 +178,18 @@ fn exit_of(end: End) -> Exit {
         End::LedgerUntrusted => Exit::LedgerUntrusted,
         End::TaskFailed => Exit::Unable,
     }
+}
+
+/// A start that ended because a write to the ledger failed.
+fn cut_off(Refusal { message, because, .. }: Refusal) -> Failure {
+    let refusal = Refusal {
+        message: "a write to the ledger failed while the daemon started".to_owned(),
+        because: [vec![message], because].concat(),
+        hint: Some(
+            "start it again: it goes on from what is on record; if it happens again, look at the disk".to_owned(),
+        ),
+    };
+    Failure { exit: Exit::LedgerStopped, refusal }
 }
 
 fn failure(message: impl Into<String>, because: Vec<String>, hint: Option<String>) -> Failure {

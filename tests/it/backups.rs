@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::TestEnv;
+use devicedrop_testkit::scripted::{Mode, Reply, Rule, Script, What, read_journal};
 use devicedrop_testkit::tracer::{self, Call, Deed, End, Errno, Kind, Signal};
+use devicedrop_testkit::under_test::journal;
 use serde_json::Value;
 
 use crate::scene::{CONTOSO, all_ready, csv, env, rows, start, stop, wait_for_answer, wait_for_rows};
@@ -139,6 +141,47 @@ fn what_was_registered_after_the_copy_is_found_in_the_registry_that_is_newer() -
     let attempts =
         rows(&env, "SELECT serial_number, outcome FROM audit_attempts WHERE serial_number > '2' ORDER BY 1")?;
     assert_eq!(attempts, ["3|registered", "4|registered"]);
+    Ok(())
+}
+
+#[test]
+fn a_registrar_that_knows_nothing_is_never_sent_anything_blindly_after_a_restore() -> Result<()> {
+    let env = settled()?;
+    let busy = vec![Rule::serial("P1", Reply::Busy { retry_after_ms: None })];
+    let script = Script::of(busy).mode(Mode::None);
+    env.drop_file(CONTOSO, "pending.csv", csv(&["P1"]))?;
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    let deferred = "SELECT count(*) > 0 FROM audit_attempts WHERE serial_number = 'P1' AND outcome = 'deferred'";
+    wait_for_rows(&env, &mut daemon, deferred, &["1"])?;
+    let backup = back_up(&env, "backup")?;
+    stop(daemon)?;
+    // Both are registered after the copy.
+    let script = Script::default().mode(Mode::None);
+    env.drop_file(CONTOSO, "late.csv", csv(&["P2"]))?;
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    let ready = "SELECT serial_number FROM audit_registrations WHERE state = 'ready_for_user' AND serial_number > 'P' ORDER BY 1";
+    wait_for_rows(&env, &mut daemon, ready, &["P1", "P2"])?;
+    stop(daemon)?;
+    lose_the_state(&env, "state.old")?;
+    run(&env, 0, &["restore", text(&backup)?])?;
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    let open = "SELECT serial_number FROM audit_attempts WHERE outcome IS NULL ORDER BY 1";
+    wait_for_rows(&env, &mut daemon, open, &["P1", "P2"])?;
+    // What comes after the restore is nobody's repetition.
+    let path = env.drop_file(CONTOSO, "new.csv", csv(&["P3"]))?;
+    daemon.wait_for_file(&path.with_file_name("new.result.csv"), |text| text.contains("P3,Ready for user,"))?;
+    let told = run(&env, 1, &["status", "--problems"])?;
+    ensure!(told.stdout.contains("in doubt") && told.stdout.contains("devicedrop resolve"), "{told:?}");
+    let number = rows(&env, "SELECT registration_id FROM audit_registrations WHERE serial_number = 'P1'")?;
+    run(&env, 0, &["resolve", &number[0], "--registered", "--reason", "seen in the portal"])?;
+    stop(daemon)?;
+    let mut effects = BTreeMap::new();
+    for entry in read_journal(&journal(&env))? {
+        if matches!(entry.what, What::Registered) {
+            *effects.entry(entry.serial_number.clone()).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(effects, BTreeMap::from(["P1", "P2", "P3"].map(|serial| (serial.to_owned(), 1))));
     Ok(())
 }
 

@@ -15,12 +15,12 @@ use devicedrop_testkit::process::Daemon;
 use crate::scene::{CONTOSO, all_ready, csv, rows, start, stop, wait_for_answer, wait_for_rows};
 
 /// A file system that is mounted as long as this lives.
-struct Mounted {
-    path: PathBuf,
+pub(crate) struct Mounted {
+    pub(crate) path: PathBuf,
 }
 
 impl Mounted {
-    fn tmpfs(path: &Path, options: &str) -> Result<Self> {
+    pub(crate) fn tmpfs(path: &Path, options: &str) -> Result<Self> {
         fs::create_dir_all(path)?;
         run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(path))?;
         Ok(Self { path: path.to_owned() })
@@ -40,7 +40,7 @@ impl Mounted {
     }
 
     /// Fills it to the last byte, and says with which file.
-    fn fill(&self) -> Result<PathBuf> {
+    pub(crate) fn fill(&self) -> Result<PathBuf> {
         let ballast = self.path.join(".ballast");
         let mut file = fs::File::create(&ballast)?;
         // Ends with the error that is wanted.
@@ -62,7 +62,7 @@ fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Whether we may mount; says so if not, and fails where the gate runs.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     let root = rustix::process::geteuid().is_root();
     assert!(root || std::env::var_os("CI").is_none(), "the gate must run this as root");
     if !root {

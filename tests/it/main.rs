@@ -22,6 +22,8 @@ mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod degraded;
+#[cfg(test)]
 mod disks;
 #[cfg(test)]
 mod erp;
