@@ -7,7 +7,9 @@ use devicedrop_core::shown::is_deceptive;
 /// Fails if a text could do something to a terminal, or to an eye.
 pub fn harmless(text: &str) {
     assert!(!text.is_empty(), "nothing is told");
-    if let Some(character) = text.chars().find(|character| is_deceptive(*character)) {
+    // Most of each text is plain, and this looks at more characters than all that is under test.
+    let plain = |character: char| matches!(character, ' '..='~');
+    if let Some(character) = text.chars().find(|character| !plain(*character) && is_deceptive(*character)) {
         panic!("{character:?} in {text:?}");
     }
 }

@@ -34,15 +34,15 @@ const USAGE: &str = "usage: cargo xtask CHORE
   race [--swaps 400000]
          swaps files, folders, results and files aside for links under the daemon and checks that nothing leaks
   flood [--files 10000] [--rounds 5] [--folders 0] [--empty]
-         drops so many files for one customer and one for another, in turn with the one alone, and prints how long the
-         one took (docs/performance.md)
+         drops so many files for one customer and one for another, which must be answered before most of the others;
+         then in turn with the one alone, and prints how long the one took (docs/performance.md)
   zoo [--quick | --libreoffice | --write]
          drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
          what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
          made of the table (docs/corpus.md)
-  fuzz [--target T]... [--seconds 30 | --executions N] [--jobs 1]
-         builds the fuzz targets and runs each for so long; fails on a finding and says where its input is
-         (docs/fuzzing.md)
+  fuzz [--target T]... [--seconds 30 | --executions N] [--jobs 1] | --totals
+         builds the fuzz targets and runs each for so long; fails on a finding and says where its input is; --totals
+         prints what all runs came to so far (docs/fuzzing.md)
   power-cuts [--points 1500] [--seed 1] [--restart-every 25] [--planted M1|M2|M3]
          cuts the power under the daemon at so many random moments and looks what is left on the disks; after one cut
          in so many it starts the daemon again; a planted bug must be noticed (docs/reliability.md); as root

@@ -1,5 +1,5 @@
 //! One customer drops thousands of files, another one a single file: how long the one waits for its answer, with the
-//! flood and without, in turn, in one run of the daemon.
+//! flood and without, in turn, in one run of the daemon; and whether it is answered before the flood is through.
 
 use std::fs;
 use std::io::Write;
@@ -39,13 +39,26 @@ pub struct Flood {
 }
 
 impl Flood {
+    /// Has a flood lie there before the quiet customer's file does, and fails unless that is answered while most of
+    /// the flood still waits: an order, whatever the time it takes.
+    pub fn in_order(self, daemon: &UnderTest, out: &mut dyn Write) -> Result<()> {
+        let env = two_customers()?;
+        self.pour(0, &env.root().join(NOISY))?;
+        let path = env.drop_file(QUIET, "quiet.csv", csv("quiet"))?;
+        let mut daemon = daemon.embedded(&env, None)?;
+        daemon.wait_for_result(&path.with_file_name("quiet.result.csv"))?;
+        wait_for_its_end(&env, &mut daemon, self.files)?;
+        let quiet = format!("SELECT min(seq) FROM audit_results WHERE final = 1 AND customer = '{QUIET}'");
+        let before = answered(&env, &format!("customer = '{NOISY}' AND seq < ({quiet})"))?;
+        writeln!(out, "in order: the quiet customer's file after {before} of {} of the flood", self.files)?;
+        ensure!(before < self.files / 2, "most of the flood was answered first, though one customer delays no other");
+        ensure!(daemon.terminate()?.0 == 0, "it stops in order");
+        Ok(())
+    }
+
     /// Runs it, and prints how long the quiet customer waited.
     pub fn run(self, daemon: &UnderTest, out: &mut dyn Write) -> Result<()> {
-        let mut env = TestEnv::new("/bin/false")?;
-        env.set_variable("DEVICEDROP_LOG", "info");
-        for customer in [NOISY, QUIET] {
-            fs::create_dir(env.root().join(customer))?;
-        }
+        let env = two_customers()?;
         let mut daemon = daemon.embedded(&env, None)?;
         daemon.wait_for_message("ready")?;
         let (mut alone, mut flooded) = (Vec::new(), Vec::new());
@@ -91,6 +104,15 @@ impl Flood {
         }
         Ok(())
     }
+}
+
+fn two_customers() -> Result<TestEnv> {
+    let mut env = TestEnv::new("/bin/false")?;
+    env.set_variable("DEVICEDROP_LOG", "info");
+    for customer in [NOISY, QUIET] {
+        fs::create_dir(env.root().join(customer))?;
+    }
+    Ok(env)
 }
 
 /// As long as anything comes of the flood, it is waited for.

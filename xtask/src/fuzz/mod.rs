@@ -2,11 +2,14 @@
 //! executions, beginning with the bad files of the tests. Prints a table and fails on a finding, and also where a
 //! target didn't run.
 //!
-//! The targets themselves, and what each holds, are in fuzz/fuzz_targets/. What an input begins with is in `seeds`.
+//! The targets themselves, and what each holds, are in fuzz/fuzz_targets/. How they are built is in `build`, what an
+//! input begins with in `seeds`, and what all runs came to in `totals`.
 
 #![expect(clippy::disallowed_methods, reason = "writes below target/ what nothing of the product reads")]
 
+mod build;
 mod seeds;
+mod totals;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,9 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+
+use totals::{Total, Totals};
 
 /// A target, and the longest input that is tried on it: longer ones find little more and take their time.
 struct Target {
@@ -54,6 +59,8 @@ struct Plan {
     targets: Vec<String>,
     slice: Slice,
     jobs: usize,
+    /// Only what all runs came to so far.
+    totals: bool,
 }
 
 /// How much of each target.
@@ -65,9 +72,13 @@ enum Slice {
 
 impl Plan {
     fn parse(arguments: &[&str]) -> Result<Self> {
-        let mut plan = Self { targets: Vec::new(), slice: Slice::Seconds(30), jobs: 1 };
+        let mut plan = Self { targets: Vec::new(), slice: Slice::Seconds(30), jobs: 1, totals: false };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
+            if *word == "--totals" {
+                plan.totals = true;
+                continue;
+            }
             let value = words.next().with_context(|| format!("{word} needs a value"))?;
             let number = || value.parse().ok().filter(|number| *number > 0).context("expected a number above 0");
             match *word {
@@ -75,7 +86,7 @@ impl Plan {
                 "--seconds" => plan.slice = Slice::Seconds(number()?),
                 "--executions" => plan.slice = Slice::Executions(number()?),
                 "--jobs" => plan.jobs = usize::try_from(number()?)?,
-                _ => bail!("{word} is none of --target, --seconds, --executions, --jobs"),
+                _ => bail!("{word} is none of --target, --seconds, --executions, --jobs, --totals"),
             }
         }
         let known = |name: &str| TARGETS.iter().any(|target| target.name == name);
@@ -93,12 +104,13 @@ impl Plan {
 
 /// Where things lie, all below the build folder.
 struct Places {
-    binaries: PathBuf,
+    build: PathBuf,
     seeds: PathBuf,
     /// Seeds that were written by hand, with the findings of old among them.
     kept: PathBuf,
     corpus: PathBuf,
     findings: PathBuf,
+    totals: PathBuf,
 }
 
 impl Places {
@@ -106,11 +118,12 @@ impl Places {
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
         let fuzz = target.join("fuzz");
         Self {
-            binaries: fuzz.clone(),
+            build: fuzz.join("build"),
             seeds: fuzz.join("seeds"),
             kept: top.join("fuzz/seeds"),
             corpus: fuzz.join("corpus"),
             findings: fuzz.join("findings"),
+            totals: fuzz.join("totals"),
         }
     }
 }
@@ -120,22 +133,54 @@ struct Ran {
     name: &'static str,
     executions: u64,
     seconds: f64,
+    /// Whether libFuzzer saw what its inputs reach.
+    guided: bool,
     /// What ended it before its time; nothing when it ran to its end.
     finding: Option<String>,
+}
+
+impl Ran {
+    fn total(&self) -> Total {
+        let seconds = Duration::try_from_secs_f64(self.seconds).unwrap_or_default().as_secs();
+        Total { executions: self.executions, seconds, findings: u64::from(self.finding.is_some()) }
+    }
+
+    /// Why it counts for nothing, if it does.
+    fn failure(&self) -> Option<String> {
+        if let Some(finding) = &self.finding {
+            return Some(finding.clone());
+        }
+        match (self.executions, self.guided) {
+            (0, _) => Some("didn't run".to_owned()),
+            (_, false) => Some("ran without its instrumentation".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Result<ExitCode> {
     let plan = Plan::parse(arguments)?;
     let places = Places::of(top);
+    let totals = Totals::read(places.totals.clone())?;
+    let names = || TARGETS.iter().map(|target| target.name);
+    if plan.totals {
+        totals.tell(names(), out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let made = seeds::make(top, &places.seeds)?;
     writeln!(out, "{made} inputs to begin with, in {}", places.seeds.display())?;
-    let binaries = build(top, &places)?;
-    let queue: Mutex<VecDeque<&Target>> = Mutex::new(TARGETS.iter().filter(|target| plan.wants(target)).collect());
+    let binaries = build::build(top, &places.build)?;
+    let wanted: Vec<&Target> = TARGETS.iter().filter(|target| plan.wants(target)).collect();
+    let queue: Mutex<VecDeque<&Target>> = Mutex::new(wanted.iter().copied().collect());
     let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
+    let totals = Mutex::new(totals);
     let work = || {
         let mut ran = Vec::new();
         while let Some(target) = next() {
-            ran.push(run_one(target, &plan.slice, &binaries, &places)?);
+            let one = run_one(target, &plan.slice, &binaries, &places)?;
+            let mut totals = totals.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
+            totals.add(one.name, one.total())?;
+            ran.push(one);
         }
         Ok::<_, anyhow::Error>(ran)
     };
@@ -149,26 +194,9 @@ pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Resul
     })?;
     let place = |one: &Ran| TARGETS.iter().position(|target| target.name == one.name);
     ran.sort_by_key(place);
-    table(&ran, out)
-}
-
-/// Builds all targets, and returns the folder that they lie in.
-fn build(top: &Path, places: &Places) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(&cargo)
-        .current_dir(top)
-        .args(["fuzz", "build", "-s", "none", "--target-dir"])
-        .arg(&places.binaries)
-        .stdin(Stdio::null())
-        .status()
-        .context("can't run cargo")?;
-    ensure!(
-        status.success(),
-        "the fuzz targets can't be built (needs cargo-fuzz: cargo install cargo-fuzz --locked)"
-    );
-    // cargo-fuzz builds for a named machine, so the programs lie one folder deeper.
-    let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    Ok(places.binaries.join(machine).join("release"))
+    let well = table(&ran, out)?;
+    // Each that was asked for is in the table, or it isn't known whether it would have found anything.
+    Ok(if well && ran.len() == wanted.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_one(target: &Target, slice: &Slice, binaries: &Path, places: &Places) -> Result<Ran> {
@@ -199,13 +227,19 @@ fn run_one(target: &Target, slice: &Slice, binaries: &Path, places: &Places) -> 
     let told = String::from_utf8_lossy(&output.stderr);
     let ended =
         (!output.status.success()).then(|| finding(&told).unwrap_or_else(|| format!("see {}", log.display())));
-    Ok(Ran { name: target.name, executions: executions(&told).unwrap_or(0), seconds, finding: ended })
+    let executions = executions(&told).unwrap_or(0);
+    Ok(Ran { name: target.name, executions, seconds, guided: guided(&told), finding: ended })
 }
 
 /// How many inputs were tried, as libFuzzer's last words say.
 fn executions(told: &str) -> Option<u64> {
     let line = told.lines().rev().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
     line.trim().parse().ok()
+}
+
+/// Whether it was told what to look at.
+fn guided(told: &str) -> bool {
+    told.lines().any(|line| line.contains(" inline 8-bit counters)"))
 }
 
 /// What was found and in which file the input is.
@@ -215,27 +249,25 @@ fn finding(told: &str) -> Option<String> {
     Some(format!("{}: {}", input.trim(), panic.trim()))
 }
 
-fn table(ran: &[Ran], out: &mut impl Write) -> Result<ExitCode> {
+/// Prints what came of each, and says whether all is well.
+fn table(ran: &[Ran], out: &mut impl Write) -> Result<bool> {
     writeln!(out, "{:<14} {:>12} {:>10} {:>9}", "target", "executions", "per s", "findings")?;
     for one in ran {
         // Whole executions in a second are as exact as this gets.
         let rate = format!("{:.0}", f64::from(u32::try_from(one.executions).unwrap_or(u32::MAX)) / one.seconds);
-        let findings = u32::from(one.finding.is_some());
+        let findings = one.total().findings;
         writeln!(out, "{:<14} {:>12} {rate:>10} {findings:>9}", one.name, one.executions)?;
     }
     let all: u64 = ran.iter().map(|one| one.executions).sum();
     writeln!(out, "{:<14} {all:>12}", "all")?;
-    let mut well = true;
+    let mut well = !ran.is_empty();
     for one in ran {
-        if let Some(finding) = &one.finding {
+        if let Some(failure) = one.failure() {
             well = false;
-            writeln!(out, "{}: {finding}", one.name)?;
-        } else if one.executions == 0 {
-            well = false;
-            writeln!(out, "{}: didn't run", one.name)?;
+            writeln!(out, "{}: {failure}", one.name)?;
         }
     }
-    Ok(if well && !ran.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(well)
 }
 
 #[cfg(test)]
@@ -257,7 +289,8 @@ mod tests {
     #[test]
     fn words_become_a_plan() {
         let plan = Plan::parse(&["--target", "sheet", "--executions", "9", "--jobs", "2"]).expect("a plan");
-        assert_eq!(plan, Plan { targets: vec!["sheet".into()], slice: Slice::Executions(9), jobs: 2 });
+        assert_eq!(plan, Plan { targets: vec!["sheet".into()], slice: Slice::Executions(9), jobs: 2, totals: false });
+        assert!(Plan::parse(&["--totals"]).expect("a plan").totals);
         assert!(plan.wants(&TARGETS[0]) && !plan.wants(&TARGETS[1]));
         for wrong in [&["--target", "shed"][..], &["--seconds"], &["--seconds", "0"], &["--jobs", "x"], &["-x", "1"]]
         {
@@ -277,21 +310,35 @@ mod tests {
 
     #[test]
     fn a_finding_or_a_target_that_did_not_run_is_a_failure() {
-        let ran = |executions, finding: Option<&str>| Ran {
+        let ran = |executions, guided, finding: Option<&str>| Ran {
             name: "sheet",
             executions,
             seconds: 2.0,
+            guided,
             finding: finding.map(str::to_owned),
         };
-        let code = |ran: &[Ran]| {
+        let told = |ran: &[Ran]| {
             let mut out = Vec::new();
-            let code = table(ran, &mut out).expect("a table");
-            (code == ExitCode::SUCCESS, String::from_utf8(out).expect("text"))
+            let well = table(ran, &mut out).expect("a table");
+            (well, String::from_utf8(out).expect("text"))
         };
-        assert!(code(&[ran(10, None)]).0);
-        assert!(!code(&[]).0);
-        assert!(code(&[ran(0, None)]).1.ends_with("sheet: didn't run\n"));
-        let (well, told) = code(&[ran(10, Some("x/crash-1: boom")), ran(4, None)]);
-        assert!(!well && told.ends_with("sheet: x/crash-1: boom\n"), "{told}");
+        assert!(told(&[ran(10, true, None)]).0);
+        assert!(!told(&[]).0);
+        for (one, words) in [
+            (ran(0, true, None), "sheet: didn't run\n"),
+            (ran(10, false, None), "sheet: ran without its instrumentation\n"),
+            (ran(10, true, Some("x/crash-1: boom")), "sheet: x/crash-1: boom\n"),
+        ] {
+            let (well, told) = told(&[one, ran(4, true, None)]);
+            assert!(!well && told.ends_with(words), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_target_without_instrumentation_shows() {
+        assert!(guided("INFO: Loaded 1 modules   (94 inline 8-bit counters): 94 [0x1, 0x2),\n"));
+        assert!(!guided(
+            "WARNING: no interesting inputs were found so far. Is the code instrumented for coverage?\n"
+        ));
     }
 }

@@ -23,6 +23,10 @@ fn main() -> Result<ExitCode> {
             _ => bail!("usage: cargo xtask flood [--files N] [--rounds N] [--folders N] [--empty]"),
         }
     }
-    flood.run(&UnderTest::this_binary(&[])?, &mut std::io::stdout().lock())?;
+    let (daemon, out) = (UnderTest::this_binary(&[])?, &mut std::io::stdout().lock());
+    flood.in_order(&daemon, out)?;
+    if flood.rounds > 0 {
+        flood.run(&daemon, out)?;
+    }
     Ok(ExitCode::SUCCESS)
 }

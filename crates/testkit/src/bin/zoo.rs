@@ -6,10 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use devicedrop_testkit::env::TestEnv;
-use devicedrop_testkit::zoo::{Size, measure, office, table};
-
-/// What nothing may take, in KiB.
-const MEMORY: u64 = 64 * 1024;
+use devicedrop_testkit::zoo::{MEMORY, Size, limit_memory, measure, office, table};
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +30,7 @@ fn memory(program: PathBuf, size: Size, out: &mut dyn Write) -> Result<()> {
     env.set("drop.max_file_size", "\"16GiB\"")?.set("drop.per_customer_bytes_per_day", "\"64GiB\"")?;
     let mut daemon = env.start(&[])?;
     daemon.wait_for_message("ready")?;
+    limit_memory(&daemon)?;
     writeln!(out, "{:<28} {:>12} {:>12} {:>12}", "case", "size", "daemon", "check")?;
     let mut most = 0;
     for case in table()?.into_iter().filter(|group| group.big).flat_map(|group| group.cases) {
