@@ -11,12 +11,12 @@ pub mod block;
 pub mod content;
 pub mod key;
 pub mod leaf;
-pub mod proof;
+pub mod pruned;
 pub mod tree;
 
 pub use block::{BlockHeader, Secret, commitment};
 pub use content::{Kind, Value, content, write_content};
 pub use key::{Row, idempotency_key};
 pub use leaf::{leaf, salt};
-pub use proof::{Path, PathBuilder, root_of};
+pub use pruned::{Piece, Pruner, root_of};
 pub use tree::Tree;
