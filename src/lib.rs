@@ -18,6 +18,7 @@ pub mod durable;
 pub mod inbox;
 pub mod ledger;
 pub mod lifecycle;
+pub mod proof;
 pub mod reading;
 pub mod registrar;
 pub mod results;

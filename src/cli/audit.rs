@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use devicedrop_core::ids::{CustomerKey, SubmissionId};
 use serde::Serialize;
 
 use crate::cli::args::{LedgerCommand, VerifyArgs};
@@ -16,10 +17,21 @@ use crate::cli::services::Services;
 pub struct VerifyAsk {
     /// Files with checkpoints.
     pub checkpoints: Vec<PathBuf>,
-    /// Keys, or files that hold them, one of which must have signed each checkpoint.
+    /// Files with receipts or proofs.
+    pub receipts: Vec<PathBuf>,
+    /// Keys, or files that hold them, one of which must have signed each of these.
     pub keys: Vec<String>,
     /// The epoch up to which restores are known to whoever asks; 0 for none.
     pub accept_epoch: u64,
+}
+
+/// Whose entries are to be proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProveAsk {
+    /// All of a customer's.
+    Customer(CustomerKey),
+    /// Those of a submission.
+    Submission(SubmissionId),
 }
 
 /// What verification came to.
@@ -27,6 +39,8 @@ pub struct VerifyAsk {
 pub struct Verified {
     /// Whether nothing was found.
     pub sound: bool,
+    /// Whether there was a ledger to verify; without one, receipts were checked by themselves.
+    pub ledger: bool,
     /// How many entries the record has.
     pub entries: u64,
     /// In how many blocks.
@@ -39,6 +53,10 @@ pub struct Verified {
     pub originals_removed: u64,
     /// How many checkpoints the record was compared with.
     pub checkpoints: u64,
+    /// How many receipts and proofs were checked.
+    pub receipts: u64,
+    /// How many of the checkpoints, receipts and proofs no key was given for.
+    pub unsigned: u64,
     /// The ledger's lives, each as a sentence.
     pub epochs: Vec<String>,
     /// What checkpoints saw that restores left behind, each as a sentence.
@@ -69,6 +87,14 @@ pub fn run(
             }
             Ok(Exit::Done)
         }
+        LedgerCommand::Prove(args) => {
+            let ask = match (&args.customer, args.submission) {
+                (Some(customer), _) => ProveAsk::Customer(customer.clone()),
+                (None, id) => ProveAsk::Submission(SubmissionId::from_bytes(id.unwrap_or_default().into_bytes())),
+            };
+            services.prove(&context.config, &ask, &mut |text| output.raw(text))??;
+            Ok(Exit::Done)
+        }
         LedgerCommand::Keygen(args) => {
             output.line(services.keygen(&args.file, &args.name)?)?;
             Ok(Exit::Done)
@@ -84,6 +110,7 @@ fn verify(
 ) -> Result<Exit, CliError> {
     let ask = VerifyAsk {
         checkpoints: args.checkpoints.clone(),
+        receipts: args.receipts.clone(),
         keys: args.keys.clone(),
         accept_epoch: args.accept_epoch.unwrap_or(0),
     };
@@ -99,6 +126,47 @@ fn verify(
 }
 
 fn print(told: &Verified, output: &mut Output) -> Result<(), CliError> {
+    if told.ledger {
+        print_ledger(told, output)?;
+    } else {
+        output.line("record       there is no ledger here: receipts are checked by themselves")?;
+    }
+    if told.receipts > 0 {
+        output.line(format_args!("receipts     checked {}", told.receipts))?;
+    }
+    if let Some(first) = told.found.first() {
+        let first = output.painted(Paint::Bad, first);
+        output.line(format_args!("\nNot as it was, first: {first}"))?;
+        for finding in told.found.iter().skip(1) {
+            output.line(format_args!("  also: {finding}"))?;
+        }
+        if told.more > 0 {
+            output.line(format_args!("  and more: {}", told.more))?;
+        }
+        if told.ledger {
+            output.line("Keep a copy of the ledger as it is, with its -wal file, before anything else is done.")?;
+        }
+    } else {
+        let well = output.painted(Paint::Good, "Nothing was found that isn't as it was.");
+        output.line(format_args!("\n{well}"))?;
+    }
+    if told.ledger && told.checkpoints + told.receipts == 0 {
+        output.line(
+            "Without a checkpoint that was kept elsewhere, a record whose end was cut off, or that was written anew as\n\
+             a whole, can't be told from an honest one: `devicedrop ledger checkpoint` makes them.",
+        )?;
+    }
+    if told.unsigned > 0 {
+        output.line(format_args!(
+            "Not compared with a key: {}. Whoever can write to such a file can make it lead to a record of his own:\n\
+             believe it as far as you believe the place that it was kept in, or name the key with --key.",
+            told.unsigned
+        ))?;
+    }
+    Ok(())
+}
+
+fn print_ledger(told: &Verified, output: &mut Output) -> Result<(), CliError> {
     let Verified { entries, blocks, registrations, originals, originals_removed, entries_per_second, .. } = told;
     output.line(format_args!(
         "record       entries {entries}, blocks {blocks}; {entries_per_second} entries a second"
@@ -116,25 +184,5 @@ fn print(told: &Verified, output: &mut Output) -> Result<(), CliError> {
     };
     output.line(format_args!("originals    read and compared {originals}{removed}"))?;
     output.line(format_args!("checkpoints  compared with the record {}", told.checkpoints))?;
-    if let Some(first) = told.found.first() {
-        let first = output.painted(Paint::Bad, first);
-        output.line(format_args!("\nNot as it was, first: {first}"))?;
-        for finding in told.found.iter().skip(1) {
-            output.line(format_args!("  also: {finding}"))?;
-        }
-        if told.more > 0 {
-            output.line(format_args!("  and more: {}", told.more))?;
-        }
-        output.line("Keep a copy of the ledger as it is, with its -wal file, before anything else is done.")?;
-    } else {
-        let well = output.painted(Paint::Good, "Nothing was found that isn't as it was.");
-        output.line(format_args!("\n{well}"))?;
-    }
-    if told.checkpoints == 0 {
-        output.line(
-            "Without a checkpoint that was kept elsewhere, a record whose end was cut off, or that was written anew as\n\
-             a whole, can't be told from an honest one: `devicedrop ledger checkpoint` makes them.",
-        )?;
-    }
     Ok(())
 }

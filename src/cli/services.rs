@@ -1,6 +1,7 @@
 //! What commands need from the rest of the program. `main` brings it; the commands know no more than this.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use devicedrop_core::ids::CustomerKey;
@@ -8,7 +9,7 @@ use devicedrop_core::message::WaitsFor;
 use devicedrop_core::suspicion::Known;
 
 use crate::actor::Actor;
-use crate::cli::audit::{Verified, VerifyAsk};
+use crate::cli::audit::{ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -17,6 +18,9 @@ use crate::cli::lookups::Lookups;
 use crate::cli::output::Output;
 use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Answer, Request};
+
+/// Prints text as it is.
+pub type Print<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
 /// The rest of the program, as the commands see it.
 pub trait Services {
@@ -35,6 +39,9 @@ pub trait Services {
 
     /// The head of the record as text, to be kept elsewhere; signed if a key is configured.
     fn checkpoint(&self, config: &Config) -> Result<String, Failure>;
+
+    /// Prints the proof of these entries, piece by piece. The inner error is that of the printing.
+    fn prove(&self, config: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure>;
 
     /// Makes a signing key of this name in a new file. Returns its public half.
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure>;

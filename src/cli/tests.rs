@@ -1,20 +1,21 @@
 //! Whole commands, from their words to what is printed and how they end.
 
 use std::cell::RefCell;
+use std::io;
 use std::path::Path;
 
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::message::WaitsFor;
 use insta::assert_snapshot;
 
-use super::audit::{Verified, VerifyAsk};
+use super::audit::{ProveAsk, Verified, VerifyAsk};
 use super::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use super::lookups::{Look, Lookups, Page};
 use super::testing::Printed;
 use super::*;
 use crate::actor::Actor;
 use crate::cli::error::Failure;
-use crate::cli::services::PastRows;
+use crate::cli::services::{PastRows, Print};
 use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Explanation, Refusal, Retried};
 
@@ -43,12 +44,15 @@ impl Services for Scripted {
         say("verifying: entries 50 % of 2");
         Ok(Verified {
             sound: ask.checkpoints.is_empty(),
+            ledger: ask.receipts.is_empty(),
             entries: 20_000,
             blocks: 17,
             registrations: 6_000,
             originals: 12,
             originals_removed: 1,
             checkpoints: u64::try_from(ask.checkpoints.len()).unwrap_or(0),
+            receipts: u64::try_from(ask.receipts.len()).unwrap_or(0),
+            unsigned: u64::try_from(ask.checkpoints.len() + ask.receipts.len()).unwrap_or(0),
             epochs: vec!["epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann".to_owned()],
             lost: Vec::new(),
             found: ask.checkpoints.iter().map(|_| "entry 5 isn't as it was written".to_owned()).collect(),
@@ -59,6 +63,10 @@ impl Services for Scripted {
 
     fn checkpoint(&self, _: &Config) -> Result<String, Failure> {
         Ok("devicedrop.ledger/…\n".to_owned())
+    }
+
+    fn prove(&self, _: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure> {
+        Ok(out(&format!("{ask:?}\n")))
     }
 
     fn keygen(&self, _: &Path, name: &str) -> Result<String, Failure> {

@@ -3,10 +3,14 @@
 //! What it can't tell: whether the end was cut off, or all of it rewritten. A checkpoint kept elsewhere can.
 
 use devicedrop_core::ids::EntryId;
-use devicedrop_core::record::{BlockHeader, Kind, Secret, Tree, Value, commitment, leaf, salt, write_content};
+use devicedrop_core::record::{
+    BlockHeader, Kind, Piece, Pruner, Secret, Tree, Value, commitment, leaf, salt, write_content,
+};
 use devicedrop_core::time::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::proof::{self, Hex, TreePiece};
 
 use super::error::Untrusted;
 use super::hasher::mark;
@@ -183,9 +187,19 @@ fn epoch_of(db: &Connection, block: &Block) -> Result<([u8; 16], u64), Untrusted
         .ok_or(Untrusted::Missing { block: block.name(), entry: 1 })
 }
 
-/// The entries of a block, kind by kind.
+/// The leaves of a block, kind by kind.
 fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<Leaf>> {
     let mut leaves = Vec::new();
+    entries(db, block, &mut |entry, kind, _, hash| leaves.push(Leaf { entry: entry.get(), kind, hash }))?;
+    Ok(leaves)
+}
+
+/// Passes the entries of a block, kind by kind: number, kind, columns, leaf.
+fn entries(
+    db: &Connection,
+    block: &Block,
+    each: &mut dyn FnMut(EntryId, Kind, &[Value<'_>], [u8; 32]),
+) -> rusqlite::Result<()> {
     let mut content = Vec::new();
     for kind in Kind::ALL {
         let sql = format!("SELECT * FROM entry_{} WHERE id BETWEEN ? AND ?", kind.word());
@@ -194,14 +208,56 @@ fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<Leaf>> {
         let mut rows = entries.query([block.first, block.last()])?;
         while let Some(row) = rows.next()? {
             let values = (0..columns).map(|column| value(row.get_ref(column)?)).collect::<Result<Vec<_>, _>>()?;
-            let id: i64 = row.get(0)?;
-            let Some(entry) = EntryId::new(id) else { continue };
+            let Some(entry) = EntryId::new(row.get(0)?) else { continue };
             content.clear();
             write_content(&mut content, *kind, &values);
-            leaves.push(Leaf { entry: id, kind: *kind, hash: leaf(&salt(&block.secret, entry), &content) });
+            each(entry, *kind, &values, leaf(&salt(&block.secret, entry), &content));
         }
     }
-    Ok(leaves)
+    Ok(())
+}
+
+/// The block with this number, those of its entries whose numbers stand in `shown` as they are, and the rest of them
+/// as hashes. As it stands there now; whether that is as it was written, a check of the proof tells.
+pub(super) fn pruned(db: &Connection, number: u64, shown: &[i64]) -> Result<proof::Block, Untrusted> {
+    let block = block(db, i64::try_from(number).unwrap_or(i64::MAX))?.ok_or(Untrusted::Chain(number))?;
+    let previous = self::block(db, block.number - 1)?.map_or([0; 32], |previous| previous.hash);
+    let (_, epoch) = epoch_of(db, &block)?;
+    let mut leaves = Vec::new();
+    let mut told = Vec::new();
+    entries(db, &block, &mut |id, kind, values, hash| {
+        leaves.push((id.get(), hash));
+        if shown.binary_search(&id.get()).is_ok() {
+            let columns = values.iter().copied().map(proof::Column::from).collect();
+            let salt = Hex(salt(&block.secret, id));
+            told.push((id.get(), proof::Entry { kind: kind.word().to_owned(), salt, columns }));
+        }
+    })
+    .map_err(unreadable)?;
+    leaves.sort_unstable_by_key(|(entry, _)| *entry);
+    told.sort_unstable_by_key(|(entry, _)| *entry);
+    let places: Vec<u64> =
+        told.iter().filter_map(|(entry, _)| u64::try_from(entry.checked_sub(block.first)?).ok()).collect();
+    let count = u64::try_from(block.entries).unwrap_or(0);
+    let mut pruner = Pruner::new(&places, count).ok_or(Untrusted::Chain(number))?;
+    leaves.iter().for_each(|(_, hash)| pruner.push(*hash));
+    let missing = || Untrusted::Missing { block: number, entry: block.first };
+    let (pieces, _) = pruner.finish().ok_or_else(missing)?;
+    let mut told = told.into_iter();
+    let tree = pieces.into_iter().filter_map(|piece| match piece {
+        Piece::Hidden { leaves, root } => Some(TreePiece::Hidden(proof::Hidden { leaves, root: Hex(root) })),
+        Piece::Leaf(_) => told.next().map(|(_, entry)| TreePiece::Shown { entry }),
+    });
+    Ok(proof::Block {
+        epoch,
+        number,
+        first: u64::try_from(block.first).unwrap_or(0),
+        entries: count,
+        at_ms: block.at,
+        commitment: Hex(commitment(&block.secret)),
+        previous: Hex(previous),
+        tree: tree.collect(),
+    })
 }
 
 /// A stored value as it is hashed. A REAL can stand in no column; one all the same hashes as nothing does.

@@ -18,6 +18,7 @@ mod holder;
 pub mod lock;
 mod open;
 pub mod pending;
+pub mod prove;
 pub mod reader;
 pub mod restoring;
 pub mod room;

@@ -21,10 +21,11 @@ use crate::config::Config;
 use crate::durable;
 use crate::inbox::archive::Archive;
 use crate::ledger::Reader;
+use crate::ledger::rows::Head;
 use crate::ledger::verify::{Original, Part, Progress, Verification, Verifier};
 
-use super::failure;
 use super::lookups::failure::Told;
+use super::{failure, proofs};
 
 /// A checkpoint, or a key, has some hundred bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -35,7 +36,14 @@ pub(super) type Say<'a> = &'a mut dyn FnMut(&str);
 /// Recomputes the ledger, and compares it with what was brought along and with the archive.
 pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<Verified, Failure> {
     let keys = ask.keys.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
-    let checkpoints = ask.checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<Vec<_>, _>>()?;
+    let mut checkpoints =
+        ask.checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<Vec<_>, _>>()?;
+    let receipts = proofs::check(&ask.receipts, &keys)?;
+    if !ask.receipts.is_empty() && ask.checkpoints.is_empty() && !config.ledger.path.exists() {
+        return Ok(without_ledger(ask, receipts));
+    }
+    let kept = checkpoints.len();
+    checkpoints.extend(receipts.checkpoints);
     let clock = SystemClock;
     let began = clock.elapsed();
     let mut verifier = Verifier::open(&config.ledger.path).map_err(Told::told)?;
@@ -44,7 +52,12 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
     let took = clock.elapsed().saturating_sub(began);
     let mut originals = Originals::default();
     originals.compare(&config.ledger.originals, &verifier, say)?;
-    Ok(verified(&verification, originals, checkpoints.len(), took))
+    let mut told = verified(&verification, originals, kept, took);
+    told.sound &= receipts.found.is_empty();
+    told.found.extend(receipts.found);
+    told.receipts = count(&ask.receipts);
+    told.unsigned = if keys.is_empty() { count(&ask.receipts) + count(&ask.checkpoints) } else { 0 };
+    Ok(told)
 }
 
 /// The same for a ledger's copy, with the originals beside it, as they lie in a backup.
@@ -75,6 +88,31 @@ fn recompute(
         .ok_or_else(|| failure("verification was stopped", Vec::new(), None))
 }
 
+fn count<T>(of: &[T]) -> u64 {
+    u64::try_from(of.len()).unwrap_or(u64::MAX)
+}
+
+/// What receipts come to by themselves, where there is no ledger.
+fn without_ledger(ask: &VerifyAsk, receipts: proofs::Checked) -> Verified {
+    Verified {
+        sound: receipts.found.is_empty(),
+        ledger: false,
+        entries: 0,
+        blocks: 0,
+        registrations: 0,
+        originals: 0,
+        originals_removed: 0,
+        checkpoints: 0,
+        receipts: count(&ask.receipts),
+        unsigned: if ask.keys.is_empty() { count(&ask.receipts) } else { 0 },
+        epochs: Vec::new(),
+        lost: Vec::new(),
+        found: receipts.found,
+        more: 0,
+        entries_per_second: 0,
+    }
+}
+
 fn verified(told: &Verification, originals: Originals, checkpoints: usize, took: Duration) -> Verified {
     let (entries, blocks) = told.head.as_ref().map_or((0, 0), |head| (head.entries, head.blocks));
     let epochs = told.epochs.iter().map(|epoch| {
@@ -84,12 +122,15 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
     let found: Vec<String> = told.found.iter().map(ToString::to_string).chain(originals.found).collect();
     Verified {
         sound: found.is_empty(),
+        ledger: true,
         entries,
         blocks,
         registrations: told.registrations,
         originals: originals.compared,
         originals_removed: originals.removed,
         checkpoints: u64::try_from(checkpoints).unwrap_or(u64::MAX),
+        receipts: 0,
+        unsigned: 0,
         epochs: epochs.collect(),
         lost: told.lost.iter().map(|lost| format!("{lost}, which was accepted")).collect(),
         found,
@@ -194,23 +235,28 @@ fn hash_of(mut copy: File) -> io::Result<[u8; 32]> {
 
 /// The head of the record as a note, signed if a key is configured.
 pub(super) fn head(config: &Config) -> Result<String, Failure> {
-    let signer = config.ledger.signing_key_file.as_deref().map(signer).transpose()?;
+    let signer = configured_signer(config)?;
     let reader = Reader::open(&config.ledger.path).map_err(Told::told)?;
     let mut tree = Tree::new();
     let head = reader.block_hashes(&mut |hash| tree.push(block_leaf(&hash))).map_err(Told::told)?;
     let head = head.ok_or_else(|| failure("the ledger has no entry yet", Vec::new(), None))?;
+    Ok(noted(&head, tree.root(), signer.as_ref()))
+}
+
+/// The head of the record, with the root of its log, as a note; signed, if there is a key.
+pub(super) fn noted(head: &Head, root: [u8; 32], signer: Option<&Signer>) -> String {
     let checkpoint = Checkpoint {
         ledger: head.ledger,
         blocks: head.blocks,
-        root: tree.root(),
+        root,
         epoch: head.epoch,
         entries: head.entries,
         at: SystemClock.now(),
     };
     let mut note = Note { text: checkpoint.to_string(), signatures: Vec::new() };
-    let Some(signer) = signer else { return Ok(note.text) };
+    let Some(signer) = signer else { return note.text };
     signer.sign(&mut note);
-    Ok(note.to_string())
+    note.to_string()
 }
 
 /// Makes a signing key in a file of its own; returns its public half.
@@ -231,10 +277,11 @@ pub(super) fn keygen(path: &Path, name: &str) -> Result<String, Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// The text of a file that somebody brought, if it is no longer than that.
+pub(super) fn read(path: &Path, longest: u64) -> Result<String, Failure> {
     let open = || -> io::Result<String> {
         let mut text = String::new();
-        File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+        File::open(path)?.take(longest).read_to_string(&mut text)?;
         Ok(text)
     };
     open().map_err(|error| {
@@ -242,13 +289,18 @@ fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn unusable(path: &Path, what: &str, why: impl Display) -> Failure {
+pub(super) fn unusable(path: &Path, what: &str, why: impl Display) -> Failure {
     failure(format!("{} is no {what}", shown(&path.display().to_string())), vec![why.to_string()], None)
+}
+
+/// The key that signs what is made here, if one is configured.
+pub(super) fn configured_signer(config: &Config) -> Result<Option<Signer>, Failure> {
+    config.ledger.signing_key_file.as_deref().map(signer).transpose()
 }
 
 fn signer(path: &Path) -> Result<Signer, Failure> {
     // Why it can't be parsed says nothing of what is in it.
-    read(path)?.trim_end().parse().map_err(|error| unusable(path, "signing key", error))
+    read(path, LONGEST)?.trim_end().parse().map_err(|error| unusable(path, "signing key", error))
 }
 
 /// A key as it stands there, or as it stands in the file of that name.
@@ -257,23 +309,27 @@ fn key(text: &str) -> Result<Key, Failure> {
         return Ok(key);
     }
     let path = Path::new(text);
-    read(path)?.trim_end().parse().map_err(|error| unusable(path, "public key", error))
+    read(path, LONGEST)?.trim_end().parse().map_err(|error| unusable(path, "public key", error))
 }
 
 /// A checkpoint to be believed: signed by one of the keys, if there are any.
 fn checkpoint(path: &Path, keys: &[Key]) -> Result<Checkpoint, Failure> {
-    let text = read(path)?;
-    let (body, believed) = match text.parse::<Note>() {
-        Ok(note) => {
-            let signed = keys.iter().any(|key| key.verify(&note).is_ok());
-            (note.text, signed)
-        }
-        Err(_) => (text, false),
-    };
-    if !believed && !keys.is_empty() {
-        let mut failure = unusable(path, "checkpoint to be believed", "none of the keys given has signed it");
-        failure.exit = crate::cli::exit::Exit::No;
-        return Err(failure);
+    let text = read(path, LONGEST)?;
+    let note = text.parse::<Note>().ok();
+    if !is_believed(note.as_ref(), keys) {
+        return Err(not_believed(path, "checkpoint"));
     }
-    body.parse().map_err(|error| unusable(path, "checkpoint", error))
+    note.map_or(text, |note| note.text).parse().map_err(|error| unusable(path, "checkpoint", error))
+}
+
+/// Whether one of the keys has signed it, if there are any.
+pub(super) fn is_believed(note: Option<&Note>, keys: &[Key]) -> bool {
+    keys.is_empty() || note.is_some_and(|note| keys.iter().any(|key| key.verify(note).is_ok()))
+}
+
+/// None of the keys has signed it: that is an answer, and it is no.
+pub(super) fn not_believed(path: &Path, what: &str) -> Failure {
+    let mut failure = unusable(path, &format!("{what} to be believed"), "none of the keys given has signed it");
+    failure.exit = crate::cli::exit::Exit::No;
+    failure
 }

@@ -7,7 +7,9 @@ mod backup;
 mod beside;
 pub mod demo;
 pub mod lookups;
+mod proofs;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,14 +20,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
-use crate::cli::audit::{Verified, VerifyAsk};
+use crate::cli::audit::{ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::lookups::Lookups;
 use crate::cli::output::Output;
-use crate::cli::services::{PastRows, Services};
+use crate::cli::services::{PastRows, Print, Services};
 use crate::clock::{Clock, SystemClock};
 use crate::config::environment::Environment;
 use crate::config::{Config, CustomerSettings, Lookup};
@@ -102,6 +104,10 @@ impl Services for Program {
 
     fn checkpoint(&self, config: &Config) -> Result<String, Failure> {
         audit::head(config)
+    }
+
+    fn prove(&self, config: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure> {
+        proofs::prove(config, ask, out)
     }
 
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure> {

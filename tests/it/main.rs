@@ -38,6 +38,8 @@ mod lifecycle;
 #[cfg(test)]
 mod operation;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod registrars;
 #[cfg(test)]
 mod rehearsals;

@@ -160,12 +160,18 @@ impl Reader {
     /// Passes the hashes of all blocks, from the first to the returned head's; none before the first block.
     pub fn block_hashes(&self, each: &mut dyn FnMut([u8; 32])) -> Result<Option<Head>, ReadError> {
         let Some(head) = self.head()? else { return Ok(None) };
+        self.block_hashes_to(head.blocks, each)?;
+        Ok(Some(head))
+    }
+
+    /// Passes the hashes of the first `blocks` blocks, in their order.
+    pub fn block_hashes_to(&self, blocks: u64, each: &mut dyn FnMut([u8; 32])) -> Result<(), ReadError> {
         let mut hashes = self.db.prepare_cached("SELECT hash FROM block WHERE number <= ? ORDER BY number")?;
-        let mut rows = hashes.query([i64::try_from(head.blocks).unwrap_or(i64::MAX)])?;
+        let mut rows = hashes.query([i64::try_from(blocks).unwrap_or(i64::MAX)])?;
         while let Some(row) = rows.next()? {
             each(row.get(0)?);
         }
-        Ok(Some(head))
+        Ok(())
     }
 
     /// The end of the record; none before the first block.
