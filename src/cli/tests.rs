@@ -276,5 +276,7 @@ fn verification_names_the_first_that_is_not_as_it_was() {
 
     Not as it was, first: entry 5 isn't as it was written
     Keep a copy of the ledger as it is, with its -wal file, before anything else is done.
+    Not compared with a key: 1. Whoever can write to such a file can make it lead to a record of his own:
+    believe it as far as you believe the place that it was kept in, or name the key with --key.
     ");
 }

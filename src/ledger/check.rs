@@ -194,11 +194,14 @@ fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<Leaf>> {
     Ok(leaves)
 }
 
-/// Passes the entries of a block, kind by kind: number, kind, columns, leaf.
+/// Takes an entry: number, kind, columns, leaf.
+type EachEntry<'a> = &'a mut dyn FnMut(EntryId, Kind, &[Value<'_>], [u8; 32]);
+
+/// Passes the entries of a block, kind by kind.
 fn entries(
     db: &Connection,
     block: &Block,
-    each: &mut dyn FnMut(EntryId, Kind, &[Value<'_>], [u8; 32]),
+    each: EachEntry<'_>,
 ) -> rusqlite::Result<()> {
     let mut content = Vec::new();
     for kind in Kind::ALL {
@@ -240,7 +243,9 @@ pub(super) fn pruned(db: &Connection, number: u64, shown: &[i64]) -> Result<proo
         told.iter().filter_map(|(entry, _)| u64::try_from(entry.checked_sub(block.first)?).ok()).collect();
     let count = u64::try_from(block.entries).unwrap_or(0);
     let mut pruner = Pruner::new(&places, count).ok_or(Untrusted::Chain(number))?;
-    leaves.iter().for_each(|(_, hash)| pruner.push(*hash));
+    for (_, hash) in leaves {
+        pruner.push(hash);
+    }
     let missing = || Untrusted::Missing { block: number, entry: block.first };
     let (pieces, _) = pruner.finish().ok_or_else(missing)?;
     let mut told = told.into_iter();

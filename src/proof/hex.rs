@@ -1,7 +1,5 @@
 //! Bytes as hexadecimal digits, in lower case and no other way: two texts of one proof would be two proofs.
 
-use std::fmt::Write as _;
-
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -27,11 +25,8 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
 
 /// As digits.
 pub(super) fn encoded(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from_digit(half.into(), 16);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
 }
 
 /// The bytes of digits in pairs; none where they aren't.
