@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use devicedrop_core::locale::Locale;
 use devicedrop_testkit::env::TestEnv;
-use devicedrop_testkit::zoo::{Case, MEMORY, Outcome, Reading, RowOutcome, Size, limit_memory, measure, table};
+use devicedrop_testkit::zoo::{
+    Case, MEMORY, Outcome, Reading, RowOutcome, Size, any_cells, limit_memory, measure, random_files, table,
+};
 use serde_json::{Value, json};
 
 use crate::scene::{CONTOSO, env, rows, start, stop};

@@ -245,7 +245,7 @@ mod tests {
             WaitsFor::UnusedOrderFile { name: order(), required: true },
             WaitsFor::UnusedOrderFile { name: order(), required: false },
             bad(OrderProblem::NotJson { line: 2, column: 15 }),
-            bad(OrderProblem::OtherCase { name: "A.ORDER.JSON".to_owned() }),
+            bad(OrderProblem::OtherName { name: "A.ORDER.JSON".to_owned() }),
             bad(OrderProblem::Link),
             WaitsFor::Unpausing,
         ];
@@ -274,8 +274,8 @@ mod tests {
           used_order_file: het zou zonder orderbestand gaan: "a.order.json" is al voor een eerder bestand gebruikt, en elk telt één keer // schrijf het orderbestand opnieuw
         bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It isn't valid JSON: something is wrong in line 2 at column 15. // Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
           bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: er klopt iets niet in regel 2 bij kolom 15. // Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": capital and small letters count. // Rename it to "a.order.json", or remove it.
-          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": hoofdletters en kleine letters tellen mee. // Noem het "a.order.json", of verwijder het.
+        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": every character counts, capitals and blanks too. // Rename it to "a.order.json", or remove it.
+          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. // Noem het "a.order.json", of verwijder het.
         bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It is a link, and links aren't followed. // Put a file of its own at that name, or remove what stands there.
           bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is een koppeling, en die worden niet gevolgd. // Zet een eigen bestand onder die naam, of verwijder wat er staat.
         paused: it would wait: the customer is paused // set `paused = false` in the customer's section of the configuration when it is to go on
