@@ -377,7 +377,9 @@ fn tell_of_past(
     let asked =
         shared.readers.ask(|reader| reader.known_serials(whereabouts, &wanted, &mut |known| answers.push(known)));
     asked.map_err(io::Error::other)?;
-    answers.into_iter().for_each(|known| past.answer(known));
+    for known in answers {
+        past.answer(known);
+    }
     past.tell(head, &mut |suspicion| {
         if !matches!(suspicion.suspect, Suspect::RegisteredBefore(_)) {
             note(suspicion);

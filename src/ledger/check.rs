@@ -198,11 +198,7 @@ fn leaves(db: &Connection, block: &Block) -> rusqlite::Result<Vec<Leaf>> {
 type EachEntry<'a> = &'a mut dyn FnMut(EntryId, Kind, &[Value<'_>], [u8; 32]);
 
 /// Passes the entries of a block, kind by kind.
-fn entries(
-    db: &Connection,
-    block: &Block,
-    each: EachEntry<'_>,
-) -> rusqlite::Result<()> {
+fn entries(db: &Connection, block: &Block, each: EachEntry<'_>) -> rusqlite::Result<()> {
     let mut content = Vec::new();
     for kind in Kind::ALL {
         let sql = format!("SELECT * FROM entry_{} WHERE id BETWEEN ? AND ?", kind.word());

@@ -85,11 +85,11 @@ impl SheetOptions {
     }
 }
 
-/// Reads the heading line. `named` is the delimiter that a line `sep=` named for headings without quotes.
+/// Reads the heading line. `sep_line` is the delimiter that a line `sep=` named for headings without quotes.
 pub(crate) fn read(
     cells: &Fields,
     line: u64,
-    named: Option<Delimiter>,
+    sep_line: Option<Delimiter>,
     options: &SheetOptions,
 ) -> Result<Headings, FileProblem> {
     let mut names: Vec<&str> = cells.iter().map(str::trim).collect();
@@ -103,7 +103,7 @@ pub(crate) fn read(
     let found = if options.columns.is_empty() { ours(&names, options) } else { mapped(&names, options) };
     let (format, places) = found.map_err(|differ| match differ {
         Differ::NotAllowed { found, allowed } => FileProblem::FormatNotAllowed { found, allowed },
-        Differ::Unknown => differ_problem(&names, line, named, options),
+        Differ::Unknown => differ_problem(&names, line, sep_line, options),
     })?;
     // Whoever reads the result by its headings would find two columns of that name.
     let of_result = |name: &&&str| RESULT_HEADINGS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
@@ -178,7 +178,7 @@ fn place(column: Column, index: usize, options: &SheetOptions) -> Place {
     }
 }
 
-fn differ_problem(names: &[&str], line: u64, named: Option<Delimiter>, options: &SheetOptions) -> FileProblem {
+fn differ_problem(names: &[&str], line: u64, sep_line: Option<Delimiter>, options: &SheetOptions) -> FileProblem {
     let expected = options.expected();
     let known = options.known_headings();
     let mut twice = names
@@ -188,8 +188,8 @@ fn differ_problem(names: &[&str], line: u64, named: Option<Delimiter>, options: 
     let hint = match twice.next() {
         // The optional columns too, which no format's list names.
         Some((_, name)) if !options.columns.is_empty() => HeadingHint::Twice(quoted(&[name]).concat()),
-        _ => named
-            .and_then(|named| hints::sep_line(names, &expected, named))
+        _ => sep_line
+            .and_then(|delimiter| hints::sep_line(names, &expected, delimiter))
             .unwrap_or_else(|| hints::hint(names, &expected, !options.columns.is_empty())),
     };
     let headings: Vec<(String, Column)> = (Column::ALL.into_iter())

@@ -143,7 +143,9 @@ fn check_file(
     let mut report = Report::new(path, locale, most);
     let named = named::look(path, place, locale).map_err(failed)?;
     if named.findings.is_empty() {
-        waits().iter().for_each(|what| report.waits(what));
+        for what in waits() {
+            report.waits(&what);
+        }
     }
     report.not_taken(named.findings);
     let Some(mut file) = named.file else { return Ok(report) };

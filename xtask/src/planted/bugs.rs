@@ -101,7 +101,10 @@ pub(super) const ALL: [Bug; 14] = [
         number: "M13",
         what: "a commit that failed is tried again in place",
         patch: "m13-commit-tried-again",
-        guard: Guard::Chore(&["io-errors", "--points", "60"], "a write to the ledger failed, and the process went on"),
+        guard: Guard::Chore(
+            &["io-errors", "--points", "60"],
+            "a write to the ledger failed, and the process went on",
+        ),
     },
     Bug {
         number: "M14",

@@ -91,7 +91,9 @@ impl Place {
             }
             Guard::Chore(words, finding) => {
                 let all = ["build", "--quiet", "--package", "devicedrop", "--package", "devicedrop-testkit"];
-                self.builds(&[&all[..], &["--package", "devicedrop-blockrec", "--package", "xtask", "--bins"]].concat())?;
+                self.builds(
+                    &[&all[..], &["--package", "devicedrop-blockrec", "--package", "xtask", "--bins"]].concat(),
+                )?;
                 let said = self.cargo(&[&["run", "--quiet", "--package", "xtask", "--"], words].concat())?;
                 Ok(!said.status.success() && text_of(&said).contains(finding))
             }

@@ -69,8 +69,7 @@ pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Res
     }
     let noted = Seen::default();
     let (stop, stopped) = sync_channel::<()>(0);
-    let mut work =
-        Work { env: &stage.env, disks: &disks, chance: Chance::new(seed), drops: 0, imports: Vec::new() };
+    let mut work = Work { env: &stage.env, disks: &disks, chance: Chance::new(seed), drops: 0, imports: Vec::new() };
     let worked = thread::scope(|scope| {
         let (reader, env, disks) = (&noted, &stage.env, &disks);
         let looking = scope.spawn(move || reader.look_until(env, disks, &stopped));
@@ -89,17 +88,7 @@ pub(super) fn record(program: &Path, planted: Option<Planted>, seed: u64) -> Res
     let events = read(&log)?;
     let (facts, ends) = noted.all();
     let flushes = events.iter().filter(|event| matches!(event, Event::Flush { .. })).count();
-    Ok(Recording {
-        images,
-        log,
-        events: events.len(),
-        flushes,
-        facts,
-        ends,
-        imports,
-        drops,
-        _folder: folder,
-    })
+    Ok(Recording { images, log, events: events.len(), flushes, facts, ends, imports, drops, _folder: folder })
 }
 
 /// The folders that a share has before the daemon's first start. A file system's own folder in its root is no customer.

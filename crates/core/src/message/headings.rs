@@ -2,6 +2,7 @@
 
 use super::{Language, delimiters, quoted, quoted_list, words};
 use crate::device::Column;
+use crate::dialect::Delimiter;
 use crate::problem::HeadingHint;
 
 /// Says where the headings differ from those expected.
@@ -83,18 +84,7 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
             "De hele regel staat in één cel, met aanhalingstekens eromheen: verwijder de aanhalingstekens om elke \
              regel, zodat iedere waarde een eigen cel heeft.",
         ),
-        HeadingHint::SepLine { named, used } => {
-            let (named, used) = (delimiters(*named, language), delimiters(*used, language));
-            words!(
-                language,
-                "The line above them that begins with \"sep=\" says that {named} separate the values, but {used} \
-                 separate these headings. Delete that line, and separate the headings and all rows by the same \
-                 character.",
-                "De regel erboven die met \"sep=\" begint, zegt dat {named} de waarden scheiden, maar deze kolomkoppen \
-                 zijn door {used} gescheiden. Verwijder die regel, en scheid de kolomkoppen en alle rijen door hetzelfde \
-                 teken.",
-            )
-        }
+        HeadingHint::SepLine { named, used } => sep_line(*named, *used, language),
         HeadingHint::Invisible { heading, character } => invisible(heading, *character, language),
         HeadingHint::Below(below) => words!(
             language,
@@ -112,6 +102,20 @@ fn of_result(heading: &str, language: Language) -> String {
         "The column {heading} has the name of a column that the result file adds: rename it, or remove it.",
         "De kolom {heading} heet zoals een kolom die het resultaatbestand toevoegt: geef haar een andere naam, of \
          verwijder haar.",
+    )
+}
+
+/// Headings that don't go by the line above them.
+fn sep_line(named: Delimiter, used: Delimiter, language: Language) -> String {
+    let (named, used) = (delimiters(named, language), delimiters(used, language));
+    words!(
+        language,
+        "The line above them that begins with \"sep=\" says that {named} separate the values, but {used} \
+                 separate these headings. Delete that line, and separate the headings and all rows by the same \
+                 character.",
+        "De regel erboven die met \"sep=\" begint, zegt dat {named} de waarden scheiden, maar deze kolomkoppen \
+                 zijn door {used} gescheiden. Verwijder die regel, en scheid de kolomkoppen en alle rijen door hetzelfde \
+                 teken.",
     )
 }
 

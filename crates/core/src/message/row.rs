@@ -2,6 +2,7 @@
 
 use super::{Language, delimiters, number, quoted, quoted_list, words};
 use crate::device::{Column, Device};
+use crate::dialect::Delimiter;
 use crate::locale::Locale;
 use crate::problem::{ColumnName, RowProblem};
 
@@ -37,28 +38,9 @@ fn what(problem: &RowProblem, language: Language) -> String {
             field_count(*expected, *found, language) + &as_it_stands(echoed.as_deref(), language)
         }
         RowProblem::OtherDelimiter { headings, row, echoed } => {
-            let (headings, row) = (delimiters(*headings, language), delimiters(*row, language));
-            let more = as_it_stands(echoed.as_deref(), language);
-            words!(
-                language,
-                "{row} separate the values here, but {headings} separate the headings. Separate the headings and all \
-                 rows by the same character.{more}",
-                "hier scheiden {row} de waarden, maar in de kolomkoppen zijn het {headings}. Scheid de kolomkoppen en \
-                 alle rijen door hetzelfde teken.{more}",
-            )
+            other_delimiter(*headings, *row, echoed.as_deref(), language)
         }
-        RowProblem::Uncorrected { echoed } => {
-            let device = in_quotes(echoed);
-            words!(
-                language,
-                "the row was refused before, and its device is still {device}, which may be only a part of what was \
-                 sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells \
-                 under Error and Error Details; then drop the file again.",
-                "de rij is eerder geweigerd, en het apparaat is nog steeds {device}, wat misschien maar een deel is van \
-                 wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak \
-                 de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.",
-            )
-        }
+        RowProblem::Uncorrected { echoed } => uncorrected(echoed, language),
         RowProblem::EmptyValue { column } if matches!(column.column, Column::OrderId | Column::PurchaseId) => words!(
             language,
             "the value holds only blanks. Leave the cell empty where there is no value.",
@@ -135,6 +117,31 @@ pub(crate) fn names_device(details: &str, echoed: &Device) -> bool {
     details.contains(&in_quotes(echoed))
 }
 
+fn other_delimiter(headings: Delimiter, row: Delimiter, echoed: Option<&Device>, language: Language) -> String {
+    let (headings, row) = (delimiters(headings, language), delimiters(row, language));
+    let more = as_it_stands(echoed, language);
+    words!(
+        language,
+        "{row} separate the values here, but {headings} separate the headings. Separate the headings and all \
+                 rows by the same character.{more}",
+        "hier scheiden {row} de waarden, maar in de kolomkoppen zijn het {headings}. Scheid de kolomkoppen en \
+                 alle rijen door hetzelfde teken.{more}",
+    )
+}
+
+fn uncorrected(echoed: &Device, language: Language) -> String {
+    let device = in_quotes(echoed);
+    words!(
+        language,
+        "the row was refused before, and its device is still {device}, which may be only a part of what was \
+                 sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells \
+                 under Error and Error Details; then drop the file again.",
+        "de rij is eerder geweigerd, en het apparaat is nog steeds {device}, wat misschien maar een deel is van \
+                 wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak \
+                 de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.",
+    )
+}
+
 fn field_count(expected: u64, found: u64, language: Language) -> String {
     let why = if found < expected {
         words!(
@@ -174,12 +181,11 @@ fn control_name(character: char, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Delimiter;
     use crate::message::tests::both;
 
-    fn device(model: &str, serial_number: &str) -> Option<Box<Device>> {
+    fn device(model: &str, serial_number: &str) -> Device {
         let [manufacturer, model, serial_number] = ["Dell", model, serial_number].map(str::to_owned);
-        Some(Box::new(Device { manufacturer, model, serial_number }))
+        Device { manufacturer, model, serial_number }
     }
 
     fn column(column: Column) -> ColumnName {
@@ -191,11 +197,11 @@ mod tests {
         let mapped = ColumnName { column: Column::SerialNumber, heading: "Serien\u{202e}nummer".to_owned() };
         let serial = column(Column::SerialNumber);
         let samples = [
-            RowProblem::FieldCount { expected: 3, found: 4, echoed: device("Inc.", "Latitude") },
+            RowProblem::FieldCount { expected: 3, found: 4, echoed: Some(Box::new(device("Inc.", "Latitude"))) },
             RowProblem::FieldCount { expected: 3, found: 2, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Comma, row: Delimiter::Semicolon, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Semicolon, row: Delimiter::Tab, echoed: None },
-            RowProblem::Uncorrected { echoed: device("15 Book", "8CD1X2Z").unwrap() },
+            RowProblem::Uncorrected { echoed: Box::new(device("15 Book", "8CD1X2Z")) },
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::EmptyValue { column: column(Column::OrderId) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
@@ -203,7 +209,10 @@ mod tests {
             RowProblem::ControlCharacter { column: serial.clone(), character: '\n', position: 1 },
             RowProblem::ControlCharacter { column: serial, character: '\u{9b}', position: 2 },
             RowProblem::Scientific { column: mapped, found: "1,23E+11".to_owned() },
-            RowProblem::Quotes { column: column(Column::Model), echoed: device("15 Book", "8CD1X2Z") },
+            RowProblem::Quotes {
+                column: column(Column::Model),
+                echoed: Some(Box::new(device("15 Book", "8CD1X2Z"))),
+            },
         ];
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| row_problem(p, 7, locale)).collect()), @r##"
         Line 7: fields found: 4, expected: 3, one for each heading. A value that holds the delimiter needs quotes around it, as in "Dell, Inc.". Read as it stands, its device would be "Dell", "Inc.", "Latitude". Correct the row and drop the file again.

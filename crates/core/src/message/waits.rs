@@ -85,17 +85,6 @@ pub fn waits_for(what: &WaitsFor, locale: Locale) -> Told {
 
 fn for_marker(what: &WaitsFor, language: Language) -> (String, String) {
     match what {
-        WaitsFor::RenamedMarker { expected, found } => {
-            let (expected, found) = (quoted(expected), quoted(found));
-            (
-                words!(
-                    language,
-                    "it would wait: its marker has the name {found}, and capital and small letters count",
-                    "het zou wachten: de markering heet {found}, en hoofdletters en kleine letters tellen mee",
-                ),
-                words!(language, "rename it to {expected}", "noem het {expected}"),
-            )
-        }
         WaitsFor::NewerMarker(name) => {
             let name = quoted(name);
             (
@@ -133,21 +122,6 @@ fn for_marker(what: &WaitsFor, language: Language) -> (String, String) {
                 ),
             )
         }
-        WaitsFor::Content(name) => {
-            let name = quoted(name);
-            (
-                words!(
-                    language,
-                    "it would not be taken: its marker {name} names the SHA-256 of another content",
-                    "het zou niet worden aangenomen: de markering {name} noemt de SHA-256 van een andere inhoud",
-                ),
-                words!(
-                    language,
-                    "drop the file and its marker again, as they were sent",
-                    "lever het bestand en de markering opnieuw aan, zoals ze zijn verstuurd",
-                ),
-            )
-        }
         WaitsFor::Marker(name) => {
             let name = quoted(name);
             (
@@ -160,6 +134,39 @@ fn for_marker(what: &WaitsFor, language: Language) -> (String, String) {
                     language,
                     "put an empty file of that name beside it when it is complete",
                     "leg er een leeg bestand met die naam naast zodra het af is",
+                ),
+            )
+        }
+        other => for_other_marker(other, language),
+    }
+}
+
+/// A marker that isn't this file's.
+fn for_other_marker(what: &WaitsFor, language: Language) -> (String, String) {
+    match what {
+        WaitsFor::RenamedMarker { expected, found } => {
+            let (expected, found) = (quoted(expected), quoted(found));
+            (
+                words!(
+                    language,
+                    "it would wait: its marker has the name {found}, and capital and small letters count",
+                    "het zou wachten: de markering heet {found}, en hoofdletters en kleine letters tellen mee",
+                ),
+                words!(language, "rename it to {expected}", "noem het {expected}"),
+            )
+        }
+        WaitsFor::Content(name) => {
+            let name = quoted(name);
+            (
+                words!(
+                    language,
+                    "it would not be taken: its marker {name} names the SHA-256 of another content",
+                    "het zou niet worden aangenomen: de markering {name} noemt de SHA-256 van een andere inhoud",
+                ),
+                words!(
+                    language,
+                    "drop the file and its marker again, as they were sent",
+                    "lever het bestand en de markering opnieuw aan, zoals ze zijn verstuurd",
                 ),
             )
         }
