@@ -45,6 +45,8 @@ pub(super) use sheets::{as_accepted, sheet_options};
 mod topic {
     pub(super) const FOLDER: &str = "folder";
     pub(super) const SPENT: &str = "spent";
+    /// An order file that came with a rejected file and waits for the corrected one.
+    pub(super) const KEPT: &str = "kept";
 }
 
 /// The reason on record for a file that waits because its customer is over the day's limit.
@@ -208,6 +210,16 @@ impl CustomerDesk {
         Ok(())
     }
 
+    /// A rejected file was accepted after all: the order file that came with it counted for it.
+    fn spend_kept(&self, csv: &DropPath) -> Result<(), DeskError> {
+        let key = csv.beside(&name::order_file_name(csv.name())).text();
+        let customer = &self.settings.key;
+        let kept = self.shared.readers.ask(|reader| reader.note(Some(customer), topic::KEPT, &key));
+        let Some(marks) = kept.map_err(DeskError::new)? else { return Ok(()) };
+        let noted = self.shared.writer.note(Some(customer.clone()), topic::SPENT.to_owned(), key, Some(marks));
+        noted.wait().map_err(DeskError::new)
+    }
+
     /// What lay beside a file counts once. But under the order of a file that was rejected nothing was registered:
     /// its order file waits for the corrected file.
     fn spend(&self, spent: &[SideFile], entry: SubmissionEntry) -> Result<(), DeskError> {
@@ -216,12 +228,13 @@ impl CustomerDesk {
         }
         let submission = self.shared.readers.ask(|reader| reader.submission(entry)).map_err(DeskError::new)?;
         let is_rejected = submission.is_some_and(|submission| submission.rejection.is_some());
-        let is_marker = |side: &SideFile| name::classify(side.path.name()) == Kind::Marker;
-        for side in spent.iter().filter(|side| !is_rejected || is_marker(side)) {
+        for side in spent {
+            let is_marker = name::classify(side.path.name()) == Kind::Marker;
+            let topic = if is_rejected && !is_marker { topic::KEPT } else { topic::SPENT };
             let value = Some(marks(&side.stamp));
             self.shared
                 .writer
-                .note(Some(self.settings.key.clone()), topic::SPENT.to_owned(), side.path.text(), value)
+                .note(Some(self.settings.key.clone()), topic.to_owned(), side.path.text(), value)
                 .wait()
                 .map_err(DeskError::new)?;
         }

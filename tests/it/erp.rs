@@ -388,3 +388,23 @@ fn a_column_of_the_senders_cannot_pass_for_one_of_ours() -> Result<()> {
     ensure!(said.matches("Ready for user").count() == 2, "{said}");
     stop(daemon)
 }
+
+#[test]
+fn the_order_file_of_a_rejected_file_counts_for_it_once_it_is_accepted_after_all() -> Result<()> {
+    let mut env = env()?;
+    let mut daemon = start(&env)?;
+    let orders = "SELECT outcome, order_id FROM audit_submissions ORDER BY received_at, submission_id";
+    env.write_file(CONTOSO, "a.order.json", "{\"order_id\": \"4711\"}")?;
+    env.write_file(CONTOSO, "a.csv", csv(&[]))?;
+    wait_for_rows(&env, &mut daemon, orders, &["rejected|4711"])?;
+    stop(daemon)?;
+    env.set("customers.contoso.empty_files", "\"accept\"")?;
+    let mut daemon = start(&env)?;
+    let id = rows(&env, "SELECT submission_id FROM audit_submissions")?.concat();
+    let retried = env.run(&["retry", "--submission", &id])?;
+    ensure!(retried.code == Some(0), "it is judged anew: {retried:?}");
+    wait_for_rows(&env, &mut daemon, orders, &["rejected|4711", "accepted|4711"])?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    wait_for_rows(&env, &mut daemon, orders, &["rejected|4711", "accepted|4711", "accepted|"])?;
+    stop(daemon)
+}

@@ -220,7 +220,11 @@ impl CustomerDesk {
             order_id: before.order_id.clone(),
             purchase_id: before.purchase_id.clone(),
         };
-        self.judge_anew(&mut content).map_err(desk_no)?;
+        let entry = self.judge_anew(&mut content).map_err(desk_no)?;
+        let judged = self.shared.readers.ask(|reader| reader.submission(entry))?;
+        if judged.is_some_and(|judged| judged.rejection.is_none()) {
+            self.spend_kept(&path).map_err(desk_no)?;
+        }
         self.mark.clear();
         self.bells.results.notify_one();
         self.bells.intake.notify_one();
