@@ -19,6 +19,10 @@ const CURSOR: &str = "activity_cursor";
 /// When the wall clock and the monotonic one part by more than this, nothing that time brings about is believed.
 const CLOCKS_APART: Duration = Duration::from_mins(5);
 
+/// A start so long after the last entry may be one with a wrong clock: a battery that is empty, a virtual machine that
+/// was restored.
+const LONG_AWAY: Duration = Duration::from_hours(30 * 24);
+
 /// A step of the lifecycle failed.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
@@ -91,7 +95,7 @@ async fn step(shared: &Arc<Shared>, origin: (Timestamp, Duration)) -> Result<(),
             break;
         }
     }
-    if let Some(why) = clocks_apart(shared, origin) {
+    if let Some(why) = started_at_odds(shared).or_else(|| clocks_apart(shared, origin)) {
         let news = shared.board.lock().clock_held.replace(why.clone()).is_none();
         if news {
             tracing::error!(why = %why, "nothing that time brings about is recorded");
@@ -125,6 +129,27 @@ async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(Box::new(format!("a step of the lifecycle failed: {error}"))),
     }
+}
+
+/// Why the wall clock isn't believed since the start: it lay before what is on record, or long after it.
+fn started_at_odds(shared: &Shared) -> Option<String> {
+    let start = shared.pauses.get()?.first()?;
+    // Nothing is on record before the first start.
+    if start.from.unix_ms() == 0 {
+        return None;
+    }
+    let remedy = "if the system's clock is right, restart devicedrop; else set it, and restart devicedrop then";
+    if start.from.since(start.to) > CLOCKS_APART {
+        return Some(format!(
+            "it started at {}, and the last entry on record is of {}: {remedy}",
+            start.to, start.from
+        ));
+    }
+    let away = start.to.since(start.from);
+    (away > LONG_AWAY).then(|| {
+        let days = away.as_secs() / (24 * 60 * 60);
+        format!("it started at {}, {days} days after the last entry on record: {remedy}", start.to)
+    })
 }
 
 /// Why the wall clock isn't believed: it and the monotonic clock went differently far since the start.

@@ -4,16 +4,20 @@
 //! disk that is full. Which fault of our list has which test is in `docs/reliability.md`.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use devicedrop::step::Step;
+use devicedrop_testkit::checker;
 use devicedrop_testkit::checker::embedded::{self, Dropped};
 use devicedrop_testkit::env::TestEnv;
-use devicedrop_testkit::scripted::Script;
+use devicedrop_testkit::process::Daemon;
+use devicedrop_testkit::scripted::{Mode, Script};
 use devicedrop_testkit::tracer::{self, Call, Deed, End, Errno, Kind, Signal};
-use devicedrop_testkit::under_test::KillAt;
+use devicedrop_testkit::under_test::{KillAt, set_wall};
+use rusqlite::Connection;
 
-use crate::scene::{CONTOSO, csv, rows};
+use crate::scene::{CONTOSO, all_ready, csv, fence, rows, start, stop, wait_for_answer, wait_for_rows};
 
 /// A place with one dropped file, its results in codes, as the checker needs them.
 fn with_a_file() -> Result<(TestEnv, Vec<Dropped>)> {
@@ -230,4 +234,135 @@ fn a_limit_on_the_size_of_files_is_a_failed_write_and_no_sudden_death() -> Resul
         embedded::at_the_end(&env, &dropped)?;
     }
     Ok(())
+}
+
+#[test]
+fn a_single_run_after_a_kill_leaves_no_row_whose_turn_it_is() -> Result<()> {
+    let env = crate::scene::env()?;
+    let script = Script::default();
+    env.drop_file(CONTOSO, "a.csv", csv(&["1", "2"]))?;
+    let kill = KillAt { step: Step::Intended, passing: 1 };
+    crate::daemon()?.scripted(&env, &script, Some(kill))?.killed()?;
+    // Rows of the same devices, behind those whose attempts are in doubt.
+    env.drop_file(CONTOSO, "b.csv", csv(&["1", "2"]))?;
+    let (code, log) = crate::daemon()?.scripted_once(&env, &script)?.wait()?;
+    ensure!(code == 0, "it ended with {code}: {log:?}");
+    checker::at_the_end(&env, Mode::Keyed)
+}
+
+#[test]
+fn a_stopped_process_keeps_its_ledger_and_goes_on_where_it_was() -> Result<()> {
+    let env = crate::scene::env()?;
+    let script = Script { latency_ms: 300, ..Script::default() };
+    let mut daemon = crate::daemon()?.scripted(&env, &script, None)?;
+    daemon.wait_for_message("ready")?;
+    let path = env.drop_file(CONTOSO, "a.csv", csv(&["1", "2"]))?;
+    wait_for_rows(&env, &mut daemon, "SELECT count(*) FROM audit_attempts", &["2"])?;
+    daemon.signal("STOP")?;
+    // Meanwhile somebody starts another one, and a sender goes on sending.
+    let second = env.run(&["run"])?;
+    let later = env.drop_file(CONTOSO, "b.csv", csv(&["3"]))?;
+    daemon.signal("CONT")?;
+    ensure!(second.code == Some(2), "{second:?}");
+    ensure!(second.stderr.contains(&format!("process {}", daemon.pid())), "{}", second.stderr);
+    for (file, devices) in [(&path, 2), (&later, 1)] {
+        let result = file.with_extension("result.csv");
+        daemon.wait_for_file(&result, |text| text.matches("Ready for user").count() == devices)?;
+    }
+    assert_eq!(
+        rows(&env, "SELECT serial_number, number, outcome FROM audit_attempts ORDER BY 1")?,
+        ["1|1|registered", "2|1|registered", "3|1|registered"]
+    );
+    stop(daemon)?;
+    checker::at_the_end(&env, Mode::Keyed)
+}
+
+const STATES: &str = "SELECT serial_number, state FROM audit_devices ORDER BY 1";
+
+fn ready(env: &TestEnv) -> Result<Daemon> {
+    let mut daemon = crate::daemon()?.with_a_clock_to_move(env)?;
+    daemon.wait_for_message("ready")?;
+    Ok(daemon)
+}
+
+#[test]
+fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time() -> Result<()> {
+    const YEARS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+    let env = crate::scene::env()?;
+    let mut daemon = ready(&env)?;
+    let told = "nothing that time brings about is recorded";
+    fence(&env, &mut daemon, CONTOSO, "used")?;
+    let device = ["--manufacturer", "SpiralOrbit", "--model", "ContosoABC", "--serial-number", "used"];
+    ensure!(env.run(&[["registry", "check-in"].as_slice(), &device].concat())?.code == Some(0), "used");
+    wait_for_rows(&env, &mut daemon, STATES, &["used|active"])?;
+    stop(daemon)?;
+    let mut names = vec!["used"];
+    for (name, by) in [("past", -YEARS), ("right", 0), ("future", YEARS)] {
+        set_wall(&env, by)?;
+        let mut daemon = ready(&env)?;
+        // That it is right again can't be told either: the last entry on record is years off.
+        daemon.wait_for_message(told)?;
+        names.push(name);
+        fence(&env, &mut daemon, CONTOSO, name)?;
+        ensure!(rows(&env, STATES)?.contains(&"used|active".to_owned()), "time made it inactive: {name}");
+        let problems = env.run(&["status", "--problems"])?;
+        ensure!(problems.stdout.contains("restart devicedrop"), "{name}: {problems:?}");
+        stop(daemon)?;
+    }
+    // In the order of their entries, whatever the clock said.
+    assert_eq!(
+        rows(&env, "SELECT file FROM audit_deliveries ORDER BY seq")?,
+        names.iter().map(|name| format!("{name}.csv")).collect::<Vec<_>>()
+    );
+    checker::record_is_whole(&env.ledger())?;
+    // The clock is right after all, says who starts it once more.
+    let mut daemon = ready(&env)?;
+    wait_for_rows(&env, &mut daemon, "SELECT state FROM audit_devices WHERE serial_number = 'used'", &["inactive"])?;
+    stop(daemon)
+}
+
+#[test]
+fn syncs_that_are_slow_make_it_slow_and_send_nothing_twice() -> Result<()> {
+    let (env, dropped) = with_a_file()?;
+    let end = traced(&env, &mut |call| match call.kind {
+        Kind::Syncs => Deed::Delay(Duration::from_millis(150)),
+        _ => Deed::Let,
+    })?;
+    assert_eq!(end, End::Code(0));
+    assert_eq!(rows(&env, "SELECT number, outcome FROM audit_attempts")?, ["1|registered"; 3]);
+    embedded::at_the_end(&env, &dropped)
+}
+
+#[test]
+fn who_reads_the_ledger_for_long_holds_nothing_up() -> Result<()> {
+    let env = crate::scene::env()?;
+    let mut daemon = start(&env)?;
+    fence(&env, &mut daemon, CONTOSO, "first")?;
+    let auditor = Connection::open(env.ledger())?;
+    auditor.execute_batch("BEGIN")?;
+    let count = || auditor.query_row("SELECT count(*) FROM audit_submissions", [], |row| row.get::<_, i64>(0));
+    assert_eq!(count()?, 1);
+    for name in ["second", "third"] {
+        fence(&env, &mut daemon, CONTOSO, name)?;
+    }
+    assert_eq!(count()?, 1, "the auditor still sees what was there when the reading began");
+    stop(daemon)?;
+    auditor.execute_batch("COMMIT")?;
+    assert_eq!(count()?, 3);
+    checker::record_is_whole(&env.ledger())
+}
+
+#[test]
+fn who_holds_the_ledger_for_writing_is_waited_for_and_told_of() -> Result<()> {
+    let env = crate::scene::env()?;
+    let mut daemon = start(&env)?;
+    let other = Connection::open(env.ledger())?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    let path = env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    daemon.wait_for_message("another program holds the ledger; nothing is taken or sent until it lets go")?;
+    ensure!(!path.with_file_name("a.result.csv").exists(), "nothing is on record, and nothing is answered");
+    other.execute_batch("ROLLBACK")?;
+    wait_for_answer(&mut daemon, &path.with_file_name("a.result.csv"), &all_ready(&["1"]))?;
+    assert_eq!(rows(&env, "SELECT number, outcome FROM audit_attempts")?, ["1|registered"]);
+    stop(daemon)
 }

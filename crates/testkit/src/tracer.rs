@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 pub use nix::errno::Errno;
@@ -60,6 +61,8 @@ pub enum Deed {
     Fail(Errno),
     /// It writes no more than so many bytes.
     Shorten(u64),
+    /// It happens after so long, and until then no other call of the program goes on.
+    Delay(Duration),
 }
 
 /// How the program ended.
@@ -183,6 +186,7 @@ impl Tracer<'_> {
         let Some(call) = self.counting.then(|| self.call(pid, &registers)).flatten() else { return Ok(()) };
         match (self.ask)(&call) {
             Deed::Let => {}
+            Deed::Delay(time) => thread::sleep(time),
             Deed::Kill => gone_is_fine(kill(self.leader, Signal::SIGKILL))?,
             Deed::Fail(errno) => {
                 // No such call: the kernel does nothing, and what it answers is replaced when it comes back.

@@ -186,24 +186,28 @@ fn clock() -> Arc<dyn Clock> {
     }
 }
 
-/// The system's clocks, put forward by the milliseconds that a file holds. A test moves them by [`put_forward`].
+/// The system's clocks, put forward by the milliseconds that a file holds, and the wall clock alone moved by those that
+/// may stand behind them. A test moves them by [`put_forward`] and [`set_wall`].
 #[derive(Debug)]
 struct ShiftedClock(PathBuf);
 
 impl ShiftedClock {
-    fn shift(&self) -> Duration {
+    /// How far both clocks are put forward, and the wall clock alone, which may be back.
+    fn shifts(&self) -> (Duration, i64) {
         let text = fs::read_to_string(&self.0).unwrap_or_default();
-        Duration::from_millis(text.trim().parse().unwrap_or(0))
+        let (both, wall) = text.trim().split_once(' ').unwrap_or((text.trim(), "0"));
+        (Duration::from_millis(both.parse().unwrap_or(0)), wall.parse().unwrap_or(0))
     }
 }
 
 impl Clock for ShiftedClock {
     fn now(&self) -> Timestamp {
-        SystemClock.now().plus(self.shift())
+        let (both, wall) = self.shifts();
+        Timestamp::from_unix_ms(SystemClock.now().plus(both).unix_ms().saturating_add(wall))
     }
 
     fn elapsed(&self) -> Duration {
-        SystemClock.elapsed().saturating_add(self.shift())
+        SystemClock.elapsed().saturating_add(self.shifts().0)
     }
 
     fn new_submission_id(&self) -> SubmissionId {
@@ -217,10 +221,20 @@ pub fn put_forward(env: &TestEnv, by: Duration) -> Result<()> {
     shift(&env.path(CLOCK_FILE), by)
 }
 
+/// Sets the wall clocks of the daemons in a place, and no other clock of theirs, forward by this many milliseconds, or
+/// back. For daemons with [`UnderTest::with_a_clock_to_move`].
+pub fn set_wall(env: &TestEnv, by: i64) -> Result<()> {
+    write_clock(&env.path(CLOCK_FILE), &format!("0 {by}"))
+}
+
 /// Writes the file whose milliseconds a daemon's clocks are put forward by.
 pub(crate) fn shift(file: &Path, by: Duration) -> Result<()> {
+    write_clock(file, &by.as_millis().to_string())
+}
+
+fn write_clock(file: &Path, text: &str) -> Result<()> {
     let aside = file.with_extension("new");
-    fs::write(&aside, by.as_millis().to_string())?;
+    fs::write(&aside, text)?;
     Ok(fs::rename(aside, file)?)
 }
 

@@ -40,7 +40,7 @@ impl std::fmt::Display for Point {
         let what = match self.deed {
             Deed::Fail(errno) => format!("{errno:?}"),
             Deed::Shorten(bytes) => format!("{bytes} bytes only"),
-            Deed::Let | Deed::Kill => format!("{:?}", self.deed),
+            Deed::Let | Deed::Kill | Deed::Delay(_) => format!("{:?}", self.deed),
         };
         write!(f, "{}: {what}", self.call)
     }
@@ -100,10 +100,10 @@ impl ErrorSweep {
     /// Runs it and says how it went.
     pub fn run(&self, out: &mut dyn Write) -> Result<()> {
         let scene = Scene::new(self.program.clone());
-        let (ending, calls, _) = scene.undisturbed()?;
+        let (ending, calls, always) = scene.undisturbed()?;
         let all: Vec<Point> = calls
             .iter()
-            .filter(|call| is_ours(call))
+            .filter(|call| is_ours(call) && always.contains(*call))
             .flat_map(|call| deeds(call).into_iter().map(|deed| Point { call: call.clone(), deed }))
             .collect();
         // At the close the log is copied into the file; if its sync fails then, all of it is still there.
