@@ -251,7 +251,7 @@ mod tests {
     /// A disk's bytes, by way of a file that held something else.
     fn image(replay: &Replay, disk: usize) -> Vec<u8> {
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&[9; SIZE + 1]).unwrap();
+        file.write_all(&vec![9; SIZE + 1]).unwrap();
         replay.disks()[disk].write_to(&file).unwrap();
         file.seek(SeekFrom::Start(0)).unwrap();
         let mut bytes = Vec::new();

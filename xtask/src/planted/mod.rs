@@ -6,11 +6,11 @@
 
 mod bugs;
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::time::Instant;
-use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -41,7 +41,11 @@ fn check(top: &Path, out: &mut impl Write) -> Result<ExitCode> {
 }
 
 fn plant_all(top: &Path, bugs: &[Bug], out: &mut impl Write) -> Result<ExitCode> {
-    let place = Place { tree: top.join("target/planted/tree"), target: top.join("target/planted/target") };
+    let place = Place {
+        tree: top.join("target/planted/tree"),
+        target: top.join("target/planted/target"),
+        leavings: tempfile::Builder::new().prefix("devicedrop-planted-").tempdir()?,
+    };
     copy(top, &place.tree)?;
     let mut missed = 0;
     for bug in bugs {
@@ -71,10 +75,11 @@ fn shown(guard: Guard) -> String {
     }
 }
 
-/// The copy, and what is built of it.
+/// The copy, what is built of it, and where it leaves what a person would look at.
 struct Place {
     tree: PathBuf,
     target: PathBuf,
+    leavings: tempfile::TempDir,
 }
 
 impl Place {
@@ -82,12 +87,12 @@ impl Place {
     fn guard_fails(&self, guard: Guard) -> Result<bool> {
         match guard {
             Guard::Test(package, binary, name) => {
-                let test = [&["test", "--quiet", "--package", package], binary].concat();
-                self.builds(&[&test[..], &["--no-run"]].concat())?;
-                let said = self.cargo(&[&test[..], &[name]].concat())?;
-                let text = text_of(&said);
-                ensure!(!text.contains("running 0 tests"), "there is no test {name} any more");
-                Ok(!said.status.success() && text.contains("test result: FAILED"))
+                let tests = [&["test", "--quiet", "--package", package], binary].concat();
+                self.builds(&[&tests[..], &["--no-run"]].concat())?;
+                let said = self.cargo(&[&tests[..], &[name]].concat())?;
+                let printed = text_of(&said);
+                ensure!(!printed.contains("running 0 tests"), "there is no test {name} any more");
+                Ok(!said.status.success() && printed.contains("test result: FAILED"))
             }
             Guard::Chore(words, finding) => {
                 let all = ["build", "--quiet", "--package", "devicedrop", "--package", "devicedrop-testkit"];
@@ -111,7 +116,7 @@ impl Place {
         Command::new(env!("CARGO"))
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.target)
-            // A failure must be found as quickly as can be, and a backtrace of it helps nobody.
+            .env("TMPDIR", self.leavings.path())
             .env("PROPTEST_RNG_SEED", "1")
             .env_remove("RUST_BACKTRACE")
             .args(arguments)
