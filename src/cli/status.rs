@@ -291,6 +291,8 @@ mod tests {
         print(&troubled(), &mut printed.output(100)).expect("printed");
         assert_snapshot!(printed.out(), @r"
         daemon         0.1.0 (process 4711, devicedrop) since 2026-11-22 14:00:00
+        at its start   the run before this one didn't stop in order
+                       2 files\u{1b} were ended
         configuration  /etc/devicedrop/devicedrop.toml
                        a newer one isn't in force: `drop.root` changed: restart the daemon for that
         ledger         /var/lib/devicedrop/ledger.db

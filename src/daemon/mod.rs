@@ -11,6 +11,8 @@ mod desk;
 mod dispatcher;
 mod doubts;
 mod explain;
+#[cfg(test)]
+mod fairness;
 pub mod gate;
 pub mod judge;
 mod lanes;
