@@ -14,6 +14,8 @@ mod arrivals;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod auditing;
+#[cfg(test)]
 mod backups;
 #[cfg(test)]
 mod checks;
