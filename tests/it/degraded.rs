@@ -55,16 +55,25 @@ fn outcomes_are_recorded_on_a_disk_that_was_filled_to_the_last_byte() -> Result<
     let ballast = disk.fill()?;
     drop(held);
     wait_for_rows(&env, &mut daemon, READY, &["1500"])?;
-    daemon.wait_for_message("the ledger's disk is full; the space that was held back is used now")?;
     let path = env.drop_file(CONTOSO, "b.csv", csv(&["B1"]))?;
     wait_for_verdict(&env, &mut daemon, &path, "waiting", "the disk is too full to take anything")?;
-    daemon.wait_for_message("too little space: nothing new is taken or sent")?;
-    let told = env.run(&["status", "--problems"])?;
-    ensure!(told.code == Some(1) && told.stdout.contains("less than drop.reserve"), "{told:?}");
+    daemon.wait_until("what lacks in status", || {
+        let told = env.run(&["status", "--problems"])?;
+        Ok((told.code == Some(1) && told.stdout.contains("less than drop.reserve")).then_some(()))
+    })?;
     fs::remove_file(ballast)?;
     wait_for_answer(&mut daemon, &path.with_file_name("b.result.csv"), &all_ready(&["B1"]))?;
     daemon.wait_for_message("enough space again: files are taken and rows are sent")?;
-    stop(daemon)?;
+    let (code, log) = daemon.terminate()?;
+    assert_eq!(code, 0);
+    // One line for each change, in whichever order the two of them saw it.
+    for message in [
+        "the ledger's disk is full; the space that was held back is used now",
+        "too little space: nothing new is taken or sent",
+        "enough space again: files are taken and rows are sent",
+    ] {
+        assert_eq!(log.iter().filter(|line| line.message() == message).count(), 1, "{message}");
+    }
     assert_eq!(env.run(&["ledger", "verify"])?.code, Some(0));
     Ok(())
 }
