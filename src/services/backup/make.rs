@@ -142,6 +142,13 @@ impl Place {
             })
     }
 
+    /// Removes what was copied so far.
+    fn begin_anew(&self) -> io::Result<()> {
+        files::remove(&self.path(LEDGER))?;
+        files::remove(&self.path(REGISTRY))?;
+        std::fs::remove_dir_all(self.path(ORIGINALS))
+    }
+
     fn give_up(&self) {
         // What can't be removed has a name that says what it is, and the next backup of this name tries again.
         Self::clear(&self.unfinished).unwrap_or_default();
@@ -159,9 +166,7 @@ fn fill(config: &Config, ask: &BackupAsk, place: &Place, say: Say<'_>) -> Result
             break copied;
         }
         tries += 1;
-        for name in [LEDGER, REGISTRY] {
-            files::remove(&place.path(name)).map_err(|error| trouble("remove", &place.path(name), &error))?;
-        }
+        place.begin_anew().map_err(|error| trouble("remove what was copied to", &place.unfinished, &error))?;
     };
     let configuration = copy_configuration(config, place)?;
     let signing_key = copy_key(config, ask, place)?;
