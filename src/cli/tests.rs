@@ -280,3 +280,28 @@ fn verification_names_the_first_that_is_not_as_it_was() {
     believe it as far as you believe the place that it was kept in, or name the key with --key.
     ");
 }
+
+#[test]
+fn a_backup_says_what_is_in_it_and_whether_that_is_sound() {
+    let folder = folder();
+    let made = ran(folder.path(), &["backup", "/backup/one"], None);
+    assert_eq!((made.exit, made.err.as_str()), (Exit::Done, ""));
+    assert_snapshot!(made.out, @r"
+    backup         /backup/one
+    record         entries 20000, blocks 17, epoch 1, until 2026-11-22T14:00:00.000Z
+    registry       in it
+    originals      files 12, bytes 34567
+    configuration  in it
+    signing key    not in it (--with-key)
+
+    Verified: nothing was found in the copy that isn't as it was.
+    ");
+    let odd = ran(folder.path(), &["backup", "--with-key", "/backup/one"], None);
+    assert_eq!(odd.exit, Exit::No);
+    assert_snapshot!(odd.out.lines().skip(5).collect::<Vec<_>>().join("\n"), @r"
+    signing key    in it
+
+    Not as it was, first: entry 5 isn't as it was written
+    The backup is whole, and what it is a copy of isn't sound: keep the older backups, too.
+    ");
+}

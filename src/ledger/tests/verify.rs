@@ -5,6 +5,7 @@ use devicedrop_core::state::Outcome;
 
 use super::super::command::{NewAction, NewResult, Resolution};
 use super::super::verify::{Finding, Verification, Verifier};
+use super::super::{LedgerLock, copy};
 use super::*;
 
 /// A ledger in which everything happened that a ledger can tell of.
@@ -207,4 +208,29 @@ fn verification_can_be_stopped() {
     let trial = full();
     let mut verifier = Verifier::open(&trial.path()).expect("it opens");
     assert_eq!(verifier.verify(&[], &mut |_| false).expect("read"), None);
+}
+
+#[test]
+fn a_restore_is_an_epoch_of_its_own_and_tells_what_it_left_behind() {
+    let mut trial = full();
+    let before = checkpoint(&trial);
+    trial.close();
+    let lock = LedgerLock::take(&trial.path()).expect("nobody has it");
+    let epoch = copy::open_epoch(&trial.path(), &lock, at(50), "ann", "a trial").expect("opened");
+    assert_eq!(epoch, 2);
+    let told = verified(&trial, &[before, checkpoint(&trial)]);
+    assert_eq!(told.found, []);
+    let epochs: Vec<_> = told.epochs.iter().map(|epoch| (epoch.number, epoch.blocks_before)).collect();
+    assert_eq!(epochs, [(1, 0), (2, before.blocks)]);
+
+    // What the lost end of the first epoch was seen to have.
+    let saw_more = Checkpoint { blocks: before.blocks + 5, entries: before.entries + 9, ..before };
+    let told = verified(&trial, &[saw_more]);
+    assert!(
+        matches!(told.found.as_slice(), [Finding::Lost(lost)] if lost.epoch == 2 && lost.blocks == before.blocks)
+    );
+    let mut verifier = Verifier::open(&trial.path()).expect("it opens for reading");
+    verifier.accept_epochs(2);
+    let told = verifier.verify(&[saw_more], &mut |_| true).expect("it can be read").expect("nobody stopped it");
+    assert_eq!((told.found, told.lost.len()), (Vec::new(), 1));
 }
