@@ -160,19 +160,18 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sqlite(path))?;
     db.busy_timeout(BUSY).map_err(sqlite(path))?;
-    check_kind(&db, path, false)?;
-    prepare(&db, READER).map_err(sqlite(path))?;
-    let found = schema::version(&db).map_err(sqlite(path))?;
-    if found < schema::LATEST {
-        return Err(OpenError::Older { found, known: schema::LATEST });
-    }
-    Ok(db)
+    read_alone(db, path)
 }
 
 /// Opens a copy that nobody writes to, wherever it lies: without locks, which not every file system has.
 pub(super) fn copy_reader(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags_and_vfs(path, flags, c"unix-none").map_err(sqlite(path))?;
+    read_alone(db, path)
+}
+
+/// Makes a connection ready that only reads.
+fn read_alone(db: Connection, path: &Path) -> Result<Connection, OpenError> {
     check_kind(&db, path, false)?;
     prepare(&db, READER).map_err(sqlite(path))?;
     let found = schema::version(&db).map_err(sqlite(path))?;

@@ -168,6 +168,18 @@ impl<'a> Pace<'a> {
     }
 }
 
+/// The originals that the record names, some at a time, up to the first error.
+pub(super) fn originals(verifier: &Verifier) -> impl Iterator<Item = Result<Vec<Original>, Failure>> {
+    let mut after = None;
+    std::iter::from_fn(move || match verifier.originals(after) {
+        Ok(page) => {
+            after = Some(page.last()?.0);
+            Some(Ok(page.into_iter().map(|(_, original)| original).collect()))
+        }
+        Err(error) => Some(Err(error.told())),
+    })
+}
+
 /// The archived originals, compared with the record.
 #[derive(Default)]
 struct Originals {
@@ -185,18 +197,13 @@ impl Originals {
             let what = format!("the originals' folder {} can't be opened", shown(&folder.display().to_string()));
             failure(what, vec![error.to_string()], Some("run it as the daemon's user, or as root".to_owned()))
         })?;
-        let mut after = None;
-        loop {
-            let page = verifier.originals(after).map_err(Told::told)?;
-            for (entry, original) in &page {
-                after = Some(*entry);
-                self.compare_one(&archive, original);
-            }
-            if page.is_empty() {
-                return Ok(());
+        for page in originals(verifier) {
+            for original in page? {
+                self.compare_one(&archive, &original);
             }
             say(&format!("verifying: originals {}", self.compared));
         }
+        Ok(())
     }
 
     fn compare_one(&mut self, archive: &Archive, original: &Original) {

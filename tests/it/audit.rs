@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use devicedrop_testkit::env::TestEnv;
 use serde_json::Value;
 
-use crate::scene::{CONTOSO, csv, env};
+use crate::scene::{CONTOSO, csv, env, run_once};
 
 /// A place where one file was taken and answered.
 fn settled() -> Result<TestEnv> {
@@ -16,12 +16,6 @@ fn settled() -> Result<TestEnv> {
     env.drop_file(CONTOSO, "devices.csv", csv(&["1", "2"]))?;
     run_once(&env)?;
     Ok(env)
-}
-
-fn run_once(env: &TestEnv) -> Result<()> {
-    let run = env.run(&["run", "--once"])?;
-    ensure!(matches!(run.code, Some(0 | 1)), "{run:?}");
-    Ok(())
 }
 
 fn verified(env: &TestEnv, words: &[&str]) -> Result<(Option<i32>, Value)> {

@@ -15,7 +15,7 @@ use devicedrop_testkit::under_test::put_forward;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::scene::{CONTOSO, env, fence, stop};
+use crate::scene::{CONTOSO, env, fence, run_once, stop};
 
 const LAPTOPS: &str = "Manufacturer,Model,Serial Number
 Fabrikam Devices,Falcon 14,F14-000871
@@ -40,15 +40,18 @@ fn scene() -> Result<TestEnv> {
     ];
     for (customer, name, text) in files {
         env.write_file(customer, name, text)?;
-        once(&env)?;
+        run_once(&env)?;
     }
     let inventory = env.path("inventory.csv");
     let known = ["F14-000871", "F14-000872", "F14-000873"];
-    let rows: String = known.iter().map(|serial| format!("Fabrikam Devices,Falcon 14,{serial}\n")).collect();
-    fs::write(&inventory, format!("Manufacturer,Model,Serial Number\n{rows}"))?;
+    let mut rows = String::from("Manufacturer,Model,Serial Number\n");
+    for serial in known {
+        writeln!(rows, "Fabrikam Devices,Falcon 14,{serial}")?;
+    }
+    fs::write(&inventory, rows)?;
     done(&env, &["registry", "import", &inventory.display().to_string()])?;
     done(&env, &["retry", "--customer", CONTOSO, "--error", "device_not_found"])?;
-    once(&env)?;
+    run_once(&env)?;
     let workbook = env.drop_file(CONTOSO, "list.xlsx", b"PK\x03\x04 no CSV")?;
     env.set("registrar.embedded.inventory", "\"open\"")?;
     let mut daemon = crate::daemon()?.with_a_clock_to_move(&env)?;
@@ -58,12 +61,6 @@ fn scene() -> Result<TestEnv> {
     daemon.wait_for_file(&workbook.with_file_name("list.xlsx.not-a-csv.result.csv"), |text| !text.is_empty())?;
     stop(daemon)?;
     Ok(env)
-}
-
-fn once(env: &TestEnv) -> Result<()> {
-    let run = env.run(&["run", "--once"])?;
-    ensure!(matches!(run.code, Some(0 | 1)), "{run:?}");
-    Ok(())
 }
 
 fn done(env: &TestEnv, words: &[&str]) -> Result<()> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use devicedrop_core::device::Sha256;
 use devicedrop_testkit::env::TestEnv;
 
-use crate::scene::{CONTOSO, csv, env, explain, rows, start, stop, wait_for_rows, wait_for_verdict};
+use crate::scene::{CONTOSO, csv, env, explain, rows, run_once, start, stop, wait_for_rows, wait_for_verdict};
 
 const GERMAN: &str = r#"{ "Manufacturer" = "Hersteller", "Model" = "Modell", "Serial Number" = "Seriennummer", "Order ID" = "Auftrag" }"#;
 
@@ -18,12 +18,6 @@ fn set(env: &mut TestEnv, settings: &[(&str, &str)]) -> Result<()> {
     for (key, value) in settings {
         env.set(&format!("customers.contoso.{key}"), value)?;
     }
-    Ok(())
-}
-
-fn once(env: &TestEnv) -> Result<()> {
-    let output = env.run(&["run", "--once"])?;
-    ensure!(matches!(output.code, Some(0 | 1)), "{output:?}");
     Ok(())
 }
 
@@ -36,7 +30,7 @@ fn result_of(settings: &[(&str, &str)], file: &[u8]) -> Result<(TestEnv, Vec<u8>
     let mut env = env()?;
     set(&mut env, settings)?;
     env.drop_file(CONTOSO, "in.csv", file)?;
-    once(&env)?;
+    run_once(&env)?;
     let result = fs::read(at(&env, "in.result.csv")).context("no result")?;
     Ok((env, result))
 }
@@ -203,20 +197,20 @@ fn a_marker_of_yesterday_does_not_count_for_tonights_file() -> Result<()> {
     let mut env = env()?;
     set(&mut env, &[("complete", "\"marker\"")])?;
     env.write_file(CONTOSO, "in.csv", csv(&["1"]))?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, [""; 0]);
     env.write_file(CONTOSO, "in.csv.done", "")?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["in.csv|||1"]);
     // Tonight's file comes, and the marker of yesterday still lies there.
     let path = env.drop_file(CONTOSO, "in.csv", csv(&["2", "3"]))?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["in.csv|||1"]);
     let mut daemon = start(&env)?;
     wait_for_verdict(&env, &mut daemon, &path, "waiting", "used for an earlier delivery")?;
     stop(daemon)?;
     env.write_file(CONTOSO, "in.csv.done", "ready\n")?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["in.csv|||1", "in.csv|||2"]);
     Ok(())
 }
@@ -229,7 +223,7 @@ fn what_a_marker_says_is_believed_and_must_be_true() -> Result<()> {
     let (one, two) = (csv(&["1"]), csv(&["2"]));
     let path = env.write_file(CONTOSO, "in.csv", &one)?;
     env.write_file(CONTOSO, "in.csv.done", format!("{}  in.csv\n", hash(&two)))?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, [""; 0]);
     let mut daemon = start(&env)?;
     wait_for_verdict(&env, &mut daemon, &path, "waiting", "another content's SHA-256")?;
@@ -245,7 +239,7 @@ fn what_a_marker_says_is_believed_and_must_be_true() -> Result<()> {
         let name = format!("{number}.csv");
         env.write_file(CONTOSO, &name, &text)?;
         env.write_file(CONTOSO, &format!("{name}.done"), said)?;
-        once(&env)?;
+        run_once(&env)?;
         assert_eq!(taken(&env)?.len(), number + 1, "{true_ones:?}");
     }
     Ok(())
@@ -260,7 +254,7 @@ fn order_ids_come_from_the_row_the_order_file_and_the_folder_in_that_order() -> 
     env.write_file(CONTOSO, "PO-1/in.order.json", r#"{"order_id": "FILE", "purchase_id": "P"}"#)?;
     env.write_file(CONTOSO, "PO-1/in.csv", file)?;
     env.write_file(CONTOSO, "PO-1/other.csv", other)?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["PO-1/in.csv|FILE|P|2", "PO-1/other.csv|PO-1||2"]);
     let of_rows = "SELECT serial_number, order_id, purchase_id FROM audit_registrations ORDER BY serial_number";
     assert_eq!(rows(&env, of_rows)?, ["1|ROW|P", "2|FILE|P", "3|ROW|", "4|PO-1|"]);
@@ -272,13 +266,13 @@ fn an_order_file_counts_for_one_submission() -> Result<()> {
     let mut env = env()?;
     set(&mut env, &[("order", "\"required\"")])?;
     let path = env.write_file(CONTOSO, "in.csv", csv(&["1"]))?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, [""; 0]);
     env.write_file(CONTOSO, "in.order.json", r#"{"order_id": "monday"}"#)?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["in.csv|monday||1"]);
     env.drop_file(CONTOSO, "in.csv", csv(&["2"]))?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["in.csv|monday||1"], "yesterday's order file");
     let mut daemon = start(&env)?;
     wait_for_verdict(&env, &mut daemon, &path, "waiting", "used for an earlier file")?;
@@ -286,7 +280,7 @@ fn an_order_file_counts_for_one_submission() -> Result<()> {
     wait_for_verdict(&env, &mut daemon, &path, "waiting", "line 1 at column 1")?;
     stop(daemon)?;
     env.write_file(CONTOSO, "in.order.json", r#"{"order_id": "tuesday"}"#)?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["in.csv|monday||1", "in.csv|tuesday||1"]);
     Ok(())
 }
@@ -297,10 +291,10 @@ fn a_paused_customers_files_wait_and_a_final_result_comes_once() -> Result<()> {
     set(&mut env, &[("paused", "true")])?;
     env.set("results.when", "\"final\"")?;
     env.write_file(CONTOSO, "in.csv", csv(&["1"]))?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, [""; 0]);
     set(&mut env, &[("paused", "false")])?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(rows(&env, "SELECT file, final FROM audit_results")?, ["in.result.csv|1"]);
     Ok(())
 }
@@ -324,10 +318,10 @@ fn all_of_it_together() -> Result<()> {
     let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     let path = env.write_file(CONTOSO, "PO-1/in.csv", &utf16)?;
     env.write_file(CONTOSO, "PO-1/in.csv.done", Sha256::of(&utf16).to_string())?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, [""; 0], "the order file is missing");
     env.write_file(CONTOSO, "PO-1/in.order.json", r#"{"purchase_id": "P-1"}"#)?;
-    once(&env)?;
+    run_once(&env)?;
     assert_eq!(taken(&env)?, ["PO-1/in.csv|PO-1|P-1|2"]);
     let result = fs::read_to_string(at(&env, "PO-1/in.result.csv"))?;
     let lines: Vec<&str> = result.trim_start_matches('\u{feff}').split("\r\n").collect();

@@ -13,7 +13,7 @@ use devicedrop_core::ids::EntryId;
 use devicedrop_core::record::{Kind, Value, content, leaf, salt};
 use devicedrop_testkit::env::TestEnv;
 
-use crate::scene::{CONTOSO, csv, env};
+use crate::scene::{CONTOSO, csv, env, run_once};
 
 const FABRIKAM: &str = "fabrikam";
 
@@ -24,12 +24,6 @@ fn settled() -> Result<TestEnv> {
     env.drop_file(FABRIKAM, "devices.csv", csv(&["F-0001", "F-0002", "F-0003"]))?;
     run_once(&env)?;
     Ok(env)
-}
-
-fn run_once(env: &TestEnv) -> Result<()> {
-    let run = env.run(&["run", "--once"])?;
-    ensure!(matches!(run.code, Some(0 | 1)), "{run:?}");
-    Ok(())
 }
 
 /// A signing key for the place, which signs from now on; returns its public half.

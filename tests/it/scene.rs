@@ -78,6 +78,13 @@ pub(crate) fn stop(daemon: Daemon) -> Result<()> {
     Ok(())
 }
 
+/// Lets the program take what lies there, and waits for its end.
+pub(crate) fn run_once(env: &TestEnv) -> Result<()> {
+    let run = env.run(&["run", "--once"])?;
+    ensure!(matches!(run.code, Some(0 | 1)), "{run:?}");
+    Ok(())
+}
+
 /// `explain`'s verdict on a file, and its sentence.
 pub(crate) fn explain(env: &TestEnv, path: &Path) -> Result<(String, String)> {
     let path = path.to_str().context("a path in UTF-8")?;

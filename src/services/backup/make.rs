@@ -236,20 +236,14 @@ fn copy_originals(config: &Config, place: &Place, say: Say<'_>) -> Result<Copied
     files::folder(&to, 0o750).map_err(|error| trouble("make", &to, &error))?;
     let verifier = Verifier::open_copy(&place.path(LEDGER)).map_err(Told::told)?;
     let mut copied = Copied::default();
-    let (mut after, mut folders) = (None, HashSet::new());
-    loop {
-        let page = verifier.originals(after).map_err(Told::told)?;
-        if page.is_empty() {
-            return Ok(copied);
-        }
-        for (entry, original) in page {
-            after = Some(entry);
-            if !original.removed {
-                copy_one(&archive, &original.sha256, &to, &mut folders, &mut copied)?;
-            }
+    let mut folders = HashSet::new();
+    for page in audit::originals(&verifier) {
+        for original in page?.iter().filter(|original| !original.removed) {
+            copy_one(&archive, &original.sha256, &to, &mut folders, &mut copied)?;
         }
         say(&format!("copying originals: {}", copied.files));
     }
+    Ok(copied)
 }
 
 fn copy_one(

@@ -305,20 +305,16 @@ fn put_new(from: &Path, to: &Path, mode: u32) -> Result<(), Failure> {
 
 fn originals(target: &Target, dir: &Path, say: Say<'_>) -> Result<u64, Failure> {
     let verifier = Verifier::open_copy(&dir.join(LEDGER)).map_err(Told::told)?;
-    let (mut after, mut copied) = (None, 0);
-    loop {
-        let page = verifier.originals(after).map_err(Told::told)?;
-        if page.is_empty() {
-            return Ok(copied);
-        }
-        for (entry, original) in page {
-            after = Some(entry);
+    let mut copied = 0;
+    for page in audit::originals(&verifier) {
+        for original in page? {
             let inside = archive::place_of(&original.sha256);
             let (from, to) = (dir.join(ORIGINALS).join(&inside), target.originals.join(&inside));
             copied += u64::from(put_original(&from, &to, &original.sha256.to_string())?);
         }
         say(&format!("putting originals back: {copied}"));
     }
+    Ok(copied)
 }
 
 /// Puts one original back; says whether it wasn't there yet. What a restore that was cut off left is believed by its

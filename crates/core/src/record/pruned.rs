@@ -148,7 +148,9 @@ mod tests {
 
     fn pruned(shown: &[u64], size: u64) -> (Vec<Piece>, [u8; 32]) {
         let mut pruner = Pruner::new(shown, size).expect("places of the tree");
-        leaves(size).into_iter().for_each(|leaf| pruner.push(leaf));
+        for leaf in leaves(size) {
+            pruner.push(leaf);
+        }
         pruner.finish().expect("all leaves went by")
     }
 
