@@ -30,6 +30,8 @@ pub struct State {
     pub reload_refused: Vec<String>,
     /// Whether it was found out who is a customer.
     pub roster_known: bool,
+    /// Whether the root could not be listed when it was last asked who is a customer.
+    pub root_unseen: bool,
     /// Each customer's lane.
     pub customers: BTreeMap<CustomerKey, Lane>,
     /// Folders in the root that belong to no customer, and why.
@@ -121,6 +123,7 @@ impl Board {
                 loaded_at: started_at,
                 reload_refused: Vec::new(),
                 roster_known: false,
+                root_unseen: false,
                 customers: BTreeMap::new(),
                 strangers: BTreeMap::new(),
                 registrar,

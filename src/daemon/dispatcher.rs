@@ -159,6 +159,8 @@ async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(V
     let Choice { go, later } = shared.turns.choose(rows, now);
     let put_off = !later.is_empty();
     if put_off {
+        // Until it is known that their turn didn't come meanwhile: nothing is due on record, and yet there is work.
+        shared.board.lock().dispatcher_idle = false;
         let times = later.iter().map(|(_, row, until)| (*row, *until)).collect();
         if let Err(error) = shared.writer.postpone(times).await {
             tracing::error!(error = %error, "rows that wait for another of their device can't be put off");

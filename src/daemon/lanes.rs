@@ -50,6 +50,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         .await;
         let Ok(roster) = asked else { return };
         shared.board.lock().strangers = roster.strangers;
+        shared.board.lock().root_unseen = roster.customers.is_none();
         if let Some(customers) = roster.customers {
             let present: BTreeSet<_> = customers.iter().map(|customer| customer.key.clone()).collect();
             // A folder that is gone keeps its lane: it says so, and its owed results stay owed.

@@ -26,6 +26,7 @@ pub fn at_any_moment(env: &TestEnv, mode: Mode) -> Result<()> {
     }
     every_request_is_on_record(env, &entries)?;
     one_effect_for_each_device(&entries)?;
+    one_key_for_each_row(env, &entries)?;
     if mode == Mode::None {
         nothing_unknown_is_repeated(&entries)?;
     }
@@ -77,6 +78,26 @@ fn one_effect_for_each_device(journal: &[Entry]) -> Result<()> {
     for entry in journal.iter().filter(|entry| entry.what == What::Registered) {
         let device = (&entry.manufacturer, &entry.model, &entry.serial_number);
         ensure!(seen.insert(device), "registered twice: {entry:?}");
+    }
+    Ok(())
+}
+
+/// All requests of one row have one key, over retries and restarts; only a person's decision brings another.
+fn one_key_for_each_row(env: &TestEnv, journal: &[Entry]) -> Result<()> {
+    let decided = env.query("SELECT 1 FROM audit_attempts WHERE outcome = 'resolved' LIMIT 1")?;
+    if !decided.is_empty() {
+        return Ok(());
+    }
+    let rows: BTreeMap<i64, i64> = env
+        .query("SELECT attempt_id, registration_id FROM audit_attempts")?
+        .into_iter()
+        .filter_map(|row| Some((row.first()?.as_i64()?, row.get(1)?.as_i64()?)))
+        .collect();
+    let mut keys = BTreeMap::new();
+    for entry in journal {
+        let Some(row) = rows.get(&entry.attempt) else { continue };
+        let first = keys.entry(row).or_insert(&entry.key);
+        ensure!(*first == &entry.key, "the row {row} was sent with another key before: {entry:?}");
     }
     Ok(())
 }

@@ -168,7 +168,7 @@ mod tests {
         }
 
         #[test]
-        fn a_moved_boundary_shows(text in "[a-z]{2,8}", first in 0_usize..9, second in 0_usize..9) {
+        fn a_moved_boundary_shows(text in "[a-z]{2,8}|T{2,8}", first in 0_usize..9, second in 0_usize..9) {
             let (first, second) = (first.min(text.len()), second.min(text.len()));
             let split = |at: usize| {
                 content(Kind::Registration, &[Value::Text(&text[..at]), Value::Text(&text[at..])])
