@@ -2,12 +2,14 @@
 //!
 //! The table is `tests/corpus/*.toml`, one file for each group. `recipe` makes the files, `reading` reads them by the
 //! core, `answers` and `page` write down what comes of it, `memory` measures what the program needs for the big ones,
-//! `office` has LibreOffice write and read. Dropping them into a daemon is done by the tests of the whole program.
+//! `office` has LibreOffice write and read, `random` makes
+//! files that stand in no table. Dropping them into a daemon is done by the tests of the whole program.
 
 mod answers;
 mod memory;
 mod office;
 mod page;
+mod random;
 mod reading;
 mod recipe;
 #[cfg(test)]
@@ -23,6 +25,7 @@ pub use answers::answers;
 pub use memory::{MEMORY, Measured, limit_memory, measure};
 pub use office::office;
 pub use page::page;
+pub use random::random_files;
 pub use reading::{Reading, Taken};
 pub use recipe::Size;
 

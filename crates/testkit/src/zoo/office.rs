@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use devicedrop_core::locale::Locale;
 
-use super::{Reading, Size, table};
+use super::{Reading, Size, random_files, table};
 
 /// A way in which LibreOffice writes a CSV: its name, and the options of its filter.
 /// Field delimiter, text delimiter, character set (76 is UTF-8, 1 Windows-1252, 65535 UTF-16), first line, formats of
@@ -33,6 +33,9 @@ const SENT: [[&str; 3]; 6] = [
     ["'e", "-f", "1.23E+5"],
     ["g", "h", "+31"],
 ];
+
+/// Files that stand in no table, of which LibreOffice reads the results.
+const RANDOM: usize = 20;
 
 /// Has LibreOffice write and read; says what was tried.
 pub fn office(folder: &Path, out: &mut dyn std::io::Write) -> Result<()> {
@@ -63,6 +66,10 @@ fn read_back(folder: &Path, out: &mut dyn std::io::Write) -> Result<()> {
     let mut readings: Vec<(String, Reading)> =
         cases.map(|case| (case.name.clone(), Reading::of_case(&case, Size::Quick))).collect();
     readings.push(("every-sign".to_owned(), Reading::of_bytes(every_sign().as_bytes())));
+    readings.push(("every-line-break".to_owned(), Reading::of_bytes(every_line_break().as_bytes())));
+    for (number, file) in random_files(RANDOM)?.into_iter().enumerate() {
+        readings.push((format!("random-{number}"), Reading::of_bytes(&file)));
+    }
     let mut results: Vec<(String, u8, Vec<Vec<String>>)> = Vec::new();
     for (name, reading) in readings {
         let (Ok(sheet), Some(result)) = (&reading.verdict, reading.result(Locale::En)) else { continue };
@@ -70,7 +77,7 @@ fn read_back(folder: &Path, out: &mut dyn std::io::Write) -> Result<()> {
         let delimiter = sheet.head.dialect.delimiter.byte();
         results.push((name, delimiter, reading.rows.into_iter().map(|row| row.cells).collect()));
     }
-    ensure!(results.len() > 50, "only {} results", results.len());
+    ensure!(results.len() > 50 + RANDOM, "only {} results", results.len());
     let into = folder.join("back");
     for delimiter in [b',', b';', b'\t'] {
         let files = results.iter().filter(|(_, other, _)| *other == delimiter);
@@ -111,6 +118,19 @@ fn every_sign() -> String {
     text
 }
 
+/// A file with every row of one to three CRs and LFs in its cells.
+fn every_line_break() -> String {
+    let mut text = "Manufacturer,Model,Serial Number\r\n".to_owned();
+    let mut breaks = vec![String::new()];
+    for _ in 0..3 {
+        breaks = breaks.iter().flat_map(|one| ["\r", "\n"].map(|sign| format!("{one}{sign}"))).collect();
+        for signs in &breaks {
+            text.extend(["\"", signs, "a\",\"a", signs, "b\",\"1", signs, "\"\r\n"]);
+        }
+    }
+    text
+}
+
 /// What LibreOffice made of a result, against the sender's cells.
 fn difference(path: &Path, cells: &[Vec<String>]) -> Result<Option<String>> {
     let bytes = fs::read(path).with_context(|| path.display().to_string())?;
@@ -126,9 +146,23 @@ fn difference(path: &Path, cells: &[Vec<String>]) -> Result<Option<String>> {
     Ok(Some(format!("{} rows, {} came back: {first:?}", expected.len(), back.len())))
 }
 
-/// A cell as LibreOffice keeps it.
+/// A cell as LibreOffice keeps it: CR, LF, and either of them with the other behind it are one line break each, quoted
+/// or not. No writer can avoid that, and where there is no CR nothing is lost.
 fn shown_by_libreoffice(cell: &str) -> String {
-    cell.replace("\r\n", "\n").replace('\r', "\n")
+    let (mut kept, mut characters) = (String::new(), cell.chars().peekable());
+    while let Some(character) = characters.next() {
+        let other = match character {
+            '\r' => '\n',
+            '\n' => '\r',
+            _ => {
+                kept.push(character);
+                continue;
+            }
+        };
+        let _ = characters.next_if_eq(&other);
+        kept.push('\n');
+    }
+    kept
 }
 
 /// Runs LibreOffice once, with a profile of its own.

@@ -36,9 +36,9 @@ The result file of an accepted file holds the sender's cells exactly, whatever i
 - for every reader of RFC 4180 that is told the delimiter, such as Python's `csv` with `newline=\"\"`;
 - for LibreOffice, if each column is imported as text (in its import dialogue: mark all columns, \"Text\"), with the
   character set UTF-8 and the file's delimiter, and \"Evaluate formulas\" off. Otherwise it makes numbers of serial
-  numbers, as every spreadsheet does. One thing it changes: a line that ends inside a cell ends with LF, whatever it was;
-  no device has that in its names, and such rows are refused. `cargo xtask zoo --libreoffice` tries it, with
-  LibreOffice itself, on the result of every case and on every sign of ASCII.
+  numbers, as every spreadsheet does. One thing it changes, which no quoting prevents: a line that ends inside a cell
+  with CR, CR LF or LF CR ends with LF alone; such rows are refused. `cargo xtask zoo --libreoffice` tries it, with
+  LibreOffice itself, on the result of every case, on every sign of ASCII, and on files made at random.
 ";
 
 /// The whole page.
