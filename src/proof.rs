@@ -2,12 +2,13 @@
 //!
 //! Whoever has a proof and believes the checkpoint in it, by its signature or because he got it elsewhere, knows that
 //! these entries stand in the record, and learns nothing of the others. No ledger is needed to check one. The form is
-//! told in `docs/auditing.md`, for those who write a checker of their own.
+//! told in `docs/auditing.md`, for those who write a checker of their own. `signing` signs the checkpoints.
 //!
 //! Not here: which entries are shown, and where they come from (the ledger's), and receipts (`receipt`).
 
 mod hex;
 pub mod receipt;
+pub mod signing;
 #[cfg(test)]
 mod tests;
 

@@ -30,13 +30,15 @@ pub enum Step {
     ResultChecked,
     /// The result file is in place; the ledger doesn't know it yet.
     ResultInPlace,
-    /// The result is on record.
+    /// The result is on record; its receipt isn't written, and nobody knows that it is paid.
+    ReceiptDue,
+    /// The result is on record, and it is paid.
     ResultRecorded,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Looked,
         Self::Opened,
         Self::Copied,
@@ -49,6 +51,7 @@ impl Step {
         Self::ResultReady,
         Self::ResultChecked,
         Self::ResultInPlace,
+        Self::ReceiptDue,
         Self::ResultRecorded,
     ];
 
@@ -67,6 +70,7 @@ impl Step {
             Self::ResultReady => "result-ready",
             Self::ResultChecked => "result-checked",
             Self::ResultInPlace => "result-in-place",
+            Self::ReceiptDue => "receipt-due",
             Self::ResultRecorded => "result-recorded",
         }
     }

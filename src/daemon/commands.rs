@@ -14,6 +14,7 @@ use crate::ledger::views::{Cell, Lookup, Test, View};
 
 use super::desk::CustomerDesk;
 use super::payment;
+use super::receipts;
 use super::registry;
 use super::scene::Scene;
 use super::shared::{AskError, Shared};
@@ -253,6 +254,9 @@ fn result(shared: &Shared, path: &std::path::Path, actor: &Actor) -> Result<Answ
         .writer
         .note(Some(at.customer.key.clone()), WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()))
         .wait()?;
+    if shared.config().results.receipts {
+        receipts::write(shared, &at.customer, &submission, &payment)?;
+    }
     acted(shared, actor, "result", Some(format!("{} {}", submission.id, payment.file)), None)?;
     Ok(Answer::ResultWritten(ResultWritten {
         path: at.customer.folder.join(super::desk::path_of(&payment.file).os_path()),

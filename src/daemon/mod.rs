@@ -23,6 +23,8 @@ mod once;
 mod originals;
 mod payment;
 mod poison;
+mod proofs;
+mod receipts;
 mod recovery;
 mod registry;
 mod rehearsal;

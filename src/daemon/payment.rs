@@ -15,7 +15,7 @@ use devicedrop_core::message::{self, Details};
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::result_sheet::Fate;
 use devicedrop_core::sheet::SheetOptions;
-use devicedrop_core::state::ErrorCode;
+use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::survey::Encoding;
 use devicedrop_core::time::Timestamp;
 use rustix::fs::{FileType, Mode, OFlags};
@@ -25,6 +25,7 @@ use crate::beneath;
 use crate::config::CustomerSettings;
 use crate::durable::{self, DurableError};
 use crate::inbox::DropPath;
+use crate::ledger::LedgerError;
 use crate::ledger::command::NewResult;
 use crate::ledger::rows::{Row, Submission};
 use crate::results::{self, Answers, Content, Fates, Ours, Place, ResultError, RowFate};
@@ -39,13 +40,21 @@ use super::written::{Noted, Written};
 const ROWS: usize = 5_000;
 
 /// A result that stands in its place.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Payment {
+    /// The folder that it was written into.
+    pub(super) folder: OwnedFd,
+    /// The path of the original inside the drop folder.
+    pub(super) original: DropPath,
+    /// Whether newer content lies, or lay, at that path.
+    pub(super) superseded: bool,
     /// Its path inside the drop folder.
     pub(super) file: String,
     /// The SHA-256 of its bytes.
     pub(super) sha256: Sha256,
-    /// Whether no row was pending any more when it was written.
+    /// Where the rows stood when it was written.
+    pub(super) counted: Counted,
+    /// Whether no row was pending any more then.
     pub(super) last: bool,
     /// What is noted of it under [`super::written::WRITTEN`].
     pub(super) noted: String,
@@ -55,6 +64,32 @@ impl Payment {
     /// The record's entry for it.
     pub(super) fn entry(&self, at: Timestamp, submission: SubmissionEntry) -> NewResult {
         NewResult { at, submission, file: self.file.clone(), sha256: self.sha256, last: self.last }
+    }
+}
+
+/// Where the rows of a result stood when they were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Pending ones.
+    pub(super) pending: u64,
+    /// Ready, active and inactive ones, and those registered already.
+    pub(super) ready: u64,
+    /// Failed ones.
+    pub(super) failed: u64,
+    /// Of those ready, the ones registered already.
+    pub(super) already: u64,
+}
+
+impl Counted {
+    fn count(&mut self, row: &Row) {
+        match row.state {
+            State::Pending => self.pending += 1,
+            State::Failed => self.failed += 1,
+            State::Ready | State::Active | State::Inactive => self.ready += 1,
+        }
+        if row.state != State::Pending && row.error == Some(ErrorCode::DeviceAlreadyRegistered) {
+            self.already += 1;
+        }
     }
 }
 
@@ -79,6 +114,15 @@ pub(super) enum PayError {
     /// The result couldn't be written.
     #[error(transparent)]
     Result(#[from] ResultError),
+    /// The result is in place, and the ledger didn't take it up.
+    #[error("what was written can't be put on record")]
+    Record(#[from] LedgerError),
+    /// The result is on record, and its receipt couldn't be written.
+    #[error("the receipt can't be written")]
+    Receipt(#[source] ResultError),
+    /// The result is on record, and there is no proof of that.
+    #[error("the receipt can't be written: the ledger gives no proof of the result")]
+    NoProof,
     /// The daemon stops, and the result is long: what was written of it is gone again, and it stays owed.
     #[error("the daemon stops")]
     Stopping,
@@ -126,12 +170,23 @@ pub(super) fn pay(
         mode: shared.config().results.mode,
     };
     let mut ours = Written::new(shared, &customer.key, &path);
-    let (placed, last) = match &submission.rejection {
-        Some(rejection) => (write_rejected(shared, customer, submission, rejection, &place, &mut ours)?, true),
+    let (placed, counted) = match &submission.rejection {
+        Some(rejection) => {
+            (write_rejected(shared, customer, submission, rejection, &place, &mut ours)?, Counted::default())
+        }
         None => write_rows(shared, customer, submission, &place, &mut ours)?,
     };
     let noted = Noted::placed(&placed, &path).to_string();
-    Ok(Payment { file: path.beside(&placed.name).text(), sha256: placed.sha256, last, noted })
+    Ok(Payment {
+        file: path.beside(&placed.name).text(),
+        sha256: placed.sha256,
+        last: counted.pending == 0,
+        counted,
+        noted,
+        superseded,
+        folder,
+        original: path,
+    })
 }
 
 /// How deep below a drop folder answers are written: beside a CSV that lies one level too deep.
@@ -211,7 +266,7 @@ fn write_rows(
     submission: &Submission,
     place: &Place<'_>,
     ours: &mut dyn Ours,
-) -> Result<(results::Placed, bool), PayError> {
+) -> Result<(results::Placed, Counted), PayError> {
     match open_copy(shared, submission) {
         Ok(mut copy) => {
             let encoding = submission.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
@@ -235,7 +290,7 @@ fn write_rows(
     write_sheet(shared, customer, submission, place, ours, (&mut rebuilt, Encoding::Utf8, &options))
 }
 
-/// Writes the rows of a sheet with their fates; says whether none was pending.
+/// Writes the rows of a sheet with their fates.
 fn write_sheet(
     shared: &Shared,
     customer: &CustomerSettings,
@@ -243,7 +298,7 @@ fn write_sheet(
     place: &Place<'_>,
     ours: &mut dyn Ours,
     (copy, encoding, options): (&mut File, Encoding, &SheetOptions),
-) -> Result<(results::Placed, bool), PayError> {
+) -> Result<(results::Placed, Counted), PayError> {
     let config = shared.config();
     let mut fates = LedgerFates {
         shared,
@@ -252,11 +307,11 @@ fn write_sheet(
         submission: submission.entry,
         rows: Vec::new().into_iter().peekable(),
         after: None,
-        pending: false,
+        counted: Counted::default(),
     };
     let content = Content::Rows { copy, encoding, options, fates: &mut fates };
     let placed = results::write(place, ours, customer.locale, content)?;
-    Ok((placed, !fates.pending))
+    Ok((placed, fates.counted))
 }
 
 fn write_rejected(
@@ -314,7 +369,7 @@ struct LedgerFates<'a> {
     submission: SubmissionEntry,
     rows: std::iter::Peekable<std::vec::IntoIter<Row>>,
     after: Option<RegistrationId>,
-    pending: bool,
+    counted: Counted,
 }
 
 impl LedgerFates<'_> {
@@ -339,7 +394,7 @@ impl Fates for LedgerFates<'_> {
         let row = self.next()?.filter(|row| row.line == asked.line).ok_or_else(|| {
             io::Error::other(format!("line {} of the archived copy isn't the one that is on record", asked.line))
         })?;
-        self.pending |= row.state == devicedrop_core::state::State::Pending;
+        self.counted.count(&row);
         Ok(fate(&row, asked, self.locale, self.support))
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::{CustomerKey, SubmissionEntry};
 use devicedrop_core::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,6 +22,7 @@ use crate::step::Step;
 use super::lanes::pause;
 use super::originals;
 use super::payment::{self, PayError, Payment};
+use super::receipts;
 use super::shared::Shared;
 use super::written::WRITTEN;
 
@@ -60,6 +62,8 @@ struct Memory {
     vain: u32,
     /// Since when its folder is gone, if it is.
     gone: Option<Timestamp>,
+    /// The result that is on record and whose receipt couldn't be written: its path and hash, and whether it was final.
+    without_receipt: Option<(String, Sha256, bool)>,
 }
 
 /// One customer's lane: runs until it is told to stop.
@@ -243,19 +247,21 @@ async fn pay(
     drop(place);
     let took = shared.clock.elapsed().saturating_sub(began);
     let file = owed.submission.tally.as_ref().map_or(owed.submission.file.as_str(), |tally| tally.path.as_str());
-    match paid {
+    let paid = match paid {
         Ok(payment) => {
-            memory.vain = 0;
-            memory.met = None;
             if memory.gone.take().is_some() {
                 forget_gone(&shared, &owed).await;
             }
             let rest = shared.config().results.refresh.max(took.saturating_mul(REFRESH_SHARE - 1));
             memory.not_before = Some(shared.clock.elapsed().saturating_add(rest));
-            if let Err(error) = recorded(&shared, &owed, &payment).await {
-                tracing::error!(error = %error, "a result that is in place could not be recorded");
-                return (entry, memory);
-            }
+            recorded(&shared, &settings, &owed, payment, &mut memory).await
+        }
+        Err(error) => Err(error),
+    };
+    match paid {
+        Ok(payment) => {
+            memory.vain = 0;
+            memory.met = None;
             Step::ResultRecorded.passed();
             if payment.last {
                 give_up_copy(&shared, &owed).await;
@@ -270,6 +276,9 @@ async fn pay(
         }
         // The next start pays it.
         Err(PayError::Stopping) => {}
+        Err(PayError::Record(error)) => {
+            tracing::error!(error = %error, "a result that is in place could not be recorded");
+        }
         Err(error) => {
             memory.vain = memory.vain.saturating_add(1);
             let delay = TRY_AGAIN.saturating_mul(1 << memory.vain.saturating_sub(1).min(10)).min(TRY_LONGEST);
@@ -281,18 +290,46 @@ async fn pay(
     (entry, memory)
 }
 
-async fn recorded(shared: &Shared, owed: &Owed, payment: &Payment) -> Result<(), crate::ledger::LedgerError> {
+/// Puts on record that a result is in place, and writes its receipt, if there are to be any, before it counts as paid.
+async fn recorded(
+    shared: &Arc<Shared>,
+    settings: &CustomerSettings,
+    owed: &Owed,
+    payment: Payment,
+    memory: &mut Memory,
+) -> Result<Payment, PayError> {
     let customer = Some(owed.submission.customer.clone());
-    let written = (payment.last || owed.kind == OwedKind::First)
+    let is_told = payment.last || owed.kind == OwedKind::First;
+    let this = (payment.file.clone(), payment.sha256, payment.last);
+    // Tried again because of its receipt, the same result goes on record only once.
+    let written = (is_told && memory.without_receipt.as_ref() != Some(&this))
         .then(|| shared.writer.result_written(payment.entry(shared.clock.now(), owed.submission.entry)));
     let noted = shared.writer.note(customer, WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()));
-    let paid = shared.writer.pay(owed.submission.entry, owed.version);
-    // All three are with the writer by now, and as a rule go into one transaction.
+    let pay = || shared.writer.pay(owed.submission.entry, owed.version);
+    let with_receipt = is_told && shared.config().results.receipts;
+    // Without a receipt all three are with the writer by now, and as a rule go into one transaction.
+    let paid = (!with_receipt).then(pay);
     if let Some(written) = written {
         written.await?;
     }
     noted.await?;
-    paid.await
+    if let Some(paid) = paid {
+        paid.await?;
+        return Ok(payment);
+    }
+    Step::ReceiptDue.passed();
+    memory.without_receipt = Some(this);
+    let (asked, settings, submission) = (Arc::clone(shared), settings.clone(), owed.submission.clone());
+    let writing = tokio::task::spawn_blocking(move || {
+        receipts::write(&asked, &settings, &submission, &payment).map(|()| payment)
+    });
+    let payment = match writing.await {
+        Ok(written) => written?,
+        Err(error) => std::panic::resume_unwind(Box::new(format!("writing a receipt failed: {error}"))),
+    };
+    memory.without_receipt = None;
+    pay().await?;
+    Ok(payment)
 }
 
 /// A result couldn't be written: it stays owed, or is written off when its folder has been gone for a week. Returns

@@ -19,6 +19,7 @@ use crate::registrar::embedded::Embedded;
 
 use super::board::Board;
 use super::gate::Gate;
+use super::proofs::Proofs;
 use super::turns::Turns;
 
 /// Handles that every task has a share in.
@@ -31,6 +32,8 @@ pub struct Shared {
     pub writer: Writer,
     /// The ledger's readers.
     pub readers: Readers,
+    /// The ledger's proofs.
+    pub proofs: Proofs,
     /// The archive of originals.
     pub archive: Archive,
     /// File events.
@@ -69,6 +72,7 @@ impl Shared {
         lookup: Lookup,
         writer: Writer,
         readers: Readers,
+        proofs: Proofs,
         archive: Archive,
         watch: Watch,
         registrar: Arc<dyn Registrar>,
@@ -86,6 +90,7 @@ impl Shared {
             lookup,
             writer,
             readers,
+            proofs,
             archive,
             watch,
             registrar,

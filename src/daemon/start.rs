@@ -8,6 +8,8 @@ use std::sync::Arc;
 use devicedrop_core::device::Device;
 use devicedrop_core::oa3;
 use devicedrop_core::registrar::HashMismatch;
+use devicedrop_core::shown::shown;
+use devicedrop_core::signed_note::Signer;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
@@ -16,12 +18,14 @@ use crate::config::{Config, InventoryRule, Lookup};
 use crate::inbox::{Archive, Watch};
 use crate::ledger::command::NewAction;
 use crate::ledger::{Ledger, LedgerError, OpenError};
+use crate::proof::signing::{self, SigningKeyError};
 use crate::registrar::Registrar;
 use crate::registrar::embedded::{Embedded, Inventory, RegistryError, Settings};
 
 use super::commands::No;
 use super::originals;
 use super::poison;
+use super::proofs::Proofs;
 use super::recovery;
 use super::reload::sha256_of;
 use super::shared::{Bells, Readers, Shared};
@@ -69,6 +73,18 @@ pub enum StartError {
     /// The embedded registrar can't be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The signing key can't be used.
+    #[error(
+        "the signing key {file} can't be used: let the user that runs devicedrop read it, make another one with \
+         `devicedrop ledger keygen`, or take `ledger.signing_key_file` out of the configuration"
+    )]
+    SigningKey {
+        /// Its file.
+        file: String,
+        /// Why.
+        #[source]
+        cause: SigningKeyError,
+    },
     /// The control socket can't be made.
     #[error("the control socket can't be made")]
     Socket(#[source] io::Error),
@@ -95,7 +111,11 @@ impl StartError {
             Self::Ledger(error) => error.is_failed_write(),
             Self::Record(error) => *error == LedgerError::Stopped,
             Self::Write(_) => true,
-            Self::Folder { .. } | Self::Registry(_) | Self::Socket(_) | Self::Recovery(_) => false,
+            Self::Folder { .. }
+            | Self::Registry(_)
+            | Self::SigningKey { .. }
+            | Self::Socket(_)
+            | Self::Recovery(_) => false,
         }
     }
 }
@@ -172,6 +192,7 @@ fn told(no: &No) -> String {
 /// Takes the ledger's lock and puts the handles together, without any task. Makes a ledger only if `create` says so.
 pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), StartError> {
     let Parts { config, lookup, clock, registrar, stop, once, actor, file_events } = parts;
+    let signer = config.ledger.signing_key_file.as_deref().map(signer).transpose()?;
     private_folder(config.state_folder())?;
     private_folder(&config.ledger.originals)?;
     let ledger = Ledger::open(&config.ledger.path, create, clock.now(), actor.as_str())?;
@@ -192,10 +213,17 @@ pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), St
         Watch::off()
     };
     let readers = Readers::new(config.ledger.path.clone());
+    let proofs = Proofs::new(config.ledger.path.clone(), signer);
     let writer = ledger.writer();
-    let shared =
-        Shared::new(config, lookup, writer, readers, archive, watch, registrar, embedded, clock, bells, stop, once);
+    let shared = Shared::new(
+        config, lookup, writer, readers, proofs, archive, watch, registrar, embedded, clock, bells, stop, once,
+    );
     Ok((ledger, Arc::new(shared)))
+}
+
+fn signer(path: &Path) -> Result<Signer, StartError> {
+    let file = || shown(&path.display().to_string()).to_string();
+    signing::read(path).map_err(|cause| StartError::SigningKey { file: file(), cause })
 }
 
 /// Puts the start and the configuration in force on record.

@@ -5,6 +5,9 @@
 //!
 //! Not here: the form of a proof, and its check (`crate::proof`); keys and files.
 
+mod of_result;
+mod runs;
+
 use std::path::Path;
 
 use devicedrop_core::checkpoint::block_leaf;
@@ -19,6 +22,9 @@ use super::error::{OpenError, ReadError};
 use super::open;
 use super::reader::{Reader, all, one};
 use super::rows::Head;
+
+pub use of_result::OfResult;
+pub use runs::Runs;
 
 /// Whose entries are to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +71,21 @@ impl Prover {
     /// Looks for the entries, and where they stand. None where there is none of them.
     pub fn plan(&self, whose: &Whose) -> Result<Option<Plan>, ReadError> {
         let Some(head) = self.reader.head()? else { return Ok(None) };
-        let mut entries = self.entries(whose)?;
+        let entries = self.entries(whose)?;
+        self.plan_of(head, entries, |places, blocks| {
+            let Some(mut pruner) = Pruner::new(places, blocks) else { return Ok(None) };
+            self.reader.block_hashes_to(blocks, &mut |hash| pruner.push(block_leaf(&hash)))?;
+            Ok(pruner.finish())
+        })
+    }
+
+    /// Plans the proof of some entries; `prune` makes the log of so many blocks, with those at these places shown.
+    fn plan_of(
+        &self,
+        head: Head,
+        mut entries: Vec<i64>,
+        prune: impl FnOnce(&[u64], u64) -> Result<Option<(Vec<Piece>, [u8; 32])>, ReadError>,
+    ) -> Result<Option<Plan>, ReadError> {
         // What was added since the head was read belongs to a later proof.
         entries.retain(|entry| u64::try_from(*entry).is_ok_and(|entry| entry <= head.entries));
         entries.sort_unstable();
@@ -76,9 +96,7 @@ impl Prover {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let blocks = self.by_block(&entries)?;
         let places: Vec<u64> = blocks.iter().map(|(number, _)| number.saturating_sub(1)).collect();
-        let Some(mut pruner) = Pruner::new(&places, head.blocks) else { return Ok(None) };
-        self.reader.block_hashes_to(head.blocks, &mut |hash| pruner.push(block_leaf(&hash)))?;
-        let Some((pieces, root)) = pruner.finish() else { return Ok(None) };
+        let Some((pieces, root)) = prune(&places, head.blocks)? else { return Ok(None) };
         let mut blocks = blocks.into_iter();
         let log = pieces.into_iter().filter_map(|piece| match piece {
             Piece::Hidden { leaves, root } => Some(Planned::Hidden(Hidden { leaves, root: Hex(root) })),

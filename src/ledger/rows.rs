@@ -1,5 +1,6 @@
 //! What the ledger tells: the typed rows of the reader's answers.
 
+use devicedrop_core::checkpoint::Checkpoint;
 use devicedrop_core::device::{Device, Format, Sha256};
 use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionEntry, SubmissionId};
 use devicedrop_core::registrar::{IdempotencyKey, Request};
@@ -286,4 +287,12 @@ pub struct Head {
     pub at: Timestamp,
     /// Its hash.
     pub hash: Sha256,
+}
+
+impl Head {
+    /// The same as a checkpoint made at `at`, with the root of the log over all blocks.
+    pub fn checkpoint(&self, root: [u8; 32], at: Timestamp) -> Checkpoint {
+        let Self { ledger, epoch, entries, blocks, .. } = *self;
+        Checkpoint { ledger, blocks, root, epoch, entries, at }
+    }
 }

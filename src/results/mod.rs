@@ -1,4 +1,5 @@
-//! Result files: which name they get, what stands in them, and that nobody ever sees half of one.
+//! Result files and their receipts: which name they get, what stands in a result, and that nobody ever sees half of
+//! one. What stands in a receipt is `crate::proof`'s.
 //!
 //! The folder comes as a descriptor, the fate of the rows from whoever asks ([`Fates`]), the sender's cells from the
 //! archived copy of the original. Who is owed a result, and when, is the daemon's affair; what a row of a result looks
@@ -18,12 +19,13 @@ use devicedrop_core::dialect::Dialect;
 use devicedrop_core::locale::Locale;
 use devicedrop_core::result_sheet;
 use devicedrop_core::sheet::SheetOptions;
+use devicedrop_core::shown::shown_bytes;
 use devicedrop_core::survey::Encoding;
 
 use crate::durable::{self, DurableError};
 use crate::step::Step;
 
-pub use names::{Answers, Ours, TRIES as NAMES, candidate as name_of};
+pub use names::{Answers, Ours, TRIES as NAMES, candidate as name_of, of_receipt as receipt_name_of};
 pub use sheet::{Fates, RowFate};
 
 /// Where a result goes.
@@ -119,23 +121,43 @@ pub fn write(
     })
     .map_err(ResultError::Write)?;
     Step::ResultReady.passed();
+    let placed = put(place, ours, names::candidate, aside, || Step::ResultChecked.passed())?;
+    Step::ResultInPlace.passed();
+    Ok(placed)
+}
+
+/// Writes a receipt as [`write`] writes its result.
+pub fn write_receipt(place: &Place<'_>, ours: &mut dyn Ours, text: &[u8]) -> Result<Placed, ResultError> {
+    let aside =
+        durable::write_aside(place.folder, place.mode, |out| out.write_all(text)).map_err(ResultError::Write)?;
+    put(place, ours, names::of_receipt, aside, || {})
+}
+
+/// Puts a file that was written aside in its place: under the first of the names of `name_of` that is free or ours.
+fn put(
+    place: &Place<'_>,
+    ours: &mut dyn Ours,
+    name_of: fn(&Place<'_>, u32) -> Vec<u8>,
+    aside: durable::Aside<'_>,
+    checked: impl Fn(),
+) -> Result<Placed, ResultError> {
     let mut aside = Some(aside);
     for number in 1..=names::TRIES {
-        let name = names::candidate(place, number);
+        let name = name_of(place, number);
         let Some(replace) = names::replaceable(place.folder, &name, ours)? else { continue };
         let Some(ready) = aside.take() else { break };
         ours.about_to_write(&name, &ready.written()).map_err(ResultError::Record)?;
-        Step::ResultChecked.passed();
+        checked();
         match ready.place(OsStr::from_bytes(&name), replace) {
             Ok(written) => {
-                Step::ResultInPlace.passed();
                 let durable::Written { file, sha256, bytes, mtime_ns } = written;
                 return Ok(Placed { name, sha256, bytes, ino: file.ino, mtime_ns });
             }
             Err(error) => return Err(ResultError::Write(error)),
         }
     }
-    Err(ResultError::NoName { first: names::told(place, 1), last: names::told(place, names::TRIES) })
+    let told = |number| shown_bytes(&name_of(place, number)).to_string();
+    Err(ResultError::NoName { first: told(1), last: told(names::TRIES) })
 }
 
 /// Reads a file to its end and hashes it.

@@ -1,4 +1,4 @@
-//! The names that a result can have, and whether what stands at one is ours to replace.
+//! The names that a result and its receipt can have, and whether what stands at one is ours to replace.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 
 use devicedrop_core::device::Sha256;
 use devicedrop_core::name;
-use devicedrop_core::shown::shown_bytes;
 use rustix::fs::{AtFlags, FileType, fstat, statat};
 use rustix::io::Errno;
 
@@ -55,9 +54,13 @@ pub fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
     }
 }
 
-/// A candidate as it may be shown.
-pub(super) fn told(place: &Place<'_>, number: u32) -> String {
-    shown_bytes(&candidate(place, number)).to_string()
+/// The same for the receipt of a result.
+pub fn of_receipt(place: &Place<'_>, number: u32) -> Vec<u8> {
+    match (place.answers, number) {
+        (Answers::Newest | Answers::NotACsv, 1) => name::receipt_name(place.path),
+        (Answers::Older(short), 1) => name::older_receipt_name(place.path, short),
+        (_, number) => name::receipt_name_numbered(place.path, number),
+    }
 }
 
 /// How the result may take this name; none when something stands there that we didn't write.

@@ -23,6 +23,7 @@ use crate::inbox::archive::Archive;
 use crate::ledger::Reader;
 use crate::ledger::rows::Head;
 use crate::ledger::verify::{Original, Part, Progress, Verification, Verifier};
+use crate::proof::signing::{self, SigningKeyError};
 
 use super::lookups::failure::Told;
 use super::{failure, proofs};
@@ -252,18 +253,7 @@ pub(super) fn head(config: &Config) -> Result<String, Failure> {
 
 /// The head of the record, with the root of its log, as a note; signed, if there is a key.
 pub(super) fn noted(head: &Head, root: [u8; 32], signer: Option<&Signer>) -> String {
-    let checkpoint = Checkpoint {
-        ledger: head.ledger,
-        blocks: head.blocks,
-        root,
-        epoch: head.epoch,
-        entries: head.entries,
-        at: SystemClock.now(),
-    };
-    let mut note = Note { text: checkpoint.to_string(), signatures: Vec::new() };
-    let Some(signer) = signer else { return note.text };
-    signer.sign(&mut note);
-    note.to_string()
+    signing::noted(&head.checkpoint(root, SystemClock.now()), signer)
 }
 
 /// Makes a signing key in a file of its own; returns its public half.
@@ -291,9 +281,11 @@ pub(super) fn read(path: &Path, longest: u64) -> Result<String, Failure> {
         File::open(path)?.take(longest).read_to_string(&mut text)?;
         Ok(text)
     };
-    open().map_err(|error| {
-        failure(format!("{} can't be read", shown(&path.display().to_string())), vec![error.to_string()], None)
-    })
+    open().map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    failure(format!("{} can't be read", shown(&path.display().to_string())), vec![error.to_string()], None)
 }
 
 pub(super) fn unusable(path: &Path, what: &str, why: impl Display) -> Failure {
@@ -306,8 +298,10 @@ pub(super) fn configured_signer(config: &Config) -> Result<Option<Signer>, Failu
 }
 
 fn signer(path: &Path) -> Result<Signer, Failure> {
-    // Why it can't be parsed says nothing of what is in it.
-    read(path, LONGEST)?.trim_end().parse().map_err(|error| unusable(path, "signing key", error))
+    signing::read(path).map_err(|error| match error {
+        SigningKeyError::Read(error) => unreadable(path, &error),
+        SigningKeyError::Key(error) => unusable(path, "signing key", error),
+    })
 }
 
 /// A key as it stands there, or as it stands in the file of that name.

@@ -42,6 +42,8 @@ mod operation;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod registrars;
 #[cfg(test)]
 mod rehearsals;

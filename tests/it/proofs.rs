@@ -27,7 +27,7 @@ fn settled() -> Result<TestEnv> {
 }
 
 /// A signing key for the place, which signs from now on; returns its public half.
-fn with_key(env: &mut TestEnv) -> Result<String> {
+pub(crate) fn with_key(env: &mut TestEnv) -> Result<String> {
     let key = env.path("ledger.key").display().to_string();
     let public = env.run(&["ledger", "keygen", &key, "--name", "example.com/ledger"])?;
     ensure!(public.code == Some(0), "{public:?}");
@@ -44,7 +44,7 @@ fn proof_of_contoso(env: &TestEnv) -> Result<PathBuf> {
 }
 
 /// The other checker: whether it says that this holds, and its words.
-fn checker(words: &[&str]) -> Result<(bool, String)> {
+pub(crate) fn checker(words: &[&str]) -> Result<(bool, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/verify.py");
     let python = env::var_os("DEVICEDROP_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let told = Command::new(python).arg(script).args(words).output().context("Python 3 is needed")?;
@@ -62,7 +62,7 @@ fn tamper(env: &TestEnv, sql: &str) -> Result<()> {
 }
 
 /// What `ledger verify` says to a receipt where there is no ledger.
-fn elsewhere(path: &Path, key: &str) -> Result<(Option<i32>, String)> {
+pub(crate) fn elsewhere(path: &Path, key: &str) -> Result<(Option<i32>, String)> {
     let elsewhere = env()?;
     let told = elsewhere.run(&["ledger", "verify", "--receipt", &path.display().to_string(), "--key", key])?;
     Ok((told.code, told.stdout + &told.stderr))

@@ -166,8 +166,15 @@ impl Reader {
 
     /// Passes the hashes of the first `blocks` blocks, in their order.
     pub fn block_hashes_to(&self, blocks: u64, each: &mut dyn FnMut([u8; 32])) -> Result<(), ReadError> {
-        let mut hashes = self.db.prepare_cached("SELECT hash FROM block WHERE number <= ? ORDER BY number")?;
-        let mut rows = hashes.query([i64::try_from(blocks).unwrap_or(i64::MAX)])?;
+        self.block_hashes_between(0, blocks, each)
+    }
+
+    /// Passes the hashes of the blocks behind the first `after`, up to block `to`, in their order.
+    pub fn block_hashes_between(&self, after: u64, to: u64, each: &mut dyn FnMut([u8; 32])) -> Result<(), ReadError> {
+        let mut hashes =
+            self.db.prepare_cached("SELECT hash FROM block WHERE number > ? AND number <= ? ORDER BY number")?;
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut rows = hashes.query([number(after), number(to)])?;
         while let Some(row) = rows.next()? {
             each(row.get(0)?);
         }

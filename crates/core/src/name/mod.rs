@@ -10,8 +10,8 @@ mod text;
 
 pub use beginning::holds_our_headings;
 pub use results::{
-    answered_by, marker_name, near_miss_result_name, older_result_name, order_file_name, receipt_name, result_name,
-    result_name_numbered,
+    answered_by, marker_name, near_miss_result_name, older_receipt_name, older_result_name, order_file_name,
+    receipt_name, receipt_name_numbered, result_name, result_name_numbered,
 };
 pub use side::{Side, folded_csv, is_blank, side_of};
 pub use text::{path_bytes, path_text};
@@ -151,14 +151,16 @@ pub fn folder_is_taken(name: &[u8], ignore: &[String]) -> Result<(), Ignored> {
     }
 }
 
-/// `*.result.csv`, `*.result-N.csv`, `*.receipt.json`, in any case.
+/// `*.result.csv`, `*.result-N.csv`, `*.receipt.json`, `*.receipt-N.json`, in any case.
 fn is_our_output(name: &[u8]) -> bool {
     if ends_in(name, ".receipt.json") || ends_in(name, ".result.csv") {
         return true;
     }
-    let Some(stem) = without_ending(name, ".csv") else { return false };
-    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && ends_in(stem.get(..stem.len() - digits).unwrap_or_default(), ".result-")
+    [(".csv", ".result-"), (".json", ".receipt-")].into_iter().any(|(extension, middle)| {
+        let Some(stem) = without_ending(name, extension) else { return false };
+        let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && ends_in(stem.get(..stem.len() - digits).unwrap_or_default(), middle)
+    })
 }
 
 /// Whether `name` ends in `ending`, in any case.

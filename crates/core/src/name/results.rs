@@ -50,8 +50,18 @@ pub fn answered_by(result: &[u8]) -> Vec<u8> {
 
 /// The receipt's name: `A.csv` gives `A.receipt.json`.
 pub fn receipt_name(path: &[u8]) -> Vec<u8> {
-    let (stem, _) = split_csv(last_component(path));
-    fitting(path, [stem, b".receipt.json"].concat(), ".receipt.json")
+    beside_json(path, ".receipt.json")
+}
+
+/// The receipt's name where something else stands at the one before: `A.csv` gives `A.receipt-2.json`.
+pub fn receipt_name_numbered(path: &[u8], number: u32) -> Vec<u8> {
+    beside_json(path, &format!(".receipt-{number}.json"))
+}
+
+/// The name of the receipt for the final result of an older submission of a path: `A.csv` gives
+/// `A.1a2b3c4d.receipt.json`.
+pub fn older_receipt_name(path: &[u8], short_id: &str) -> Vec<u8> {
+    beside_json(path, &format!(".{short_id}.receipt.json"))
 }
 
 /// The name that a CSV's order file has: `A.csv` gives `A.order.json`.
@@ -69,6 +79,12 @@ pub fn marker_name(path: &[u8]) -> Vec<u8> {
 fn beside_csv(path: &[u8], middle: &str) -> Vec<u8> {
     let (stem, extension) = split_csv(last_component(path));
     fitting(path, [stem, middle.as_bytes(), extension].concat(), &format!("{middle}.csv"))
+}
+
+/// Puts `ending` in the place of the extension, and shortens the name if that makes it too long.
+fn beside_json(path: &[u8], ending: &str) -> Vec<u8> {
+    let (stem, _) = split_csv(last_component(path));
+    fitting(path, [stem, ending.as_bytes()].concat(), ending)
 }
 
 /// `name` if file systems take it, else the beginning of the sender's name, the path's hash and `ending`.

@@ -81,6 +81,8 @@ fn results_stand_beside_their_originals() {
     assert_eq!(shown(result_name_numbered(b"A.CSV", 2)), "A.result-2.CSV");
     assert_eq!(shown(older_result_name(b"A.csv", "1a2b3c4d")), "A.1a2b3c4d.result.csv");
     assert_eq!(shown(receipt_name(b"PO/A.CSV")), "A.receipt.json");
+    assert_eq!(shown(receipt_name_numbered(b"PO/A.CSV", 2)), "A.receipt-2.json");
+    assert_eq!(shown(older_receipt_name(b"A.csv", "1a2b3c4d")), "A.1a2b3c4d.receipt.json");
     assert_eq!(shown(near_miss_result_name(b"PO/devices.xlsx")), "devices.xlsx.not-a-csv.result.csv");
     assert_eq!(shown(order_file_name(b"PO/devices.csv")), "devices.order.json");
     assert_eq!(shown(marker_name(b"PO/devices.csv")), "devices.csv.done");
@@ -142,6 +144,8 @@ proptest! {
             older_result_name(&path, "1a2b3c4d"),
             near_miss_result_name(&path),
             receipt_name(&path),
+            receipt_name_numbered(&path, number),
+            older_receipt_name(&path, "1a2b3c4d"),
         ];
         for name in results {
             prop_assert!(name.len() <= 255);

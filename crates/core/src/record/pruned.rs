@@ -104,15 +104,31 @@ impl Pruner {
     /// Lets the next leaf go by.
     pub fn push(&mut self, leaf: [u8; 32]) {
         self.whole.push(leaf);
-        let Some(next) = self.ahead.front() else { return };
         self.tree.push(leaf);
+        self.next_if_full();
+    }
+
+    /// Lets a full subtree go by, none of whose leaves is to be shown. False, and nothing is done, where no such one
+    /// can come next.
+    pub fn push_full(&mut self, root: [u8; 32], leaves: u64) -> bool {
+        let fits = |next: &Ahead| !next.shown && next.leaves.saturating_sub(self.tree.len()) >= leaves;
+        if !self.ahead.front().is_some_and(fits) || !self.tree.len().is_multiple_of(leaves.max(1)) {
+            return false;
+        }
+        if !self.whole.push_full(root, leaves) {
+            return false;
+        }
+        self.tree.push_full(root, leaves);
+        self.next_if_full();
+        true
+    }
+
+    /// Ends the piece under way, if it has all its leaves.
+    fn next_if_full(&mut self) {
+        let Some(next) = self.ahead.front() else { return };
         if self.tree.len() == next.leaves {
-            let piece = if next.shown {
-                Piece::Leaf(leaf)
-            } else {
-                Piece::Hidden { leaves: next.leaves, root: self.tree.root() }
-            };
-            self.done.push(piece);
+            let (leaves, root) = (next.leaves, self.tree.root());
+            self.done.push(if next.shown { Piece::Leaf(root) } else { Piece::Hidden { leaves, root } });
             self.ahead.pop_front();
             self.tree = Tree::new();
         }

@@ -29,6 +29,22 @@ impl Tree {
         self.leaves += 1;
     }
 
+    /// Appends a full subtree by its root. False, and nothing is done, where none of this size can stand next.
+    pub fn push_full(&mut self, root: [u8; 32], leaves: u64) -> bool {
+        if !leaves.is_power_of_two() || !self.leaves.is_multiple_of(leaves) {
+            return false;
+        }
+        let mut node = root;
+        for _ in 0..(self.leaves / leaves).trailing_ones() {
+            if let Some(left) = self.full.pop() {
+                node = inner(&left, &node);
+            }
+        }
+        self.full.push(node);
+        self.leaves += leaves;
+        true
+    }
+
     /// How many leaves it has.
     pub fn len(&self) -> u64 {
         self.leaves

@@ -1,0 +1,55 @@
+//! The proofs that a running daemon makes of its own record: one reading connection, what it remembers of the log, and
+//! the key that signs.
+//!
+//! Receipts are made of them in `receipts`.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use devicedrop_core::signed_note::Signer;
+
+use crate::ledger::ReadError;
+use crate::ledger::prove::{Prover, Runs};
+
+use super::shared::{AskError, Readers};
+
+/// Makes proofs, one at a time.
+pub struct Proofs {
+    ledger: PathBuf,
+    signer: Option<Signer>,
+    /// Opened when it is first needed.
+    open: Mutex<Option<(Prover, Runs)>>,
+}
+
+impl Proofs {
+    /// Proofs of the ledger at this path, signed with this key.
+    pub fn new(ledger: PathBuf, signer: Option<Signer>) -> Self {
+        Self { ledger, signer, open: Mutex::new(None) }
+    }
+
+    /// The key that signs, if there is one.
+    pub(super) fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
+    }
+
+    /// Asks for a proof. Blocks as long as SQLite takes.
+    pub(super) fn ask<T>(
+        &self,
+        readers: &Readers,
+        question: impl FnOnce(&Prover, &mut Runs) -> Result<T, ReadError>,
+    ) -> Result<T, AskError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (prover, mut runs) = match open.take() {
+            Some(open) => open,
+            None => (Prover::open(&self.ledger)?, Runs::default()),
+        };
+        // After an error nothing is kept: the next one begins anew.
+        let answer = question(&prover, &mut runs).inspect_err(|error| {
+            if error.is_untrusted() {
+                readers.untrusted.cancel();
+            }
+        })?;
+        *open = Some((prover, runs));
+        Ok(answer)
+    }
+}
