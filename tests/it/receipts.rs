@@ -1,5 +1,6 @@
 //! Receipts: that they come with the results, hold without the ledger, and are owed like them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use devicedrop::proof::receipt::Receipt;
 use devicedrop::step::Step;
 use devicedrop_core::device::Sha256;
 use devicedrop_testkit::env::TestEnv;
-use devicedrop_testkit::scripted::{Reply, Rule, Script};
+use devicedrop_testkit::process::Daemon;
 use devicedrop_testkit::under_test::KillAt;
 
 use crate::proofs::{checker, elsewhere, with_key};
@@ -110,19 +111,27 @@ fn killed_between_result_and_receipt() -> Result<()> {
     names_what_lies_there(&env, &receipt(&receipt_path)?)
 }
 
+/// A daemon whose registrar can't be reached until what is returned with it is dropped.
+fn out_of_reach(env: &TestEnv) -> Result<(Daemon, rusqlite::Connection)> {
+    once(env)?;
+    let blocker = rusqlite::Connection::open(env.path("state/registry.db"))?;
+    blocker.execute_batch("BEGIN IMMEDIATE")?;
+    Ok((start(env)?, blocker))
+}
+
 #[test]
 fn while_rows_are_pending_it_says_so() -> Result<()> {
-    let mut env = receipted()?;
-    env.set("results.refresh", "\"1s\"")?.set("registrar.retry.first", "\"2s\"")?;
+    let env = receipted()?;
+    let (mut daemon, blocker) = out_of_reach(&env)?;
     let path = env.drop_file(CONTOSO, "a.csv", csv(&["1", "2"]))?.with_file_name("a.receipt.json");
-    let busy = Rule::serial("2", Reply::Busy { retry_after_ms: None }).times(1);
-    let mut daemon = crate::daemon()?.scripted(&env, &Script::of(vec![busy]), None)?;
     let first = daemon.wait_until("a first receipt", || Ok(receipt(&path).ok()))?;
-    assert_eq!((first.rows, first.pending, first.is_final), (2, first.rows - first.ready, false));
+    assert_eq!((first.rows, first.pending, first.ready, first.is_final), (2, 2, 0, false));
+    drop(blocker);
     let last = daemon.wait_until("the final one", || Ok(receipt(&path).ok().filter(|receipt| receipt.is_final)))?;
     assert_eq!((last.pending, last.ready), (0, 2));
     names_what_lies_there(&env, &last)?;
     assert_eq!(rows(&env, RESULTS)?, ["0", "1"]);
+    assert_eq!(names_of_receipts(&env.root().join(CONTOSO))?, ["a.receipt.json"]);
     stop(daemon)
 }
 
@@ -190,8 +199,11 @@ fn one_that_cannot_be_written_is_owed_and_the_record_does_not_grow_by_that() -> 
         .collect::<Result<_>>()?;
     env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
     let mut daemon = start(&env)?;
-    daemon.wait_until("the receipt tried twice", || {
-        Ok((rows(&env, "SELECT 1 FROM owed WHERE tries >= 2")?.len() == 1).then_some(()))
+    let result = env.root().join(CONTOSO).join("a.result.csv");
+    let mut written = BTreeSet::new();
+    daemon.wait_until("the result written anew with each try", || {
+        written.extend(fs::metadata(&result).ok().map(|result| (result.mtime(), result.mtime_nsec())));
+        Ok((written.len() >= 3).then_some(()))
     })?;
     let owed = env.run(&["status"])?.stdout;
     ensure!(owed.contains("a.receipt-99.json is taken"), "{owed}");
@@ -217,13 +229,13 @@ fn a_result_that_is_asked_for_gets_one_too() -> Result<()> {
 
 #[test]
 fn a_content_that_was_replaced_gets_one_under_its_own_name() -> Result<()> {
-    let mut env = receipted()?;
-    env.set("registrar.retry.first", "\"2s\"")?;
+    let env = receipted()?;
+    let (mut daemon, blocker) = out_of_reach(&env)?;
     let path = env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
-    let busy = Rule::serial("1", Reply::Busy { retry_after_ms: None }).times(1);
-    let mut daemon = crate::daemon()?.scripted(&env, &Script::of(vec![busy]), None)?;
     daemon.wait_until("a first receipt", || Ok(receipt(&path.with_file_name("a.receipt.json")).ok()))?;
-    fs::write(&path, csv(&["2"]))?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["2"]))?;
+    wait_for_rows(&env, &mut daemon, "SELECT count(*) FROM audit_submissions", &["2"])?;
+    drop(blocker);
     let sql = "SELECT count(*) FROM audit_results WHERE final = 1";
     wait_for_rows(&env, &mut daemon, sql, &["2"])?;
     wait_for_rows(&env, &mut daemon, "SELECT count(*) FROM owed", &["0"])?;
