@@ -119,7 +119,8 @@ impl Turns {
         let mut state = self.lock();
         for (key, row, _) in later {
             let place = state.lines.entry(key.clone()).or_default().entry(*row).or_insert(Place::Waits);
-            if *place == Place::Waits {
+            // It was due: what it waited for before is over.
+            if matches!(place, Place::Waits | Place::Until(_)) {
                 *place = Place::PutOff;
             }
         }
@@ -312,6 +313,16 @@ mod tests {
         assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
         assert_eq!(turns.ended(&key("A"), row(5), attempt(3)), Some(row(9)));
         assert_eq!(choose(&turns, &[(9, "A")]).0, [9]);
+    }
+
+    #[test]
+    fn a_row_that_was_due_at_the_start_is_due_again_when_its_turn_comes() {
+        let turns = Turns::default();
+        let (customer, device) = key("A");
+        turns.load(vec![(row(9), customer, device, now().minus(Duration::from_secs(1)))], &[]);
+        turns.lost(&key("A"), row(5), attempt(1));
+        assert_eq!(put_off(&turns, 9), []);
+        assert_eq!(turns.ended(&key("A"), row(5), attempt(1)), Some(row(9)));
     }
 
     #[test]
