@@ -53,6 +53,8 @@ pub struct Verified {
     pub originals_removed: u64,
     /// How many checkpoints the record was compared with.
     pub checkpoints: u64,
+    /// How many checkpoints that the daemon kept beside the ledger were compared.
+    pub checkpoints_here: u64,
     /// How many receipts and proofs were checked.
     pub receipts: u64,
     /// How many of the checkpoints, receipts and proofs no key was given for.
@@ -155,6 +157,11 @@ fn print(told: &Verified, output: &mut Output) -> Result<(), CliError> {
             "Without a checkpoint that was kept elsewhere, a record whose end was cut off, or that was written anew as\n\
              a whole, can't be told from an honest one: `devicedrop ledger checkpoint` makes them.",
         )?;
+        if told.checkpoints_here > 0 {
+            output.line(
+                "Those kept on this machine prove little: whoever can write the record anew can do so with them.",
+            )?;
+        }
     }
     if told.unsigned > 0 {
         output.line(format_args!(
@@ -183,6 +190,10 @@ fn print_ledger(told: &Verified, output: &mut Output) -> Result<(), CliError> {
         removed => format!("; removed, as the record says, {removed}"),
     };
     output.line(format_args!("originals    read and compared {originals}{removed}"))?;
-    output.line(format_args!("checkpoints  compared with the record {}", told.checkpoints))?;
+    let here = match told.checkpoints_here {
+        0 => String::new(),
+        here => format!("; of those kept on this machine {here}"),
+    };
+    output.line(format_args!("checkpoints  compared with the record {}{here}", told.checkpoints))?;
     Ok(())
 }

@@ -51,6 +51,7 @@ impl Services for Scripted {
             originals: 12,
             originals_removed: 1,
             checkpoints: u64::try_from(ask.checkpoints.len()).unwrap_or(0),
+            checkpoints_here: 0,
             receipts: u64::try_from(ask.receipts.len()).unwrap_or(0),
             unsigned: u64::try_from(ask.checkpoints.len() + ask.receipts.len()).unwrap_or(0),
             epochs: vec!["epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann".to_owned()],

@@ -307,6 +307,11 @@ impl Config {
         self.ledger.path.parent().unwrap_or(Path::new("/"))
     }
 
+    /// Where checkpoints go that are made by themselves.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.state_folder().join("checkpoints")
+    }
+
     /// The daemon's control socket.
     pub fn control_socket(&self) -> PathBuf {
         control_socket(&self.ledger.path)

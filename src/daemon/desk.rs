@@ -157,18 +157,26 @@ impl CustomerDesk {
             let note = |reader: &crate::ledger::Reader| reader.note(Some(&self.settings.key), WRITTEN, &path.text());
             self.shared.readers.ask(note).map_err(DeskError::new)
         };
-        let plain = |path: &DropPath| path.beside(&name::result_name(path.bytes()));
-        let numbered = |path: &DropPath, number| path.beside(&name::result_name_numbered(path.bytes(), number));
-        let mut pair = (plain(from), plain(to));
-        for number in 2.. {
-            let Some(wrote) = note(&pair.0)? else { return Ok(()) };
-            if let (None, Some(wrote)) = (note(&pair.1)?, Noted::read(&wrote)) {
-                let wrote = wrote.now_of(to).to_string();
-                let (customer, topic) = (self.settings.key.clone(), WRITTEN.to_owned());
-                let noted = self.shared.writer.note(Some(customer), topic, pair.1.text(), Some(wrote));
-                noted.wait().map_err(DeskError::new)?;
+        let result = |path: &[u8], number| match number {
+            1 => name::result_name(path),
+            number => name::result_name_numbered(path, number),
+        };
+        let receipt = |path: &[u8], number| match number {
+            1 => name::receipt_name(path),
+            number => name::receipt_name_numbered(path, number),
+        };
+        for name_of in [&result as &dyn Fn(&[u8], u32) -> Vec<u8>, &receipt] {
+            for number in 1.. {
+                let at = |path: &DropPath| path.beside(&name_of(path.bytes(), number));
+                let (before, now) = (at(from), at(to));
+                let Some(wrote) = note(&before)? else { break };
+                if let (None, Some(wrote)) = (note(&now)?, Noted::read(&wrote)) {
+                    let wrote = wrote.now_of(to).to_string();
+                    let (customer, topic) = (self.settings.key.clone(), WRITTEN.to_owned());
+                    let noted = self.shared.writer.note(Some(customer), topic, now.text(), Some(wrote));
+                    noted.wait().map_err(DeskError::new)?;
+                }
             }
-            pair = (numbered(from, number), numbered(to, number));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod board;
+mod checkpoints;
 pub mod commands;
 mod control;
 mod desk;
@@ -93,6 +94,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("doubts", doubts::run(Arc::clone(&shared)));
     tasks.start("space", space::watch(Arc::clone(&shared)));
     tasks.start("lifecycle", lifecycle::run(Arc::clone(&shared)));
+    tasks.start("checkpoints", checkpoints::run(Arc::clone(&shared)));
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));
     tasks.start("signals", signals::run(Arc::clone(&shared), signals));
     tracing::info!(
@@ -167,6 +169,8 @@ async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) -> bool {
         if let Err(error) = shared.writer.act(action).await {
             in_order = false;
             tracing::error!(error = %error, "the stop could not be recorded");
+        } else {
+            checkpoints::make(&shared).await;
         }
     }
     drop(shared);

@@ -4,6 +4,7 @@
 //! Receipts are made of them in `receipts`.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use devicedrop_core::signed_note::Signer;
@@ -19,17 +20,29 @@ pub struct Proofs {
     signer: Option<Signer>,
     /// Opened when it is first needed.
     open: Mutex<Option<(Prover, Runs)>>,
+    /// How many blocks the newest checkpoint of this run saw.
+    newest_checkpoint: AtomicU64,
 }
 
 impl Proofs {
     /// Proofs of the ledger at this path, signed with this key.
     pub fn new(ledger: PathBuf, signer: Option<Signer>) -> Self {
-        Self { ledger, signer, open: Mutex::new(None) }
+        Self { ledger, signer, open: Mutex::new(None), newest_checkpoint: AtomicU64::new(0) }
     }
 
     /// The key that signs, if there is one.
     pub(super) fn signer(&self) -> Option<&Signer> {
         self.signer.as_ref()
+    }
+
+    /// How many blocks the newest checkpoint of this run saw; 0 before the first.
+    pub(super) fn newest_checkpoint(&self) -> u64 {
+        self.newest_checkpoint.load(Ordering::Acquire)
+    }
+
+    /// A checkpoint that saw so many blocks was made.
+    pub(super) fn checkpoint_made(&self, blocks: u64) {
+        self.newest_checkpoint.store(blocks, Ordering::Release);
     }
 
     /// Asks for a proof. Blocks as long as SQLite takes.

@@ -246,7 +246,7 @@ fn record_start(shared: &Shared, actor: &Actor, clean: bool) -> Result<(), Start
 }
 
 /// A folder of our own, closed to others.
-fn private_folder(folder: &Path) -> Result<(), StartError> {
+pub(super) fn private_folder(folder: &Path) -> Result<(), StartError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(|cause| folder_error(folder, cause))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use devicedrop_core::checkpoint::{Checkpoint, block_leaf};
 use devicedrop_core::record::Tree;
 use devicedrop_core::shown::shown;
-use devicedrop_core::signed_note::{Note, Signer, Verifier as Key};
+use devicedrop_core::signed_note::{Note, Signer, Verifier as Key, VerifyError};
 use sha2::{Digest, Sha256};
 
 use crate::cli::audit::{Verified, VerifyAsk};
@@ -45,6 +45,9 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
     }
     let kept = checkpoints.len();
     checkpoints.extend(receipts.checkpoints);
+    let here = if kept == 0 { kept_here(config)? } else { KeptHere::default() };
+    let here_count = count(&here.checkpoints);
+    checkpoints.extend(here.checkpoints);
     let clock = SystemClock;
     let began = clock.elapsed();
     let mut verifier = Verifier::open(&config.ledger.path).map_err(Told::told)?;
@@ -54,8 +57,9 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
     let mut originals = Originals::default();
     originals.compare(&config.ledger.originals, &verifier, say)?;
     let mut told = verified(&verification, originals, kept, took);
-    told.sound &= receipts.found.is_empty();
-    told.found.extend(receipts.found);
+    told.sound &= receipts.found.is_empty() && here.found.is_empty();
+    told.found.extend(receipts.found.into_iter().chain(here.found));
+    told.checkpoints_here = here_count;
     told.receipts = count(&ask.receipts);
     told.unsigned = if keys.is_empty() { count(&ask.receipts) + count(&ask.checkpoints) } else { 0 };
     Ok(told)
@@ -104,6 +108,7 @@ fn without_ledger(ask: &VerifyAsk, receipts: proofs::Checked) -> Verified {
         originals: 0,
         originals_removed: 0,
         checkpoints: 0,
+        checkpoints_here: 0,
         receipts: count(&ask.receipts),
         unsigned: if ask.keys.is_empty() { count(&ask.receipts) } else { 0 },
         epochs: Vec::new(),
@@ -130,6 +135,7 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
         originals: originals.compared,
         originals_removed: originals.removed,
         checkpoints: u64::try_from(checkpoints).unwrap_or(u64::MAX),
+        checkpoints_here: 0,
         receipts: 0,
         unsigned: 0,
         epochs: epochs.collect(),
@@ -321,6 +327,50 @@ fn checkpoint(path: &Path, keys: &[Key]) -> Result<Checkpoint, Failure> {
         return Err(not_believed(path, "checkpoint"));
     }
     note.map_or(text, |note| note.text).parse().map_err(|error| unusable(path, "checkpoint", error))
+}
+
+/// Checkpoints that the daemon made by itself.
+#[derive(Default)]
+struct KeptHere {
+    checkpoints: Vec<Checkpoint>,
+    /// What isn't one, or was signed by nobody who has the configured key, each as a sentence.
+    found: Vec<String>,
+}
+
+/// Reads what lies beside the ledger. Without the configured key, or without the right to read it, nothing is said of
+/// signatures.
+fn kept_here(config: &Config) -> Result<KeptHere, Failure> {
+    let mut kept = KeptHere::default();
+    let folder = config.checkpoints();
+    let listed = match std::fs::read_dir(&folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(kept),
+        Err(error) => return Err(unreadable(&folder, &error)),
+    };
+    let signer = config.ledger.signing_key_file.as_deref().and_then(|path| signing::read(path).ok());
+    let key = signer.map(|signer| signer.verifier());
+    let mut paths = Vec::new();
+    for entry in listed {
+        let path = entry.map_err(|error| unreadable(&folder, &error))?.path();
+        paths.extend(path.extension().is_some_and(|extension| extension == "checkpoint").then_some(path));
+    }
+    paths.sort();
+    for path in paths {
+        let text = read(&path, LONGEST)?;
+        let note = text.parse::<Note>().ok();
+        let name = shown(&path.display().to_string()).to_string();
+        // One may be older than the key, or the key newer than the one before.
+        let is_forged = note
+            .as_ref()
+            .zip(key.as_ref())
+            .is_some_and(|(note, key)| matches!(key.verify(note), Err(VerifyError::Wrong(_))));
+        match note.map_or(text, |note| note.text).parse() {
+            _ if is_forged => kept.found.push(format!("{name} has a signature that isn't the configured key's")),
+            Ok(checkpoint) => kept.checkpoints.push(checkpoint),
+            Err(error) => kept.found.push(format!("{name} is no checkpoint: {error}")),
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether one of the keys has signed it, if there are any.

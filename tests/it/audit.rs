@@ -89,6 +89,8 @@ fn a_shortened_ledger_shows_against_a_signed_checkpoint_that_was_kept() -> Resul
     fs::write(&kept, env.run(&["ledger", "checkpoint"])?.stdout)?;
     let kept = kept.display().to_string();
     let with_key = ["--checkpoint", &kept, "--key", public.stdout.trim_end()];
+    // Whoever cuts the record off takes what lies beside it away too.
+    fs::remove_dir_all(env.path("state/checkpoints"))?;
     let (code, report) = verified(&env, &with_key)?;
     assert_eq!((code, &report["checkpoints"]), (Some(0), &Value::from(1)), "{report}");
 
@@ -126,4 +128,79 @@ fn a_checkpoint_that_the_key_did_not_sign_is_not_believed() -> Result<()> {
     assert!(told.stderr.contains("none of the keys given has signed it"), "{told:?}");
     assert!(!told.stderr.contains("PRIVATE"), "{told:?}");
     Ok(())
+}
+
+/// The checkpoints that lie beside the ledger.
+fn kept_here(env: &TestEnv) -> Result<Vec<PathBuf>> {
+    let listed = fs::read_dir(env.path("state/checkpoints"))?.map(|entry| Ok(entry?.path()));
+    let mut paths = listed.collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+#[test]
+fn a_checkpoint_is_kept_at_each_orderly_stop_and_compared() -> Result<()> {
+    let mut env = settled()?;
+    let key = env.path("ledger.key").display().to_string();
+    ensure!(env.run(&["ledger", "keygen", &key, "--name", "example.com/ledger"])?.code == Some(0), "a key");
+    env.set("ledger.signing_key_file", &format!("{key:?}"))?;
+    run_once(&env)?;
+    let kept = kept_here(&env)?;
+    ensure!(kept.len() == 2, "{kept:?}");
+    ensure!(fs::metadata(&kept[0])?.permissions().mode() & 0o777 == 0o640, "closed to others");
+    let said = env.run(&["ledger", "checkpoint"])?.stdout;
+    let stable = |text: &str| text.lines().take(5).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(stable(&fs::read_to_string(&kept[1])?), stable(&said), "it saw all there is, the stop too");
+    let told = env.run(&["ledger", "verify"])?;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stdout.contains("; of those kept on this machine 2"), "{told:?}");
+    assert!(told.stdout.contains("Without a checkpoint that was kept elsewhere"), "{told:?}");
+    assert!(told.stdout.contains("Those kept on this machine prove little"), "{told:?}");
+
+    // One that isn't what the key signed.
+    let text = fs::read_to_string(&kept[1])?;
+    fs::write(&kept[1], text.replace("\nepoch 1\n", "\nepoch 2\n"))?;
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!(code, Some(1), "{report}");
+    let found = report["found"][0].as_str().unwrap_or_default();
+    assert!(found.ends_with("has a signature that isn't the configured key's"), "{report}");
+    fs::write(&kept[1], "nonsense\n")?;
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!(code, Some(1), "{report}");
+    fs::remove_dir_all(env.path("state/checkpoints"))?;
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!((code, &report["checkpoints_here"]), (Some(0), &Value::from(0)), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_record_that_was_cut_off_is_shorter_than_the_checkpoint_beside_it() -> Result<()> {
+    let env = settled()?;
+    let older = fs::read(env.ledger())?;
+    run_once(&env)?;
+    fs::write(env.ledger(), older)?;
+    for suffix in ["-wal", "-shm"] {
+        fs::remove_file(format!("{}{suffix}", env.ledger().display())).unwrap_or_default();
+    }
+    let (code, report) = verified(&env, &[])?;
+    assert_eq!(code, Some(1), "{report}");
+    Ok(())
+}
+
+#[test]
+fn checkpoints_are_made_while_the_record_grows_and_told_in_the_log() -> Result<()> {
+    let mut env = env()?;
+    env.set("ledger.checkpoint_every", "\"1s\"")?;
+    let mut daemon = crate::scene::start(&env)?;
+    let first = daemon.wait_for_message("checkpoint")?;
+    let (blocks, file) = (first.field("blocks").cloned(), first.field("file").and_then(Value::as_str));
+    let kept = fs::read_to_string(file.context("its file")?)?;
+    let mut lines = kept.lines().skip(1).map(str::to_owned);
+    assert_eq!(lines.next(), blocks.map(|blocks| blocks.to_string()));
+    assert_eq!(lines.next().as_deref(), first.field("root").and_then(Value::as_str));
+    env.drop_file(CONTOSO, "devices.csv", csv(&["1"]))?;
+    daemon.wait_for("a later checkpoint", |line| {
+        line.message() == "checkpoint" && line.field("blocks") != first.field("blocks")
+    })?;
+    crate::scene::stop(daemon)
 }

@@ -248,6 +248,20 @@ fn a_content_that_was_replaced_gets_one_under_its_own_name() -> Result<()> {
 }
 
 #[test]
+fn one_that_was_moved_with_its_file_is_ours_there_too() -> Result<()> {
+    let env = receipted()?;
+    env.drop_file(CONTOSO, "before/a.csv", csv(&["1"]))?;
+    once(&env)?;
+    let folder = env.root().join(CONTOSO);
+    fs::rename(folder.join("before"), folder.join("after"))?;
+    once(&env)?;
+    assert_eq!(names_of_receipts(&folder.join("after"))?, ["a.receipt.json"]);
+    let moved = receipt(&folder.join("after/a.receipt.json"))?;
+    assert_eq!((moved.file.as_str(), moved.result.as_str()), ("after/a.csv", "after/a.result.csv"));
+    names_what_lies_there(&env, &moved)
+}
+
+#[test]
 fn without_its_signing_key_it_does_not_start() -> Result<()> {
     let mut env = env()?;
     for (text, why) in [(None, "No such file"), (Some("no key\n"), "it holds no signing key")] {

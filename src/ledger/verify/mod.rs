@@ -192,8 +192,10 @@ impl Verifier {
     /// what it was: what comes behind can't be told from it.
     fn chain(&mut self, head: Option<&Head>, checkpoints: &[Checkpoint], watch: Watch<'_>) -> Option<[u8; 32]> {
         let (blocks, entries) = head.map_or((0, 0), |head| (head.blocks, head.entries));
+        let mut checkpoints = checkpoints.to_vec();
+        checkpoints.sort_by_key(|checkpoint| checkpoint.blocks);
         let mut tree = Tree::new();
-        self.compare(head, &tree, checkpoints);
+        self.compare(head, &tree, &checkpoints);
         let mut done = 0;
         for number in 1..=blocks {
             let block = match check::block_numbered(&self.db, number) {
@@ -205,7 +207,7 @@ impl Verifier {
             };
             done += block.entries;
             tree.push(block_leaf(&block.hash));
-            self.compare(head, &tree, checkpoints);
+            self.compare(head, &tree, &checkpoints);
             if !watch(Progress { part: Part::Entries, done, of: entries }) {
                 return None;
             }
@@ -219,9 +221,10 @@ impl Verifier {
         Some(tree.root())
     }
 
-    /// Compares the tree with the checkpoints of its size.
+    /// Compares the tree with the checkpoints of its size; `checkpoints` are in the order of theirs.
     fn compare(&mut self, head: Option<&Head>, tree: &Tree, checkpoints: &[Checkpoint]) {
-        for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.blocks == tree.len()) {
+        let first = checkpoints.partition_point(|checkpoint| checkpoint.blocks < tree.len());
+        for checkpoint in checkpoints.iter().skip(first).take_while(|checkpoint| checkpoint.blocks == tree.len()) {
             if head.is_some_and(|head| head.ledger != checkpoint.ledger) {
                 self.tell(Finding::OtherLedger(*checkpoint));
             } else if tree.root() != checkpoint.root {
