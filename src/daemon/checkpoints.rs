@@ -12,6 +12,7 @@ use devicedrop_core::checkpoint::Checkpoint;
 use rustix::fs::{Mode, OFlags};
 
 use crate::durable::{self, DurableError};
+use crate::ledger::prove::Prover;
 use crate::proof::signing;
 
 use super::lanes::pause;
@@ -78,7 +79,7 @@ pub(super) async fn make(shared: &Arc<Shared>) {
 }
 
 fn write(shared: &Shared) -> Result<Option<(PathBuf, Checkpoint)>, CheckpointError> {
-    let Some((head, root)) = shared.proofs.ask(&shared.readers, |prover, runs| prover.head(runs))? else {
+    let Some((head, root)) = shared.proofs.ask(&shared.readers, Prover::head)? else {
         return Ok(None);
     };
     if shared.proofs.newest_checkpoint() == head.blocks {

@@ -52,6 +52,9 @@ mod topic {
 /// The reason on record for a file that waits because its customer is over the day's limit.
 const DAY_LIMIT: &str = "day_limit";
 
+/// The name that belongs to a path, by its number from 1.
+type NameOf = fn(&[u8], u32) -> Vec<u8>;
+
 /// One customer's desk.
 pub(super) struct CustomerDesk {
     shared: Arc<Shared>,
@@ -165,7 +168,8 @@ impl CustomerDesk {
             1 => name::receipt_name(path),
             number => name::receipt_name_numbered(path, number),
         };
-        for name_of in [&result as &dyn Fn(&[u8], u32) -> Vec<u8>, &receipt] {
+        let names: [NameOf; 2] = [result, receipt];
+        for name_of in names {
             for number in 1.. {
                 let at = |path: &DropPath| path.beside(&name_of(path.bytes(), number));
                 let (before, now) = (at(from), at(to));

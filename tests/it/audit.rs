@@ -89,8 +89,6 @@ fn a_shortened_ledger_shows_against_a_signed_checkpoint_that_was_kept() -> Resul
     fs::write(&kept, env.run(&["ledger", "checkpoint"])?.stdout)?;
     let kept = kept.display().to_string();
     let with_key = ["--checkpoint", &kept, "--key", public.stdout.trim_end()];
-    // Whoever cuts the record off takes what lies beside it away too.
-    fs::remove_dir_all(env.path("state/checkpoints"))?;
     let (code, report) = verified(&env, &with_key)?;
     assert_eq!((code, &report["checkpoints"]), (Some(0), &Value::from(1)), "{report}");
 
@@ -99,6 +97,8 @@ fn a_shortened_ledger_shows_against_a_signed_checkpoint_that_was_kept() -> Resul
         let beside = PathBuf::from(format!("{}{suffix}", env.ledger().display()));
         fs::remove_file(beside).unwrap_or_default();
     }
+    // Whoever cuts the record off takes what lies beside it away too.
+    fs::remove_dir_all(env.path("state/checkpoints"))?;
     assert_eq!(verified(&env, &[])?.0, Some(0), "in itself it is sound");
     let (code, report) = verified(&env, &with_key)?;
     assert_eq!(code, Some(1));

@@ -23,15 +23,12 @@ impl Default for Runs {
 /// A log with some of its blocks shown, and its root.
 pub(super) type Pruned = (Vec<Piece>, [u8; 32]);
 
+/// Passes the hashes of the blocks behind so many, up to that one.
+type Read<'a, E> = &'a dyn Fn(u64, u64, &mut dyn FnMut([u8; 32])) -> Result<(), E>;
+
 impl Runs {
-    /// The log of the first `blocks` blocks with those at `places` (from 0, ascending) shown. `read` passes the hashes
-    /// of the blocks behind so many, up to that one. None where these are no places of it, or a block is missing.
-    pub(super) fn prune<E>(
-        &mut self,
-        places: &[u64],
-        blocks: u64,
-        read: &dyn Fn(u64, u64, &mut dyn FnMut([u8; 32])) -> Result<(), E>,
-    ) -> Result<Option<Pruned>, E> {
+    /// The log of the first `blocks` blocks with those at `places` (from 0, ascending) shown. None where these are no places of it, or a block is missing.
+    pub(super) fn prune<E>(&mut self, places: &[u64], blocks: u64, read: Read<'_, E>) -> Result<Option<Pruned>, E> {
         self.learn(blocks, read)?;
         let Some(mut pruner) = Pruner::new(places, blocks) else { return Ok(None) };
         let mut first = 0;
@@ -51,11 +48,7 @@ impl Runs {
     }
 
     /// Adds the runs that were completed since the last time.
-    fn learn<E>(
-        &mut self,
-        blocks: u64,
-        read: &dyn Fn(u64, u64, &mut dyn FnMut([u8; 32])) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn learn<E>(&mut self, blocks: u64, read: Read<'_, E>) -> Result<(), E> {
         let known = u64::try_from(self.roots.len()).unwrap_or(u64::MAX).saturating_mul(self.length);
         let complete = blocks - blocks % self.length;
         if complete <= known {
@@ -91,7 +84,9 @@ mod tests {
         let reads = Cell::new(0);
         let read = |after: u64, to: u64, each: &mut dyn FnMut([u8; 32])| -> Result<(), Infallible> {
             reads.set(reads.get() + to.saturating_sub(after));
-            (after..to).for_each(|number| each(hash(number)));
+            for number in after..to {
+                each(hash(number));
+            }
             Ok(())
         };
         let Ok(pruned) = runs.prune(places, blocks, &read);
@@ -100,7 +95,9 @@ mod tests {
 
     fn plain(places: &[u64], blocks: u64) -> Option<Pruned> {
         let mut pruner = Pruner::new(places, blocks)?;
-        (0..blocks).for_each(|number| pruner.push(block_leaf(&hash(number))));
+        for number in 0..blocks {
+            pruner.push(block_leaf(&hash(number)));
+        }
         pruner.finish()
     }
 
