@@ -67,7 +67,7 @@ pub(super) async fn make(shared: &Arc<Shared>) {
             let (ledger, root) = (lines.next(), lines.nth(1));
             tracing::info!(
                 ledger, blocks = checkpoint.blocks, root, epoch = checkpoint.epoch, entries = checkpoint.entries,
-                file = %file.display(), "checkpoint"
+                path = %file.display(), "checkpoint"
             );
         }
         Ok(Err(error)) => {

@@ -193,8 +193,8 @@ fn checkpoints_are_made_while_the_record_grows_and_told_in_the_log() -> Result<(
     env.set("ledger.checkpoint_every", "\"1s\"")?;
     let mut daemon = crate::scene::start(&env)?;
     let first = daemon.wait_for_message("checkpoint")?;
-    let (blocks, file) = (first.field("blocks").cloned(), first.field("file").and_then(Value::as_str));
-    let kept = fs::read_to_string(file.context("its file")?)?;
+    let (blocks, path) = (first.field("blocks").cloned(), first.field("path").and_then(Value::as_str));
+    let kept = fs::read_to_string(path.context("its path")?)?;
     let mut lines = kept.lines().skip(1).map(str::to_owned);
     assert_eq!(lines.next(), blocks.map(|blocks| blocks.to_string()));
     assert_eq!(lines.next().as_deref(), first.field("root").and_then(Value::as_str));
