@@ -223,7 +223,7 @@ fn resolved(path: &Path) -> PathBuf {
     without_dots(path)
 }
 
-fn without_dots(path: &Path) -> PathBuf {
+pub(super) fn without_dots(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -7,6 +7,7 @@ mod document;
 pub mod environment;
 mod folders;
 mod load;
+mod places;
 mod raw;
 mod reload;
 mod resolve;

@@ -28,6 +28,7 @@ pub(super) fn locate(config: &Config, path: &Path) -> Result<Located, No> {
     let shown = shown_bytes(path.as_os_str().as_bytes()).to_string();
     let customers =
         roster::customers(config).customers.unwrap_or_else(|| config.customers.values().cloned().collect());
+    let path = config.as_configured(path);
     for customer in customers {
         let Ok(inside) = path.strip_prefix(&customer.folder) else { continue };
         let parts: Vec<&[u8]> = inside

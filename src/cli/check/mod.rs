@@ -78,6 +78,7 @@ fn check_in(
         return check_file(path, &settings, Place::Elsewhere, waits, &mut Asking::nobody(), most);
     };
     let full = std::path::absolute(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    let full = config.as_configured(&full);
     let around = whose(&full, config);
     let named = match &args.customer {
         Some(key) => Some(config.customer(key).ok_or_else(|| CliError::Usage {

@@ -25,7 +25,8 @@ pub(super) fn around(scene: &Scene<'_>, path: &Path) -> Option<Explanation> {
         why,
         submission_id: None,
     };
-    if let Some(customer) = customers.into_iter().find(|customer| customer.folder == path) {
+    let plain = scene.config.as_configured(path);
+    if let Some(customer) = customers.into_iter().find(|customer| customer.folder == plain) {
         let lane = scene.board.customers.get(&customer.key);
         let mut why = format!("it is the drop folder of {}", customer.key);
         if customer.paused {
@@ -35,7 +36,7 @@ pub(super) fn around(scene: &Scene<'_>, path: &Path) -> Option<Explanation> {
         }
         return Some(Explanation { customer: Some(customer.key), ..told("drop-folder", why) });
     }
-    let inside = path.strip_prefix(&scene.config.drop.root).ok()?;
+    let inside = plain.strip_prefix(&scene.config.drop.root).ok()?;
     let Some(Component::Normal(first)) = inside.components().next() else {
         return Some(told("root", "it is the root: each folder in it can be a customer's drop folder".to_owned()));
     };
