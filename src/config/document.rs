@@ -122,7 +122,7 @@ impl Document {
 }
 
 /// The known word that looks most like this one, if any does.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Words of two kinds of slips: letters swapped or missing (distance), and a word that goes on (prefix).
     known
         .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()), candidate))

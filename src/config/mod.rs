@@ -29,7 +29,7 @@ use devicedrop_core::device::{Column, Format, Sha256};
 use devicedrop_core::ids::CustomerKey;
 pub use devicedrop_core::locale::Locale;
 
-pub use document::Problem;
+pub use document::{Problem, nearest};
 pub use folders::look_patiently;
 pub use load::{ConfigError, Lookup, parse};
 pub use reload::reload_refusals;

@@ -24,7 +24,8 @@ impl Config {
         let real = look_patiently(&folders, |folder| fs::canonicalize(folder).ok());
         for candidate in [Some(&plain), resolved.as_ref()].into_iter().flatten() {
             for (folder, real) in folders.iter().zip(&real) {
-                let inside = real.as_ref().and_then(Option::as_ref).and_then(|real| candidate.strip_prefix(real).ok());
+                let inside =
+                    real.as_ref().and_then(Option::as_ref).and_then(|real| candidate.strip_prefix(real).ok());
                 if let Some(inside) = inside.or_else(|| candidate.strip_prefix(folder).ok()) {
                     return folder.join(inside);
                 }

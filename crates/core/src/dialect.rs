@@ -2,6 +2,8 @@
 //!
 //! Telling a file's dialect from its bytes, and writing in it, are elsewhere.
 
+use crate::kind::is_packed;
+
 /// What stands between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Delimiter {
@@ -101,6 +103,10 @@ impl Dialect {
     /// The dialect that a file's beginning shows, as far as it shows one; what it doesn't show is as in
     /// [`Dialect::STANDARD`]. For answers to files that can't be read as a sheet.
     pub fn sniffed(beginning: &[u8]) -> Self {
+        // What looks like delimiters and line ends in there is chance.
+        if is_packed(beginning) {
+            return Self::STANDARD;
+        }
         // Without its NUL bytes, UTF-16 reads as ASCII does.
         let text: Vec<u8> = beginning.iter().copied().filter(|byte| *byte != 0).collect();
         let utf8_mark = text.starts_with(&[0xEF, 0xBB, 0xBF]);
@@ -150,5 +156,12 @@ mod tests {
         let sniffed = Dialect::sniffed(b"\xFF\xFEM\0\t\0S\0\n\0");
         assert_eq!((sniffed.delimiter, sniffed.line_ending, sniffed.bom), (Delimiter::Tab, LineEnding::Lf, true));
         assert_eq!(Dialect::sniffed(b""), Dialect::STANDARD);
+    }
+
+    #[test]
+    fn what_is_no_text_shows_none() {
+        for magic in [b"PK\x03\x04".as_slice(), b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", b"\x1F\x8B", b"%PDF-1.7"] {
+            assert_eq!(Dialect::sniffed(&[magic, b"\x14\0;;\t\t\t\rx\n"].concat()), Dialect::STANDARD);
+        }
     }
 }

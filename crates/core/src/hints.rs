@@ -4,6 +4,7 @@ use crate::dialect::Delimiter;
 use crate::headings::quoted;
 use crate::problem::HeadingHint;
 use crate::shown::is_deceptive;
+use crate::slips;
 
 /// Characters that programs put between cells, other than the three that are accepted.
 const OTHER_DELIMITERS: [char; 9] = ['|', ':', '^', '~', '*', '/', '\\', '#', '\u{1F}'];
@@ -22,6 +23,9 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
     {
         return HeadingHint::OneCell;
     }
+    if let Some(hint) = slips::of_delimiters(found, expected) {
+        return hint;
+    }
     if let Some((heading, character)) = invisible(found, expected) {
         return HeadingHint::Invisible { heading: quoted(&[heading]).concat(), character };
     }
@@ -39,8 +43,13 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
     if has("deviceserialnumber") && (has("hardwarehash") || has("windowsproductid")) {
         return HeadingHint::Intune;
     }
-    if let Some(extra) = extra(found, expected) {
+    if let Some(extra) = extra(found, expected).filter(|extra| extra.iter().all(|name| !name.is_empty())) {
         return HeadingHint::Extra(quoted(extra));
+    }
+    // Among a customer's own headings any others may stand, in any order.
+    let strictly = || slips::too_many(found, expected).or_else(|| slips::other_words(found, expected));
+    if let (false, Some(hint)) = (free, strictly()) {
+        return hint;
     }
     incomplete(found, &plain, expected)
 }
@@ -146,13 +155,13 @@ fn incomplete(found: &[&str], plain: &[String], expected: &[Vec<String>]) -> Hea
 }
 
 /// A heading without capitals, blanks, underscores, hyphens and quotes of any kind.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     let quote = |character: char| matches!(character, '"' | '\'' | '`' | '‘'..='‟' | '«' | '»' | '‹' | '›');
     let kept = |character: &char| !character.is_whitespace() && !matches!(character, '_' | '-') && !quote(*character);
     name.chars().filter(kept).flat_map(char::to_lowercase).collect()
 }
 
-fn same_plain(one: &str, other: &str) -> bool {
+pub(crate) fn same_plain(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
@@ -196,7 +205,6 @@ mod tests {
             ("Manufacturer,Model,Serial Number,Order ID,Note", HeadingHint::Extra(names(&["Order ID", "Note"]))),
             ("Manufacturer,Model,Serial Number,Hardware Hash,Group Tag", HeadingHint::Extra(names(&["Group Tag"]))),
             ("Manufacturer,Serial Number", HeadingHint::Incomplete(names(&["Model"]))),
-            ("Manufacturer,Model,Serial", HeadingHint::Incomplete(names(&["Serial Number"]))),
             ("Model", HeadingHint::Incomplete(names(&["Manufacturer", "Serial Number"]))),
             ("Manufacturer,Model,Model,Serial Number", HeadingHint::Twice("Model".to_owned())),
             ("#TYPE System.Management.Automation.PSCustomObject", HeadingHint::TypeLine),
@@ -215,8 +223,7 @@ mod tests {
                 "Model,Serial Num\u{200b}ber",
                 HeadingHint::Invisible { heading: "Serial Number".to_owned(), character: '\u{200b}' },
             ),
-            ("Hersteller,Modell,Seriennummer", HeadingHint::Unknown),
-            ("No.,Manufacturer,Model,Serial Number", HeadingHint::Unknown),
+            ("Ort,Straat,Huis", HeadingHint::Unknown),
             ("", HeadingHint::Unknown),
         ] {
             assert_eq!(strict(line), wanted, "{line}");

@@ -42,25 +42,47 @@ impl KindScan {
     pub(crate) fn finish(&self) -> Option<OtherKind> {
         let bytes = self.beginning.as_slice();
         let begins = |magic: &[u8]| bytes.starts_with(magic);
-        if begins(b"PK\x03\x04") || begins(b"PK\x05\x06") || begins(b"PK\x07\x08") {
+        if is_zip(bytes) {
             let calc = bytes.windows(24).any(|window| window == b"opendocument.spreadsheet");
-            return Some(match (self.workbook, calc) {
+            let workbook = self.workbook || has_entry_below(bytes, b"xl/");
+            return Some(match (workbook, calc) {
                 (true, _) => OtherKind::Workbook,
                 (false, true) => OtherKind::OpenDocument,
                 (false, false) => OtherKind::Zip,
             });
         }
-        if begins(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
+        if begins(OLD_WORKBOOK) {
             return Some(OtherKind::OldWorkbook);
         }
-        if begins(b"\x1F\x8B") {
+        if begins(GZIP) {
             return Some(OtherKind::Gzip);
         }
-        if begins(b"%PDF-") {
+        if begins(PDF) {
             return Some(OtherKind::Pdf);
         }
         markup(bytes)
     }
+}
+
+const OLD_WORKBOOK: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
+const GZIP: &[u8] = b"\x1F\x8B";
+const PDF: &[u8] = b"%PDF-";
+
+/// Whether bytes are the beginning of a file that is no text, whatever they look like further on.
+pub(crate) fn is_packed(beginning: &[u8]) -> bool {
+    is_zip(beginning) || [OLD_WORKBOOK, GZIP, PDF].iter().any(|magic| beginning.starts_with(magic))
+}
+
+fn is_zip(bytes: &[u8]) -> bool {
+    [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| bytes.starts_with(*magic))
+}
+
+/// Whether an entry of an archive lies in this folder, as far as its bytes are there: programs put them in any order.
+fn has_entry_below(bytes: &[u8], folder: &[u8]) -> bool {
+    let lies_there = |header: &[u8]| {
+        header.starts_with(b"PK\x03\x04") && header.get(30..).is_some_and(|name| name.starts_with(folder))
+    };
+    (0..bytes.len()).filter_map(|at| bytes.get(at..)).any(lies_there)
 }
 
 /// HTML, XML or JSON. A heading that only begins with `<` or `[` is neither.
@@ -100,6 +122,13 @@ mod tests {
     fn other_kinds_are_told_by_their_beginning() {
         let workbook = [b"PK\x03\x04".as_slice(), &[7; 4000], b"xxl/workbook.xml", &[7; 90]].concat();
         assert_eq!(kind(&workbook), Some(OtherKind::Workbook));
+        let entry = |name: &[u8]| [b"PK\x03\x04", [7; 26].as_slice(), name, &[9; 40]].concat();
+        for first in ["xl/worksheets/sheet1.xml", "xl/_rels/x"] {
+            assert_eq!(kind(&entry(first.as_bytes())), Some(OtherKind::Workbook));
+            let behind = [entry(b"_rels/.rels"), entry(first.as_bytes())].concat();
+            assert_eq!(kind(&behind), Some(OtherKind::Workbook));
+        }
+        assert_eq!(kind(&entry(b"devices/xl/a.csv")), Some(OtherKind::Zip));
         let calc = b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK";
         assert_eq!(kind(calc), Some(OtherKind::OpenDocument));
         assert_eq!(kind(b"PK\x03\x04devices.csv"), Some(OtherKind::Zip));

@@ -28,6 +28,7 @@ pub mod share;
 pub mod sheet;
 pub mod shown;
 pub mod signed_note;
+mod slips;
 pub mod state;
 pub mod survey;
 pub mod suspicion;

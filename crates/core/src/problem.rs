@@ -234,6 +234,14 @@ pub enum HeadingHint {
     },
     /// All in one cell, since quotes stand around the whole line.
     OneCell,
+    /// This delimiter stands behind the last one, and others between them.
+    Stray(Delimiter),
+    /// Not the same delimiter between all of them.
+    TwoDelimiters,
+    /// All columns are there, some under other names: their numbers from 1, their names, and the right ones.
+    Rename(Vec<(u64, String, String)>),
+    /// Others stand among them: their numbers from 1 and their names, which may be empty.
+    Delete(Vec<(u64, String)>),
     /// All in one cell, since the line `sep=` above them names another delimiter than theirs.
     SepLine {
         /// The delimiter that the line names.
@@ -285,6 +293,8 @@ pub enum RowProblem {
         /// As above.
         echoed: Option<Box<Device>>,
     },
+    /// The whole row is one field, since quotes stand around it; without them, it has the right number of fields.
+    OneCell,
     /// A row of a result file that was refused before for its form, and whose device is still what its echo made of it.
     Uncorrected {
         /// That device.
@@ -345,6 +355,7 @@ impl RowProblem {
         match self {
             Self::FieldCount { .. } => "field_count",
             Self::OtherDelimiter { .. } => "other_delimiter",
+            Self::OneCell => "one_cell",
             Self::Uncorrected { .. } => "uncorrected",
             Self::EmptyValue { .. } => "empty_value",
             Self::TooLong { .. } => "too_long",
@@ -357,7 +368,7 @@ impl RowProblem {
     /// The column it is about, where it is about one.
     pub fn column(&self) -> Option<&ColumnName> {
         match self {
-            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::Uncorrected { .. } => None,
+            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::OneCell | Self::Uncorrected { .. } => None,
             Self::EmptyValue { column }
             | Self::TooLong { column, .. }
             | Self::ControlCharacter { column, .. }

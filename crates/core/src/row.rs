@@ -182,6 +182,9 @@ fn content<'a>(
     delimiter: Delimiter,
 ) -> Result<Content<'a>, RowProblem> {
     let fits = check_field_count(fields, layout);
+    if fits.is_err() && is_one_cell(fields, layout, delimiter) {
+        return Err(RowProblem::OneCell);
+    }
     if fits.is_err()
         && let Some(row) = other_delimiter(fields, layout, delimiter)
     {
@@ -238,6 +241,21 @@ fn check_field_count(fields: &Fields, layout: &Layout) -> Result<(), RowProblem>
     }
     let (expected, found) = (count(layout.named), count(found));
     Err(RowProblem::FieldCount { expected, found, echoed: echoed(fields, layout) })
+}
+
+/// Whether a row is one field that, read as a row itself, has the right number of them.
+fn is_one_cell(fields: &Fields, layout: &Layout, delimiter: Delimiter) -> bool {
+    if fields.is_empty() || !fields.empty_from(1) {
+        return false;
+    }
+    let mut quoted = false;
+    let between = |byte: &u8| {
+        // A doubled quote closes and opens again at once.
+        quoted ^= *byte == b'"';
+        !quoted && *byte == delimiter.byte()
+    };
+    let cells = fields.text.bytes().filter(between).count() + 1;
+    [layout.own, layout.named].contains(&cells)
 }
 
 /// The delimiter that would make the right number of fields of the row.

@@ -107,6 +107,7 @@ impl Finding {
                 usize::try_from(*expected).map_or(Mark::Line, Mark::CellsFrom)
             }
             (RowProblem::FieldCount { .. }, _) => Mark::End,
+            (RowProblem::OneCell, _) => Mark::Cell(0, None),
             (RowProblem::OtherDelimiter { row, .. }, _) => Mark::Byte(row.byte()),
             (RowProblem::ControlCharacter { position, .. }, Some(index)) => {
                 Mark::Cell(index, Some(position.saturating_sub(1)..*position))
@@ -190,6 +191,8 @@ fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
                         | HeadingHint::TypeLine
                         | HeadingHint::Delimiter(_)
                         | HeadingHint::OneCell
+                        | HeadingHint::Stray(_)
+                        | HeadingHint::TwoDelimiters
                         | HeadingHint::SepLine { .. }
                         | HeadingHint::Below(_)
                 );

@@ -8,6 +8,7 @@ mod past;
 mod read;
 mod report;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use devicedrop_core::ids::CustomerKey;
@@ -26,7 +27,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::services::Services;
 use crate::config::environment::Environment;
-use crate::config::{Config, CustomerSettings, Lookup};
+use crate::config::{Config, ConfigError, CustomerSettings, CustomersFrom, Lookup, nearest};
 use crate::reading;
 
 /// Checks files; says no when anything would be refused. One that can't be read keeps no other from being checked.
@@ -39,11 +40,13 @@ pub fn run(
 ) -> Result<Exit, CliError> {
     let config = match Lookup::of_this_process(config.cloned(), environment).load() {
         Ok(config) => Some(config),
-        Err(error) if args.customer.is_some() => return Err(error.into()),
-        Err(error) => {
-            output.note(format_args!("checked by the defaults: {}", shown(&error.to_string())));
+        // Nothing is configured, and what holds then doesn't fit this machine.
+        Err(error @ ConfigError::Defaults { .. }) if args.customer.is_none() => {
+            let told = error.to_string().lines().map(|line| shown(line.trim()).to_string()).collect::<Vec<_>>();
+            output.note(format_args!("checked by the defaults: {}", told.join("; ")));
             None
         }
+        Err(error) => return Err(error.into()),
     };
     let mut exit = Exit::Done;
     for path in &args.files {
@@ -81,10 +84,7 @@ fn check_in(
     let full = config.as_configured(&full);
     let around = whose(&full, config);
     let named = match &args.customer {
-        Some(key) => Some(config.customer(key).ok_or_else(|| CliError::Usage {
-            message: format!("there is no customer {key}"),
-            hint: "devicedrop customer list".to_owned(),
-        })?),
+        Some(key) => Some(customer_of(key, config)?),
         None => around.clone(),
     };
     let settings = Settings::of(named.as_ref(), config);
@@ -117,6 +117,30 @@ fn check_in(
         output.note(format_args!("what was sent before was looked up in part only: {}", shown(&why)));
     }
     Ok(report)
+}
+
+/// The customer with this key. Where every folder is one, a key without a folder is taken for a slip once the root can
+/// be seen.
+fn customer_of(key: &CustomerKey, config: &Config) -> Result<CustomerSettings, CliError> {
+    let known = |customer: &CustomerSettings| {
+        config.customers.contains_key(key) || customer.folder.is_dir() || !config.drop.root.is_dir()
+    };
+    config.customer(key).filter(known).ok_or_else(|| {
+        let folders = fs::read_dir(&config.drop.root).into_iter().flatten().filter_map(Result::ok);
+        let folders = folders.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut keys: Vec<String> = match config.drop.customers {
+            CustomersFrom::Folders => folders.filter(|name| CustomerKey::parse(name).is_ok()).collect(),
+            CustomersFrom::Configured => Vec::new(),
+        };
+        keys.extend(config.customers.keys().map(ToString::to_string));
+        keys.sort();
+        let nearest = nearest(key.as_str(), keys.iter().map(String::as_str));
+        let nearest = nearest.map(|nearest| format!("; the nearest is {nearest}")).unwrap_or_default();
+        CliError::Usage {
+            message: format!("there is no customer {key}{nearest}"),
+            hint: "devicedrop customer list".to_owned(),
+        }
+    })
 }
 
 /// The customer whose drop folder a file lies in.

@@ -97,6 +97,9 @@ fn by_place(inside: &Path, ignore_folders: &[String], locale: Locale) -> Option<
     if folders.next().is_some() {
         return Some(Finding::not_taken(&NotTaken::Notice(&Notice::TooDeep), locale));
     }
+    if name::is_blank(folder.as_os_str().as_bytes()) {
+        return Some(Finding::not_taken(&NotTaken::BlankFolder, locale));
+    }
     let why = name::folder_is_taken(folder.as_os_str().as_bytes(), ignore_folders).err()?;
     Some(Finding::not_taken(&NotTaken::Ignored(why), locale))
 }

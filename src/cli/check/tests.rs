@@ -2,8 +2,6 @@
 
 mod others;
 
-use std::fs;
-
 use devicedrop_core::device::Column;
 use insta::assert_snapshot;
 
@@ -126,7 +124,7 @@ fn headings_and_names_are_checked() {
     error: This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".)
      --> devices.txt
 
-    error: The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Add the missing column "Serial Number". Nothing of this file was registered.
+    error: The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "Serial". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Rename column 3 from "Serial" to "Serial Number", if that is what stands in it. Nothing of this file was registered.
      --> devices.txt:1:20
       |
     1 | Manufacturer,Model,Serial
@@ -160,7 +158,7 @@ fn many_findings_are_cut() {
 fn a_file_that_is_rejected_as_a_whole_is_pointed_at_where_it_can_be() {
     let (_, told) = check("a.csv", "Manufacturer;Model;SerialNo\nA;B;C\n", false);
     assert_snapshot!(told, @r#"
-    error: The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "SerialNo". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Add the missing column "Serial Number". Nothing of this file was registered.
+    error: The headings on line 1 differ from those expected. Found: "Manufacturer", "Model", "SerialNo". Expected, exactly: "Manufacturer", "Model", "Serial Number" or "Manufacturer", "Model", "Serial Number", "Hardware Hash". Rename column 3 from "SerialNo" to "Serial Number", if that is what stands in it. Nothing of this file was registered.
      --> a.csv:1:20
       |
     1 | Manufacturer;Model;SerialNo
@@ -404,13 +402,14 @@ fn folders_and_places_are_checked() {
         fs::write(&path, "Manufacturer,Model,Serial Number\nA,B,1\n").expect("written");
         first_line(&path, Place::Inside { path: Path::new(inside), ignore_folders: &["archief".to_owned()] })
     };
-    let told = ["a.csv", "PO-1/a.csv", "PO-1/b/a.csv", "Archief/a.csv", "_x/a.csv"].map(at);
+    let told = ["a.csv", "PO-1/a.csv", "PO-1/b/a.csv", "Archief/a.csv", "_x/a.csv", "   /a.csv"].map(at);
     assert_snapshot!(told.join("\n"), @r#"
     TMP/a.csv: 1 row: nothing would be refused
     TMP/PO-1/a.csv: 1 row: nothing would be refused
     error: This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder directly inside it, whose name is then the order ID. Move the file one folder up.
     error: it would be ignored: its folder stands in ignore_folders
     error: it would be ignored: its folder's name begins with _
+    error: the name of its folder, which would be its order ID, holds nothing but blanks
     "#);
     assert_eq!(first_line(root, Place::Elsewhere), "error: this is a folder");
     let lost = first_line(&root.join("a.csv"), Place::NobodysFolder);

@@ -15,6 +15,8 @@ pub enum NotTaken<'a> {
     Link,
     /// It lies in no customer's drop folder.
     NoCustomer,
+    /// It lies in a folder whose name, which would be its order ID, is blank.
+    BlankFolder,
     /// By its name it is a result file or a receipt.
     OurOutput,
     /// By its name it is the order file of a CSV.
@@ -35,6 +37,7 @@ impl NotTaken<'_> {
             Self::NotRegular => "no_file",
             Self::Link => "link",
             Self::NoCustomer => "no_customer",
+            Self::BlankFolder => "blank_folder",
             Self::OurOutput => "our_output",
             Self::OrderFile => "order_file",
             Self::Marker => "marker",
@@ -85,6 +88,14 @@ pub fn not_taken(why: &NotTaken<'_>, locale: Locale) -> (String, Option<String>)
                 "put it into a customer's folder (devicedrop customer list)",
                 "leg het in de map van een klant (devicedrop customer list)",
             ),
+        ),
+        NotTaken::BlankFolder => (
+            words!(
+                language,
+                "the name of its folder, which would be its order ID, holds nothing but blanks",
+                "de naam van de map, die de order-ID zou zijn, bestaat alleen uit spaties",
+            ),
+            words!(language, "name the folder after the order", "noem de map naar de order"),
         ),
         NotTaken::OurOutput => (
             words!(
@@ -265,6 +276,7 @@ mod tests {
             NotTaken::NotRegular,
             NotTaken::Link,
             NotTaken::NoCustomer,
+            NotTaken::BlankFolder,
             NotTaken::OurOutput,
             NotTaken::OrderFile,
             NotTaken::Marker,
@@ -289,6 +301,8 @@ mod tests {
           link: dit is een koppeling, en waar een koppeling naar verwijst wordt niet gelezen // lever in plaats ervan een kopie aan
         no_customer: this lies in no customer's drop folder, so nobody would look at it // put it into a customer's folder (devicedrop customer list)
           no_customer: dit ligt in geen enkele aanlevermap van een klant, dus wordt er niet naar gekeken // leg het in de map van een klant (devicedrop customer list)
+        blank_folder: the name of its folder, which would be its order ID, holds nothing but blanks // name the folder after the order
+          blank_folder: de naam van de map, die de order-ID zou zijn, bestaat alleen uit spaties // noem de map naar de order
         our_output: by its name this is a result file or a receipt, which is never taken // save it under a name without `.result`
           our_output: volgens de naam is dit een resultaatbestand of ontvangstbewijs, en dat wordt nooit gelezen // sla het op onder een naam zonder `.result`
         order_file: by its name this is the order file of a CSV file, no list of devices // check the CSV file beside it

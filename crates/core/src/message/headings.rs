@@ -84,6 +84,15 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
             "De hele regel staat in één cel, met aanhalingstekens eromheen: verwijder de aanhalingstekens om elke \
              regel, zodat iedere waarde een eigen cel heeft.",
         ),
+        HeadingHint::Stray(delimiter) => stray(*delimiter, language),
+        HeadingHint::TwoDelimiters => words!(
+            language,
+            "Different characters separate these headings: separate the headings and all rows by the same one.",
+            "Deze kolomkoppen zijn door verschillende tekens gescheiden: scheid de kolomkoppen en alle rijen door \
+             hetzelfde teken.",
+        ),
+        HeadingHint::Rename(columns) => rename(columns, language),
+        HeadingHint::Delete(columns) => delete(columns, language),
         HeadingHint::SepLine { named, used } => sep_line(*named, *used, language),
         HeadingHint::Invisible { heading, character } => invisible(heading, *character, language),
         HeadingHint::Below(below) => words!(
@@ -103,6 +112,53 @@ fn of_result(heading: &str, language: Language) -> String {
         "De kolom {heading} heet zoals een kolom die het resultaatbestand toevoegt: geef haar een andere naam, of \
          verwijder haar.",
     )
+}
+
+/// What is to be done about a row that is one cell.
+pub(super) fn one_cell(language: Language) -> String {
+    words!(
+        language,
+        "the whole line stands in one cell, with quotes around it: open the file in a text editor, remove the quotes \
+         around each such line, and write every doubled quote inside it once, so that every value has a cell of its \
+         own.",
+        "de hele regel staat in één cel, met aanhalingstekens eromheen: open het bestand in een teksteditor, \
+         verwijder de aanhalingstekens om elke zulke regel en schrijf elk dubbel aanhalingsteken erin enkel, zodat \
+         iedere waarde een eigen cel heeft.",
+    )
+}
+
+fn stray(delimiter: Delimiter, language: Language) -> String {
+    let stray = delimiters(delimiter, language);
+    words!(
+        language,
+        "At the end of this line stand {stray} that separate nothing: open the file in a text editor and delete them \
+         at the end of every line.",
+        "Aan het einde van deze regel staan {stray} die niets scheiden: open het bestand in een teksteditor en \
+         verwijder ze aan het einde van elke regel.",
+    )
+}
+
+fn rename(columns: &[(u64, String, String)], language: Language) -> String {
+    let each = columns.iter().map(|(number, found, wanted)| {
+        let (found, wanted) = (quoted(found), quoted(wanted));
+        words!(language, "column {number} from {found} to {wanted}", "kolom {number} van {found} in {wanted}")
+    });
+    let each = each.collect::<Vec<_>>().join(", ");
+    words!(language, "Rename {each}, if that is what stands in it.", "Hernoem {each}, als dat is wat erin staat.",)
+}
+
+fn delete(columns: &[(u64, String)], language: Language) -> String {
+    let each = columns.iter().map(|(number, name)| {
+        let name = quoted(name);
+        match name.as_str() {
+            "\"\"" => {
+                words!(language, "column {number}, which has no heading", "kolom {number}, die geen kolomkop heeft")
+            }
+            name => words!(language, "column {number}, {name}", "kolom {number}, {name}"),
+        }
+    });
+    let each = each.collect::<Vec<_>>().join("; ");
+    words!(language, "Delete {each}.", "Verwijder {each}.")
 }
 
 /// Headings that don't go by the line above them.

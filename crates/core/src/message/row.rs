@@ -40,6 +40,7 @@ fn what(problem: &RowProblem, language: Language) -> String {
         RowProblem::OtherDelimiter { headings, row, echoed } => {
             other_delimiter(*headings, *row, echoed.as_deref(), language)
         }
+        RowProblem::OneCell => super::headings::one_cell(language),
         RowProblem::Uncorrected { echoed } => uncorrected(echoed, language),
         RowProblem::EmptyValue { column } if matches!(column.column, Column::OrderId | Column::PurchaseId) => words!(
             language,
@@ -201,6 +202,7 @@ mod tests {
             RowProblem::FieldCount { expected: 3, found: 2, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Comma, row: Delimiter::Semicolon, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Semicolon, row: Delimiter::Tab, echoed: None },
+            RowProblem::OneCell,
             RowProblem::Uncorrected { echoed: Box::new(device("15 Book", "8CD1X2Z")) },
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::EmptyValue { column: column(Column::OrderId) },
@@ -223,6 +225,8 @@ mod tests {
           Regel 7: hier scheiden puntkomma's de waarden, maar in de kolomkoppen zijn het komma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7: tabs separate the values here, but semicolons separate the headings. Separate the headings and all rows by the same character. Correct the row and drop the file again.
           Regel 7: hier scheiden tabs de waarden, maar in de kolomkoppen zijn het puntkomma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: the whole line stands in one cell, with quotes around it: open the file in a text editor, remove the quotes around each such line, and write every doubled quote inside it once, so that every value has a cell of its own. Correct the row and drop the file again.
+          Regel 7: de hele regel staat in één cel, met aanhalingstekens eromheen: open het bestand in een teksteditor, verwijder de aanhalingstekens om elke zulke regel en schrijf elk dubbel aanhalingsteken erin enkel, zodat iedere waarde een eigen cel heeft. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7: the row was refused before, and its device is still "Dell", "15 Book", "8CD1X2Z", which may be only a part of what was sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells under Error and Error Details; then drop the file again.
           Regel 7: de rij is eerder geweigerd, en het apparaat is nog steeds "Dell", "15 Book", "8CD1X2Z", wat misschien maar een deel is van wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.
         Line 7, column "Model": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.

@@ -163,6 +163,15 @@ fn problem(record: &Record, width: usize, named: usize, delimiter: char) -> Opti
         let [manufacturer, model, serial_number] = cells.clone();
         value_problem(&cells).is_none().then(|| Box::new(Device { manufacturer, model, serial_number }))
     };
+    let is_one = record.cells.iter().skip(1).all(String::is_empty);
+    if let (Some(_), true, Some(cell)) = (&torn, is_one, record.cells.first()) {
+        // What stands in quotes is every second piece.
+        let outside = cell.split('"').step_by(2).map(|piece| piece.matches(delimiter).count());
+        let cells = outside.sum::<usize>() + 1;
+        if cells == width || cells == named {
+            return Some(RowProblem::OneCell);
+        }
+    }
     let delimiters = Delimiter::ALL.map(|one| (one, char::from(one.byte())));
     let headings = delimiters.iter().find(|(_, character)| *character == delimiter).unwrap().0;
     let row = delimiters.iter().find(|(one, character)| {

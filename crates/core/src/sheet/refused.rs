@@ -24,6 +24,8 @@ fn rows_are_refused_one_by_one() {
         ("\"a\";\"b\";\"c\"", other(Delimiter::Semicolon)),
         ("Dell, Inc.\tb\tc", other(Delimiter::Tab)),
         ("a;b", fields(1, None)),
+        (r#""""Northwind, Inc."",Tablet 11,0016520771""#, RowProblem::OneCell),
+        (r#""""Northwind, Inc."",Tablet 11""#, fields(1, None)),
         ("a,,c", RowProblem::EmptyValue { column: name(Column::Model) }),
         ("a,b,\" \u{a0}\"", RowProblem::EmptyValue { column: name(Column::SerialNumber) }),
         ("a,b,1.23E+11", RowProblem::Scientific { column: name(Column::SerialNumber), found: "1.23E+11".to_owned() }),

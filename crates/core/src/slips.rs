@@ -1,0 +1,145 @@
+//! Guesses about single headings and what stands between them, where most of a format is there: a word for a heading
+//! that isn't ours, a column too many, a delimiter that strayed in.
+//!
+//! What happened to a line of headings as a whole is guessed in `hints`.
+
+use crate::dialect::Delimiter;
+use crate::headings::quoted;
+use crate::hints::{plain, same_plain};
+use crate::limits::count;
+use crate::problem::HeadingHint;
+
+/// What other lists call our columns, without blanks, capitals and hyphens.
+const OTHER_WORDS: [(&str, &[&str]); 3] = [
+    ("manufacturer", &["make", "maker", "brand", "vendor", "fabrikant", "merk", "hersteller", "manufacturername"]),
+    ("model", &["modelname", "devicemodel", "product", "modell", "modelnaam"]),
+    ("serialnumber", &["serial", "serialno", "serialno.", "sn", "s/n", "serienummer", "seriennummer", "serienr"]),
+];
+
+/// All headings in their order, once those are taken apart that another delimiter holds together.
+pub(crate) fn of_delimiters(found: &[&str], expected: &[Vec<String>]) -> Option<HeadingHint> {
+    let is_delimiter = |character: char| Delimiter::ALL.iter().any(|one| char::from(one.byte()) == character);
+    let mut names: Vec<&str> = found.iter().flat_map(|name| name.split(is_delimiter)).collect();
+    if found.len() < 2 || names.len() == found.len() {
+        return None;
+    }
+    while names.last().is_some_and(|name| name.trim().is_empty()) {
+        names.pop();
+    }
+    if !expected.iter().any(|headings| same(&names, headings)) {
+        return None;
+    }
+    let stray = found.last().and_then(|last| last.chars().next_back());
+    let stray = Delimiter::ALL.into_iter().find(|one| Some(char::from(one.byte())) == stray);
+    Some(match stray {
+        Some(stray) if names.len() == found.len() => HeadingHint::Stray(stray),
+        _ => HeadingHint::TwoDelimiters,
+    })
+}
+
+/// Columns that stand among a format's own.
+pub(crate) fn too_many(found: &[&str], expected: &[Vec<String>]) -> Option<HeadingHint> {
+    let without = |headings: &Vec<String>| {
+        let mut wanted = headings.iter().peekable();
+        let mut others = Vec::new();
+        for (number, name) in (1..).zip(found) {
+            if wanted.next_if(|heading| same_plain(name, heading)).is_none() {
+                others.push((number, quoted(&[name]).concat()));
+            }
+        }
+        wanted.peek().is_none().then_some(others)
+    };
+    let fewest = expected.iter().filter_map(without).min_by_key(Vec::len)?;
+    (!fewest.is_empty()).then_some(HeadingHint::Delete(fewest))
+}
+
+/// A format's columns, at most one of them under a name that nobody would guess.
+pub(crate) fn other_words(found: &[&str], expected: &[Vec<String>]) -> Option<HeadingHint> {
+    expected.iter().filter(|headings| headings.len() == found.len()).find_map(|headings| {
+        let differ = |(name, heading): &(&&str, &String)| !same_plain(name, heading);
+        let others: Vec<_> = (1..).zip(found.iter().zip(headings)).filter(|(_, pair)| differ(pair)).collect();
+        let strange = others.iter().filter(|(_, (name, heading))| !is_word_for(name, heading));
+        let strange: Vec<_> = strange.map(|(_, (name, _))| name).collect();
+        let is_data = |name: &&&&str| name.is_empty() || name.bytes().any(|byte| byte.is_ascii_digit());
+        let elsewhere = others.iter().any(|(_, (_, heading))| found.iter().any(|name| same_plain(name, heading)));
+        if others.is_empty() || strange.len() > 1 || strange.iter().any(is_data) || elsewhere {
+            return None;
+        }
+        let rename = |(number, (name, heading)): (usize, (&&str, &String))| {
+            (count(number), quoted(&[name]).concat(), heading.clone())
+        };
+        Some(HeadingHint::Rename(others.into_iter().map(rename).collect()))
+    })
+}
+
+fn is_word_for(name: &str, heading: &str) -> bool {
+    let (name, heading) = (plain(name), plain(heading));
+    OTHER_WORDS.iter().any(|(ours, words)| *ours == heading && words.contains(&name.as_str()))
+}
+
+fn same(names: &[&str], headings: &[String]) -> bool {
+    names.len() == headings.len() && names.iter().zip(headings).all(|(name, heading)| same_plain(name, heading))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hints::hint;
+
+    fn guess(line: &str, delimiter: char) -> HeadingHint {
+        let expected = ["Manufacturer,Model,Serial Number", "Manufacturer,Model,Serial Number,Hardware Hash"];
+        let lists: Vec<Vec<String>> =
+            expected.iter().map(|list| list.split(',').map(str::to_owned).collect()).collect();
+        hint(&line.split(delimiter).collect::<Vec<_>>(), &lists, false)
+    }
+
+    #[test]
+    fn a_delimiter_that_strayed_in_is_told_of() {
+        for line in ["Manufacturer,Model,Serial Number;", "Manufacturer,Model,Serial Number;;;;;;"] {
+            assert_eq!(guess(line, ','), HeadingHint::Stray(Delimiter::Semicolon), "{line}");
+        }
+        for (line, delimiter) in [
+            ("Manufacturer;Model,Serial Number", ','),
+            ("Manufacturer;Model,Serial Number", ';'),
+            ("Manufacturer\tModel,Serial Number,Hardware Hash", ','),
+        ] {
+            assert_eq!(guess(line, delimiter), HeadingHint::TwoDelimiters, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_heading_under_another_word_is_to_be_renamed() {
+        let rename = |all: &[(u64, &str, &str)]| {
+            HeadingHint::Rename(
+                all.iter().map(|(at, from, to)| (*at, (*from).to_owned(), (*to).to_owned())).collect(),
+            )
+        };
+        for (line, wanted) in [
+            ("Manufactuer,Model,Serial Number", rename(&[(1, "Manufactuer", "Manufacturer")])),
+            ("Make,Model,Serial Number", rename(&[(1, "Make", "Manufacturer")])),
+            ("Manufacturer,Model Name,Serial Number", rename(&[(2, "Model Name", "Model")])),
+            ("Manufacturer,Model,Serial", rename(&[(3, "Serial", "Serial Number")])),
+            (
+                "Fabrikant,Model,Serienummer",
+                rename(&[(1, "Fabrikant", "Manufacturer"), (3, "Serienummer", "Serial Number")]),
+            ),
+            ("Manufacturer,Model,Serial Number,Hash", HeadingHint::Extra(vec!["Hash".to_owned()])),
+            ("Manufacturer,Model,8CD1", HeadingHint::Incomplete(vec!["Serial Number".to_owned()])),
+            ("Manufacturer,Serial Number,Ort", HeadingHint::Incomplete(vec!["Model".to_owned()])),
+        ] {
+            assert_eq!(guess(line, ','), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_column_too_many_is_to_be_deleted() {
+        for (line, number, name) in [
+            (",Manufacturer,Model,Serial Number", 1, ""),
+            ("Manufacturer,,Model,Serial Number", 2, ""),
+            ("Nr,Manufacturer,Model,Serial Number", 1, "Nr"),
+            ("Nr,Manufacturer,Model,Serial Number,Hardware Hash", 1, "Nr"),
+        ] {
+            assert_eq!(guess(line, ','), HeadingHint::Delete(vec![(number, name.to_owned())]), "{line}");
+        }
+    }
+}
