@@ -94,6 +94,11 @@ impl Pass<'_> {
                 let refusal = Refusal::OtherMarkerName { found: found.clone(), expected: expected.clone() };
                 Step::Blocked(why, refusal)
             }
+            // One that is there and doesn't count stays so, while its sender thinks that all is done.
+            Why::OldMarker => Step::Blocked(why, Refusal::OldMarker),
+            Why::SpentMarker => Step::Blocked(why, Refusal::SpentMarker),
+            Why::UnusableMarker => Step::Blocked(why, Refusal::UnusableMarker),
+            Why::SpentOrderFile => Step::Blocked(why, Refusal::SpentOrderFile),
             _ => Step::Wait(why, self.settings.rescan),
         }
     }

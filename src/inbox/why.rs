@@ -146,6 +146,14 @@ pub enum Refusal {
     },
     /// Its folder, whose name would be its order ID, has a blank name.
     BlankFolder,
+    /// Its marker is older than its last change.
+    OldMarker,
+    /// Its marker was used for an earlier delivery.
+    SpentMarker,
+    /// What stands at its marker's name is a link, has a second one, or can't be opened.
+    UnusableMarker,
+    /// Its order file was used for an earlier submission.
+    SpentOrderFile,
 }
 
 impl Refusal {
@@ -162,6 +170,10 @@ impl Refusal {
             Self::OtherContent => "other_content",
             Self::OtherMarkerName { .. } => "other_marker_name",
             Self::BlankFolder => "blank_folder",
+            Self::OldMarker => "old_marker",
+            Self::SpentMarker => "spent_marker",
+            Self::UnusableMarker => "unusable_marker",
+            Self::SpentOrderFile => "spent_order_file",
         }
     }
 }
@@ -186,6 +198,10 @@ impl fmt::Display for Refusal {
                 return f.write_str(&message::notice(&notice, Locale::En));
             }
             Self::BlankFolder => return f.write_str(&message::notice(&Notice::BlankFolder, Locale::En)),
+            Self::OldMarker => return f.write_str(&message::notice(&Notice::OldMarker, Locale::En)),
+            Self::SpentMarker => return f.write_str(&message::notice(&Notice::SpentMarker, Locale::En)),
+            Self::UnusableMarker => return f.write_str(&message::notice(&Notice::UnusableMarker, Locale::En)),
+            Self::SpentOrderFile => return f.write_str(&message::notice(&Notice::SpentOrderFile, Locale::En)),
             Self::FolderUnreadable => {
                 "devicedrop may not look into this folder, so the files in it wait. Give its user the right to list \
                  and to enter it."

@@ -32,6 +32,8 @@ fn a_marker_counts_for_what_it_was_written_after() {
     tick(&scene, "a.csv.done", || scene.write("a.csv", "y\n"));
     assert_eq!(scene.settled(), [""; 0]);
     assert_eq!(scene.why(), [("a.csv".into(), Why::SpentMarker)]);
+    assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: spent_marker"]);
+    assert_eq!(scene.run(Duration::from_mins(5)), [""; 0], "once");
     scene.write("a.csv.done", "");
     assert_eq!(scene.settled(), ["new a.csv: y"]);
 }
@@ -44,6 +46,7 @@ fn a_marker_that_was_there_before_the_file_counts_for_nothing() {
     tick(&scene, "a.csv.done", || scene.write("a.csv", "x\n"));
     assert_eq!(scene.settled(), [""; 0]);
     assert_eq!(scene.why(), [("a.csv".into(), Why::OldMarker)]);
+    assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: old_marker"]);
     scene.write("a.csv.done", "");
     assert_eq!(scene.settled(), ["new a.csv: x"]);
 }
@@ -124,6 +127,7 @@ fn an_order_file_counts_for_one_submission() {
     assert_eq!(scene.settled(), [""; 0]);
     assert_eq!(scene.desk.feeds, 2, "read once to see that it is new");
     assert_eq!(scene.run(Duration::from_secs(30)), [""; 0]);
+    assert_eq!(scene.run(Duration::from_secs(31)), ["refused a.csv: spent_order_file"]);
     assert_eq!(scene.desk.feeds, 2);
     scene.write("a.order.json", r#"{"order_id": "22"}"#);
     assert_eq!(scene.settled(), ["new a.csv: y order 22"]);
@@ -226,12 +230,26 @@ fn a_marker_that_goes_away_before_the_file_is_taken_counts_for_nothing() {
 }
 
 #[test]
-fn a_marker_that_is_a_link_is_named() {
-    let mut scene = with_marker();
-    scene.write("a.csv", "x\n");
-    std::os::unix::fs::symlink("a.csv", scene.path("a.csv.done")).unwrap();
-    assert_eq!(scene.settled(), [""; 0]);
-    assert_eq!(scene.why(), [("a.csv".into(), Why::UnusableMarker)]);
+fn what_stands_at_a_markers_name_and_is_none_is_told_of() {
+    let makes: [fn(&Scene); 3] = [
+        |scene| std::os::unix::fs::symlink("a.csv", scene.path("a.csv.done")).unwrap(),
+        |scene| fs::create_dir(scene.path("a.csv.done")).unwrap(),
+        |scene| {
+            fs::write(scene.outer.join("other"), "").unwrap();
+            fs::hard_link(scene.outer.join("other"), scene.path("a.csv.done")).unwrap();
+        },
+    ];
+    for make in makes {
+        let mut scene = with_marker();
+        scene.write("a.csv", "x\n");
+        make(&scene);
+        assert_eq!(scene.settled(), [""; 0]);
+        assert_eq!(scene.why(), [("a.csv".into(), Why::UnusableMarker)]);
+        assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: unusable_marker"]);
+        fs::rename(scene.path("a.csv.done"), scene.outer.join("away")).unwrap();
+        scene.write("a.csv.done", "");
+        assert_eq!(scene.settled(), ["new a.csv: x"]);
+    }
 }
 
 #[test]
