@@ -13,10 +13,9 @@ use crate::scene::{CONTOSO, all_ready, csv, env, explain, rows, start, stop, wai
 
 /// Both streams and the exit code, with what differs from run to run taken out.
 fn told(env: &TestEnv, output: &Output) -> Result<String> {
-    let place = env.path("").display().to_string();
-    let place = place.trim_end_matches('/');
+    let place = env.path("").display().to_string().trim_end_matches('/').to_owned();
     let mut text = format!("{}{}exit {}", output.stdout, output.stderr, output.code.unwrap_or(-1));
-    text = text.replace(place, "[place]");
+    text = text.replace(&place, "[place]");
     if env.ledger().exists() {
         for id in rows(env, "SELECT submission_id FROM audit_submissions")? {
             text = text.replace(&id, "[submission]");
@@ -494,9 +493,8 @@ fn mistakes_are_told_with_a_way_out() -> Result<()> {
     exit 2
     ");
     ensure!(!env.ledger().exists(), "no command but run makes a ledger");
-    assert_eq!(env.run(&["sing"])?.code, Some(2));
-    assert_eq!(env.run(&[])?.code, Some(2));
-    assert_eq!(env.run(&["--help"])?.code, Some(0));
-    assert_eq!(env.run(&["completions", "bash"])?.code, Some(0));
+    for (words, code) in [(&["sing"][..], 2), (&[], 2), (&["--help"], 0), (&["completions", "bash"], 0)] {
+        assert_eq!(env.run(words)?.code, Some(code), "{words:?}");
+    }
     Ok(())
 }
