@@ -19,6 +19,17 @@ pub struct Board {
     state: Mutex<State>,
 }
 
+/// Whether it was found out who is a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RosterState {
+    /// Not yet since the start.
+    Unknown,
+    /// It was, when last asked.
+    Known,
+    /// The root couldn't be listed when last asked: there may be more customers.
+    Unlisted,
+}
+
 /// All that stands on the board.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -29,9 +40,7 @@ pub struct State {
     /// Why a newer configuration isn't in force.
     pub reload_refused: Vec<String>,
     /// Whether it was found out who is a customer.
-    pub roster_known: bool,
-    /// Whether the root could not be listed when it was last asked who is a customer.
-    pub root_unseen: bool,
+    pub roster: RosterState,
     /// Each customer's lane.
     pub customers: BTreeMap<CustomerKey, Lane>,
     /// Folders in the root that belong to no customer, and why.
@@ -122,8 +131,7 @@ impl Board {
                 started_at,
                 loaded_at: started_at,
                 reload_refused: Vec::new(),
-                roster_known: false,
-                root_unseen: false,
+                roster: RosterState::Unknown,
                 customers: BTreeMap::new(),
                 strangers: BTreeMap::new(),
                 registrar,

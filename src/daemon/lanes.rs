@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Completeness, Config, CustomerSettings, CustomersFrom, OrderRule};
 use crate::inbox::{Completion, CustomerInbox, Hold, InboxSettings, OrderFiles, PassReport, Waiting, Why};
 
+use super::board::RosterState;
 use super::desk::CustomerDesk;
 use super::results;
 use super::roster;
@@ -50,7 +51,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         .await;
         let Ok(roster) = asked else { return };
         shared.board.lock().strangers = roster.strangers;
-        shared.board.lock().root_unseen = roster.customers.is_none();
+        let found = if roster.customers.is_some() { RosterState::Known } else { RosterState::Unlisted };
         if let Some(customers) = roster.customers {
             let present: BTreeSet<_> = customers.iter().map(|customer| customer.key.clone()).collect();
             // A folder that is gone keeps its lane: it says so, and its owed results stay owed.
@@ -75,7 +76,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
             }
         }
         // Only now: a single run that knew of no customer would be done at once.
-        shared.board.lock().roster_known = true;
+        shared.board.lock().roster = found;
         tokio::select! {
             () = shared.bells.roster.notified() => {}
             () = pause(config.drop.rescan) => {}

@@ -10,7 +10,7 @@ use crate::config::ResultsWhen;
 use crate::inbox::{Waiting, Why};
 use crate::ledger::Reader;
 
-use super::board::{Lane, State};
+use super::board::{Lane, RosterState, State};
 use super::lanes::{is_left_by_a_single_run, pause};
 use super::shared::Shared;
 
@@ -49,14 +49,15 @@ fn is_quiet(board: &State, now: Timestamp) -> bool {
             && lane.waiting.iter().all(|waiting| is_left_by_a_single_run(waiting, now))
             && lane.results_idle
     });
-    board.roster_known && lanes_quiet && board.dispatcher_idle && board.doubts_asked && board.under_way.is_empty()
+    let asked = board.roster != RosterState::Unknown;
+    asked && lanes_quiet && board.dispatcher_idle && board.doubts_asked && board.under_way.is_empty()
 }
 
 /// Whether the root and every drop folder could be looked into, and nothing was left there that couldn't be read or copied.
 fn all_seen(board: &State) -> bool {
     let ours = |waiting: &Waiting| matches!(waiting.why, Why::Archive | Why::Unreadable);
     let seen = |lane: &Lane| lane.offline.is_none() && !lane.hangs && !lane.waiting.iter().any(ours);
-    !board.root_unseen && board.customers.values().all(seen)
+    board.roster == RosterState::Known && board.customers.values().all(seen)
 }
 
 /// Whether the ledger has nothing left to do now; and then whether all is well.
