@@ -89,6 +89,7 @@ impl SheetOptions {
 pub(crate) fn read(
     cells: &Fields,
     line: u64,
+    delimiter: Delimiter,
     sep_line: Option<Delimiter>,
     options: &SheetOptions,
 ) -> Result<Headings, FileProblem> {
@@ -103,7 +104,11 @@ pub(crate) fn read(
     let found = if options.columns.is_empty() { ours(&names, options) } else { mapped(&names, options) };
     let (format, places) = found.map_err(|differ| match differ {
         Differ::NotAllowed { found, allowed } => FileProblem::FormatNotAllowed { found, allowed },
-        Differ::Unknown => differ_problem(&names, line, sep_line, options),
+        Differ::Unknown => {
+            // The line isn't in quotes then: a program put delimiters behind it that aren't the line's own.
+            let stray = (names.len() == 1 && cells.len() > 1).then_some(delimiter);
+            differ_problem(&names, line, stray, sep_line, options)
+        }
     })?;
     // Whoever reads the result by its headings would find two columns of that name.
     let of_result = |name: &&&str| RESULT_HEADINGS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
@@ -178,7 +183,13 @@ fn place(column: Column, index: usize, options: &SheetOptions) -> Place {
     }
 }
 
-fn differ_problem(names: &[&str], line: u64, sep_line: Option<Delimiter>, options: &SheetOptions) -> FileProblem {
+fn differ_problem(
+    names: &[&str],
+    line: u64,
+    stray: Option<Delimiter>,
+    sep_line: Option<Delimiter>,
+    options: &SheetOptions,
+) -> FileProblem {
     let expected = options.expected();
     let known = options.known_headings();
     let mut twice = names
@@ -191,6 +202,10 @@ fn differ_problem(names: &[&str], line: u64, sep_line: Option<Delimiter>, option
         _ => sep_line
             .and_then(|delimiter| hints::sep_line(names, &expected, delimiter))
             .unwrap_or_else(|| hints::hint(names, &expected, !options.columns.is_empty())),
+    };
+    let hint = match (hint, stray) {
+        (HeadingHint::OneCell, Some(stray)) => HeadingHint::Stray(stray),
+        (hint, _) => hint,
     };
     let headings: Vec<(String, Column)> = (Column::ALL.into_iter())
         .filter(|column| options.heading(*column) != column.heading())

@@ -101,6 +101,7 @@ fn sep_line(line: &[u8]) -> Option<Result<Delimiter, char>> {
     let line = std::str::from_utf8(line).ok()?;
     let line = line.strip_prefix('"').unwrap_or(line);
     let (key, value) = line.split_at_checked(4)?;
+    let value = value.trim_start_matches(' ');
     let wanted = value.chars().next().filter(|_| key.eq_ignore_ascii_case("sep="))?;
     let more = |character: char| matches!(character, ',' | ';' | '\t' | ' ' | '"');
     value
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn an_excel_line_names_the_delimiter() {
-        for line in ["sep=;", "SEP=;", "\"sep=;\"", "sep=;;;", "sep=; "] {
+        for line in ["sep=;", "SEP=;", "\"sep=;\"", "sep=;;;", "sep=; ", "sep= ;"] {
             let text = format!("{line}\r\nManufacturer,Model");
             assert_eq!(open(&text), (Ok(Delimiter::Semicolon), true, "\r\nManufacturer,Model".to_owned(), 1));
         }

@@ -284,7 +284,7 @@ impl Table {
         let quotes = self.records.quotes();
         let whole_line_in_quotes = quotes.any() && quotes.strays().is_empty();
         let named = (sep_line && !whole_line_in_quotes).then_some(delimiter);
-        let Headings { format, layout, own } = headings::read(&self.fields, line, named, options)?;
+        let Headings { format, layout, own } = headings::read(&self.fields, line, delimiter, named, options)?;
         self.open_ending = self.records.lines().last() == Some(b'\r');
         let line_ending = if self.open_ending { LineEnding::Cr } else { LineEnding::Lf };
         let head = Head { format, dialect: Dialect { line_ending, ..self.dialect }, headings: own, line };

@@ -131,6 +131,11 @@ fn a_line_that_names_another_delimiter_than_the_headings_have_is_told_of() {
     assert_eq!(hint(&format!("sep=;\r\n{partner}")), told(semicolon, comma));
     assert_eq!(hint(&format!("sep=\t\r\n{}", partner.replace(',', ";"))), told(tab, semicolon));
     assert_eq!(hint(&format!("sep=,\r\n{}", partner.replace(',', "\t").to_lowercase())), told(comma, tab));
+    for tail in [";", ";;;;;;"] {
+        let text = format!("Manufacturer,Model,Serial Number{tail}\r\na,b,c{tail}\r\n");
+        assert_eq!(hint(&text), (1, HeadingHint::Stray(semicolon)), "{tail}");
+    }
+    assert_eq!(hint("Manufacturer;Model,Serial Number\na;b,c\n"), (1, HeadingHint::TwoDelimiters));
     // Quotes around each heading say the same; those around the whole line are another mistake.
     let quoted = "\"Manufacturer\",\"Model\",\"Serial Number\"\n";
     assert_eq!(hint(&format!("sep=;\n{quoted}")), told(semicolon, comma));
