@@ -112,3 +112,17 @@ fn check_looks_at_the_marker_as_the_daemon_does() -> Result<()> {
     put("fine.csv", &csv(&["fine-2"]))?;
     says(&env, "fine.csv", &["used_marker"], false)
 }
+
+#[test]
+fn a_customer_that_is_not_there_is_told_of() -> Result<()> {
+    let env = env()?;
+    let path = env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let path = path.to_str().context("a path in UTF-8")?;
+    let slip = env.run(&["check", "--customer", "cotnoso", path])?;
+    ensure!(slip.code == Some(2) && slip.stderr.contains("the nearest is contoso"), "{slip:?}");
+    let broken = env.path("broken.toml");
+    fs::write(&broken, "[drop\n")?;
+    let broken = env.run(&["check", "--config", broken.to_str().context("a path in UTF-8")?, path])?;
+    ensure!(broken.code == Some(2) && !broken.stderr.contains("u{a}"), "{broken:?}");
+    Ok(())
+}

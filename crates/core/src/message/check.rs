@@ -89,14 +89,7 @@ pub fn not_taken(why: &NotTaken<'_>, locale: Locale) -> (String, Option<String>)
                 "leg het in de map van een klant (devicedrop customer list)",
             ),
         ),
-        NotTaken::BlankFolder => (
-            words!(
-                language,
-                "the name of its folder, which would be its order ID, holds nothing but blanks",
-                "de naam van de map, die de order-ID zou zijn, bestaat alleen uit spaties",
-            ),
-            words!(language, "name the folder after the order", "noem de map naar de order"),
-        ),
+        NotTaken::BlankFolder => blank_folder(language),
         NotTaken::OurOutput => (
             words!(
                 language,
@@ -123,6 +116,17 @@ pub fn not_taken(why: &NotTaken<'_>, locale: Locale) -> (String, Option<String>)
         ),
     };
     (what, Some(help))
+}
+
+fn blank_folder(language: Language) -> (String, String) {
+    (
+        words!(
+            language,
+            "the name of its folder, which would be its order ID, holds nothing but blanks",
+            "de naam van de map, die de order-ID zou zijn, bestaat alleen uit spaties",
+        ),
+        words!(language, "name the folder after the order", "noem de map naar de order"),
+    )
 }
 
 fn ignored(why: Ignored, language: Language) -> String {

@@ -224,6 +224,10 @@ mod tests {
         FileProblem::HeadingsDiffer { line: 1, found: texts(found), expected: expected.collect(), hint }
     }
 
+    fn rename(from: &str, to: &str) -> HeadingHint {
+        HeadingHint::Rename(vec![(1, from.to_owned(), to.to_owned())])
+    }
+
     fn invisible(heading: &str, character: char) -> HeadingHint {
         HeadingHint::Invisible { heading: heading.to_owned(), character }
     }
@@ -350,9 +354,7 @@ mod tests {
             headings_differ(&["#TYPE System.Object"], HeadingHint::TypeLine),
             headings_differ(&["Manufacturer|Model|Serial Number"], HeadingHint::Delimiter('|')),
             headings_differ(&["Manufacturer,Model,Serial Number"], HeadingHint::OneCell),
-            headings_differ(&["Make", "Model", "Serial Number"], {
-                HeadingHint::Rename(vec![(1, "Make".into(), "Manufacturer".into())])
-            }),
+            headings_differ(&["Make", "Model", "Serial Number"], rename("Make", "Manufacturer")),
             headings_differ(&["", "Nr", "Model"], HeadingHint::Delete(vec![(1, String::new()), (2, "Nr".into())])),
             headings_differ(&["A;"], HeadingHint::Stray(crate::dialect::Delimiter::Semicolon)),
             headings_differ(&["A;B", "C"], HeadingHint::TwoDelimiters),

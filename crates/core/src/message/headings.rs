@@ -85,12 +85,7 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
              regel, zodat iedere waarde een eigen cel heeft.",
         ),
         HeadingHint::Stray(delimiter) => stray(*delimiter, language),
-        HeadingHint::TwoDelimiters => words!(
-            language,
-            "Different characters separate these headings: separate the headings and all rows by the same one.",
-            "Deze kolomkoppen zijn door verschillende tekens gescheiden: scheid de kolomkoppen en alle rijen door \
-             hetzelfde teken.",
-        ),
+        HeadingHint::TwoDelimiters => two_delimiters(language),
         HeadingHint::Rename(columns) => rename(columns, language),
         HeadingHint::Delete(columns) => delete(columns, language),
         HeadingHint::SepLine { named, used } => sep_line(*named, *used, language),
@@ -124,6 +119,15 @@ pub(super) fn one_cell(language: Language) -> String {
         "de hele regel staat in één cel, met aanhalingstekens eromheen: open het bestand in een teksteditor, \
          verwijder de aanhalingstekens om elke zulke regel en schrijf elk dubbel aanhalingsteken erin enkel, zodat \
          iedere waarde een eigen cel heeft.",
+    )
+}
+
+fn two_delimiters(language: Language) -> String {
+    words!(
+        language,
+        "Different characters separate these headings: separate the headings and all rows by the same one.",
+        "Deze kolomkoppen zijn door verschillende tekens gescheiden: scheid de kolomkoppen en alle rijen door \
+         hetzelfde teken.",
     )
 }
 
