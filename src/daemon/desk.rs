@@ -36,7 +36,7 @@ use super::notices::{self, Cause};
 use super::poison::{self, Mark};
 use super::shared::{AskError, CustomerBells, Shared};
 use super::space::{self, Today};
-use super::written::{Noted, WRITTEN, Written};
+use super::written::{self, Noted, WRITTEN, Written};
 
 use acceptance::Content;
 pub(super) use sheets::{as_accepted, sheet_options};
@@ -424,6 +424,10 @@ impl Desk for CustomerDesk {
         let any = Written::new(&self.shared, &self.settings.key, path).any(path.name());
         let hashes: Vec<_> = any.into_iter().map(|noted| noted.sha256).collect();
         Ok(if hashes.is_empty() { Wrote::Nothing } else { Wrote::OneOf(hashes) })
+    }
+
+    fn wrote_anywhere(&mut self, sha256: &devicedrop_core::device::Sha256) -> Result<bool, DeskError> {
+        written::anywhere(&self.shared, sha256).map_err(DeskError::new)
     }
 }
 

@@ -49,17 +49,22 @@ fn verdict(shared: &Scene<'_>, at: &Located, newest: Option<&Submission>) -> Res
     let board = &shared.board;
     let lane = board.customers.get(&at.customer.key);
     let refusal = lane.and_then(|lane| lane.refused.get(&at.path)).map(|(refusal, _)| refusal);
-    if let Some(refusal @ Refusal::ResultChanged) = refusal {
+    if let Some(refusal @ (Refusal::ResultChanged | Refusal::NamedAsResult)) = refusal {
         return Ok(("refused", refusal.to_string()));
     }
-    if there(at).is_ok_and(|looked| looked.kind == FileType::Directory) {
-        return Ok(folders::inside(shared, at));
+    match there(at).map(|looked| looked.kind) {
+        Ok(FileType::Directory) => return Ok(folders::inside(shared, at)),
+        // What stands at the name of a marker or an order file is told of by what it is to its CSV.
+        Ok(kind) if kind != FileType::RegularFile && name::side_of(at.path.name()).is_none() => {
+            return Ok(not_a_file(kind));
+        }
+        _ => {}
     }
     if let Some(ignored) = ignored(shared, at) {
         return Ok(ignored);
     }
     if let Some(refusal) = refusal {
-        return Ok(("refused", refusal.to_string()));
+        return Ok((if refusal.waits() { "waiting" } else { "refused" }, refusal.to_string()));
     }
     if let Some(waiting) = lane.and_then(|lane| lane.waiting.iter().find(|waiting| concerns(waiting, at))) {
         let ago = ago(shared.now.since(waiting.since));
@@ -95,13 +100,15 @@ fn paused(at: &Located) -> (&'static str, String) {
 /// What lies at a path, if it is a file that can be taken; else what is told of it.
 fn looked_at(at: &Located) -> Result<Looked, (&'static str, String)> {
     let looked = there(at).map_err(|error| unseen(&error))?;
-    match looked.kind {
-        FileType::RegularFile => Ok(looked),
-        FileType::Symlink => {
-            Err(("ignored", "it is a link; links are never followed: put the file itself there".to_owned()))
-        }
-        _ => Err(("ignored", "it isn't a regular file".to_owned())),
-    }
+    if looked.kind == FileType::RegularFile { Ok(looked) } else { Err(not_a_file(looked.kind)) }
+}
+
+fn not_a_file(kind: FileType) -> (&'static str, String) {
+    let why = match kind {
+        FileType::Symlink => "it is a link; links are never followed: put the file itself there",
+        _ => "it isn't a regular file",
+    };
+    ("ignored", why.to_owned())
 }
 
 /// How a rehearsal stands that nothing else is known of.

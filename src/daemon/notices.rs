@@ -19,7 +19,7 @@ use crate::results::{self, Answers, Content, Ours, Place};
 
 use super::payment::{PayError, open_drop_folder};
 use super::shared::Shared;
-use super::written::{Noted, WRITTEN, Written};
+use super::written::{Noted, WRITTEN, Written, note_answer};
 
 /// Why a file is answered without being taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +86,14 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
         return Ok(());
     }
     let content = Content::Refused { details, dialect: Dialect::STANDARD };
-    let placed = if *cause == Cause::Refused(Refusal::ResultChanged) {
+    let placed = if matches!(cause, Cause::Refused(Refusal::ResultChanged | Refusal::NamedAsResult)) {
         // What stands at the other names answers the original, and goes on doing so.
         results::write(&place, &mut Beside(ours), customer.locale, content)?
     } else {
         results::write(&place, &mut ours, customer.locale, content)?
     };
     let file = path.beside(&placed.name).text();
+    note_answer(shared, &placed.sha256);
     let note = Some(Noted::placed(&placed, &answered).to_string());
     let noted = shared.writer.note(Some(customer.key.clone()), WRITTEN.to_owned(), file.clone(), note);
     if let Err(error) = noted.wait() {
@@ -106,7 +107,9 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
 fn answered(path: &DropPath, cause: &Cause) -> DropPath {
     match cause {
         Cause::Refused(Refusal::FolderUnreadable) => path.beside(&[path.name(), b".folder.csv"].concat()),
-        Cause::Refused(Refusal::ResultChanged) => path.beside(&name::answered_by(path.name())),
+        Cause::Refused(Refusal::ResultChanged | Refusal::NamedAsResult) => {
+            path.beside(&name::answered_by(path.name()))
+        }
         Cause::Refused(_) | Cause::DayLimit => path.clone(),
     }
 }
@@ -131,6 +134,9 @@ fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String 
     };
     let result = name::path_text(path.name());
     let notice = match cause {
+        Cause::Refused(Refusal::NotACsv) if name::would_be_our_output(path.name()) => {
+            Notice::NotACsvButResult(near_miss)
+        }
         Cause::Refused(Refusal::NotACsv) => Notice::NotACsv(near_miss),
         Cause::Refused(Refusal::TooDeep) => Notice::TooDeep,
         Cause::Refused(Refusal::Unreadable) => Notice::MayNotOpen,
@@ -145,6 +151,7 @@ fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String 
         Cause::Refused(Refusal::SpentOrderFile) => Notice::SpentOrderFile,
         Cause::Refused(Refusal::FolderUnreadable) => Notice::FolderUnreadable,
         Cause::Refused(Refusal::ResultChanged) => Notice::ResultChanged { result: &result },
+        Cause::Refused(Refusal::NamedAsResult) => Notice::NamedAsResult { name: &result },
         Cause::DayLimit => Notice::DayLimit,
     };
     message::notice(&notice, customer.locale)

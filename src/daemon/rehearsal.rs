@@ -33,7 +33,7 @@ use crate::results::{self, Answers, Content, Fates, Place, Placed, RowFate};
 
 use super::payment::{PayError, open_folder};
 use super::shared::Shared;
-use super::written::{Noted, WRITTEN, Written};
+use super::written::{Noted, WRITTEN, Written, note_answer};
 
 /// The topic of the notes that tell which rehearsals were answered, in which state.
 pub(super) const REHEARSED: &str = "rehearsed";
@@ -101,6 +101,7 @@ pub(super) fn answer(
 
 fn note_written(shared: &Shared, customer: &CustomerSettings, path: &DropPath, placed: &Placed) {
     let file = path.beside(&placed.name).text();
+    note_answer(shared, &placed.sha256);
     let key = Some(customer.key.clone());
     let noted =
         shared.writer.note(key, WRITTEN.to_owned(), file.clone(), Some(Noted::placed(placed, path).to_string()));

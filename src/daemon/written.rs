@@ -10,15 +10,19 @@ use devicedrop_core::settle::Stamp;
 
 use crate::durable;
 use crate::inbox::DropPath;
+use crate::ledger::views::{Cell, Lookup, Test, View};
 use crate::results::{Ours, Placed};
 
-use super::shared::Shared;
+use super::shared::{AskError, Shared};
 
 /// The topic of the notes that tell what we last wrote at a path.
 pub(super) const WRITTEN: &str = "written";
 
 /// The topic of the notes that tell what we are about to write at a path: after a crash it may stand there.
 const WRITING: &str = "writing";
+
+/// The topic of the notes that tell which contents we wrote as answers that aren't results on record.
+const ANSWER: &str = "answer";
 
 /// A file of ours: as it was written, and what it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,28 @@ impl fmt::Display for Noted {
         let Self { sha256, ino, bytes, mtime_ns, of } = self;
         write!(f, "{sha256} {ino} {bytes} {mtime_ns} {of}")
     }
+}
+
+/// Says that an answer without a place among the results on record has this hash. Returns once that is on record.
+pub(super) fn note_answer(shared: &Shared, sha256: &Sha256) {
+    let noted = shared.writer.note(None, ANSWER.to_owned(), sha256.to_string(), Some(String::new()));
+    if let Err(error) = noted.wait() {
+        tracing::error!(error = %error, "the content of an answer could not be noted");
+    }
+}
+
+/// Whether something with this hash was written by us, at any path, as far as that is on record.
+pub(super) fn anywhere(shared: &Shared, sha256: &Sha256) -> Result<bool, AskError> {
+    let sha256 = sha256.to_string();
+    shared.readers.ask(|reader| {
+        if reader.note(None, ANSWER, &sha256)?.is_some() {
+            return Ok(true);
+        }
+        let view = View::Results;
+        let filters = vec![view.filter("sha256", Test::Is(Cell::Text(sha256.clone())))?];
+        let found = reader.lookup(&Lookup { view, filters, limit: 1, after: None, newest_first: false })?;
+        Ok(!found.is_empty())
+    })
 }
 
 /// What we last wrote at the names of a folder.

@@ -118,7 +118,7 @@ pub fn lacking<E>(
     // One that can't be looked at is told of by whoever reads it.
     let Ok(looked) = look(folder, csv.name()) else { return Ok(lacking) };
     let near = NearNames::of(folder).unwrap_or_default();
-    let meant = |side| near.meant_for(side, csv.name()).map(path_text);
+    let meant = |side| near.meant_for(side, csv.name(), wanted.order_file).map(path_text);
     if wanted.marker {
         match marker(folder, csv, looked.stamp.ctime_ns, is_spent)? {
             Marker::Lacking(Why::NoMarker) => lacking.push(match meant(Side::Marker) {

@@ -237,4 +237,7 @@ pub trait Desk {
 
     /// What we wrote at this path, at which a file with the name of an output of ours lies in this state.
     fn wrote(&mut self, path: &DropPath, stamp: &Stamp) -> Result<Wrote, DeskError>;
+
+    /// Whether we wrote something with this hash at any path.
+    fn wrote_anywhere(&mut self, sha256: &Sha256) -> Result<bool, DeskError>;
 }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
-use devicedrop_core::name::{Side, folded_csv, side_of};
+use devicedrop_core::name::{Side, folded_csv, side_where_order_is_required};
 use devicedrop_core::settle::{Settling, Stamp};
 
 use super::drop_path::DropPath;
@@ -130,7 +130,7 @@ impl Memory {
 
     /// A file lies there that is, or was meant to be, something beside a CSV.
     pub(super) fn side_seen(&mut self, path: &DropPath) {
-        let Some((side, csv)) = side_of(path.name()) else { return };
+        let Some((side, csv)) = side_where_order_is_required(path.name()) else { return };
         let hash = self.hash((side, path.beside(&csv)));
         let [_, this] = &mut self.sides;
         if this.len() < MOST_REMEMBERED {

@@ -22,9 +22,10 @@ impl NearNames {
         for entry in Dir::read_from(folder)? {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            if let Some(means) = name::side_of(name) {
+            if let Some(means) = name::side_where_order_is_required(name) {
                 near.names.entry(means).or_default().push(name.to_vec());
-            } else if name::classify(name) == Kind::Submission {
+            }
+            if name::classify(name) == Kind::Submission {
                 near.right.insert(name::marker_name(name));
                 near.right.insert(name::order_file_name(name));
             }
@@ -32,9 +33,11 @@ impl NearNames {
         Ok(near)
     }
 
-    /// A name that was probably meant for this CSV, and is nobody's to the letter.
-    pub(super) fn meant_for(&self, side: Side, csv: &[u8]) -> Option<&[u8]> {
+    /// A name that was probably meant for this CSV, and is nobody's to the letter. Where an order file is required,
+    /// more names were.
+    pub(super) fn meant_for(&self, side: Side, csv: &[u8], order_required: bool) -> Option<&[u8]> {
         let names = self.names.get(&(side, name::folded_csv(csv)))?;
-        names.iter().filter(|name| !self.right.contains(*name)).map(Vec::as_slice).min()
+        let counts = |name: &&Vec<u8>| order_required || name::side_of(name).is_some();
+        names.iter().filter(|name| !self.right.contains(*name)).filter(counts).map(Vec::as_slice).min()
     }
 }

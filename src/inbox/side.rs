@@ -114,7 +114,8 @@ impl Pass<'_> {
             self.near = Some((folder, NearNames::of(candidate.folder).unwrap_or_default()));
         }
         let (_, near) = self.near.as_ref()?;
-        near.meant_for(side, candidate.path.name()).map(path_text)
+        let order_required = self.settings.order_files == OrderFiles::Required;
+        near.meant_for(side, candidate.path.name(), order_required).map(path_text)
     }
 
     fn may_be_moved_here(&mut self, candidate: &Candidate<'_>) -> Result<bool, DeskError> {

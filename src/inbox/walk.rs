@@ -112,7 +112,10 @@ impl Pass<'_> {
             }
             Err(error) => !is_gone(&error) && error.kind() != io::ErrorKind::Interrupted,
         };
-        // Nothing is taken from a folder in one of these, whether it can be listed or not.
+        // Nothing is taken from a folder in one of these, whether it can be listed or not: it is told of in `status`.
+        if let (Level::TooDeep(_), true) = (inner, shut) {
+            self.note(&path, Why::FolderUnreadable, self.clock.now());
+        }
         if let Level::Order(_) = inner {
             if shut {
                 return self.shut_folder(parent, &path);
@@ -143,6 +146,9 @@ impl Pass<'_> {
             (Level::TooDeep(_), Kind::Submission | Kind::Rehearsal) => {
                 self.answer(folder, &path, Some(Refusal::TooDeep))
             }
+            (Level::TooDeep(_), Kind::NotACsv(miss)) if !miss.depends_on_first_line() => {
+                self.answer(folder, &path, Some(Refusal::TooDeep))
+            }
             (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker | Kind::OrderFile) => Ok(()),
             (_, Kind::Submission) => self.csv(folder, &path, Purpose::Submission),
             (_, Kind::Rehearsal) => self.csv(folder, &path, Purpose::Rehearsal),
@@ -158,17 +164,25 @@ impl Pass<'_> {
         if self.memory.is_remembered(path, &looked.stamp) {
             return Ok(());
         }
-        let changed = match self.desk.wrote(path, &looked.stamp)? {
-            Wrote::Nothing | Wrote::This => false,
-            Wrote::OneOf(_) if !self.is_grace_over(path, &looked) => return Ok(()),
-            Wrote::OneOf(hashes) => match self.hash_of(folder, path, &looked) {
-                Some(sha256) => !hashes.contains(&sha256),
+        let is_receipt = path.name().to_ascii_lowercase().ends_with(b".json");
+        let (hashes, refusal) = match self.desk.wrote(path, &looked.stamp)? {
+            Wrote::OneOf(hashes) => (Some(hashes), Refusal::ResultChanged),
+            Wrote::Nothing if !is_receipt && self.settings.paused => return Ok(()),
+            Wrote::Nothing if !is_receipt => (Some(Vec::new()), Refusal::NamedAsResult),
+            Wrote::Nothing | Wrote::This => (None, Refusal::ResultChanged),
+        };
+        let foreign = match hashes {
+            None => false,
+            Some(_) if !self.is_grace_over(path, &looked) => return Ok(()),
+            Some(hashes) => match self.hash_of(folder, path, &looked) {
+                // A copy of a result, or one that was moved, is nobody's attempt.
+                Some(sha256) => !hashes.contains(&sha256) && !self.desk.wrote_anywhere(&sha256)?,
                 None => return Ok(()),
             },
         };
-        if changed {
-            self.desk.refused(path, &Refusal::ResultChanged)?;
-            self.memory.tell(path, &looked.stamp, &Refusal::ResultChanged);
+        if foreign {
+            self.desk.refused(path, &refusal)?;
+            self.memory.tell(path, &looked.stamp, &refusal);
         } else if self.memory.untell(path) {
             self.desk.no_longer_refused(path)?;
         }

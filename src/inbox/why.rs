@@ -135,6 +135,8 @@ pub enum Refusal {
     FolderUnreadable,
     /// It is a result file that isn't as we wrote it.
     ResultChanged,
+    /// It has a result file's name, and we didn't write it.
+    NamedAsResult,
     /// Its marker names the SHA-256 of another content.
     OtherContent,
     /// What was probably meant to be its marker has another name.
@@ -157,6 +159,27 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the file is taken by itself once what lies beside it, or its folder, is put right.
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::BadOrderFile(_)
+            | Self::OtherContent
+            | Self::OtherMarkerName { .. }
+            | Self::BlankFolder
+            | Self::OldMarker
+            | Self::SpentMarker
+            | Self::UnusableMarker
+            | Self::SpentOrderFile => true,
+            Self::SecondLink
+            | Self::Unreadable
+            | Self::TooDeep
+            | Self::NotACsv
+            | Self::FolderUnreadable
+            | Self::ResultChanged
+            | Self::NamedAsResult => false,
+        }
+    }
+
     /// The word for it in the record.
     pub fn code(&self) -> &'static str {
         match self {
@@ -167,6 +190,7 @@ impl Refusal {
             Self::BadOrderFile(_) => "bad_order_file",
             Self::FolderUnreadable => "folder_unreadable",
             Self::ResultChanged => "result_changed",
+            Self::NamedAsResult => "named_as_result",
             Self::OtherContent => "other_content",
             Self::OtherMarkerName { .. } => "other_marker_name",
             Self::BlankFolder => "blank_folder",
@@ -209,6 +233,10 @@ impl fmt::Display for Refusal {
             Self::ResultChanged => {
                 "The result file was changed by somebody else. Result files aren't read: save corrections under a \
                  name without .result and drop that."
+            }
+            Self::NamedAsResult => {
+                "The file has the name of a result file, and those aren't read. Save it under a name without .result \
+                 and drop that."
             }
             Self::OtherContent => {
                 "Its marker names the SHA-256 of another content, so the file did not arrive as it was sent. Drop \

@@ -3,6 +3,8 @@
 //!
 //! The daemon here has clocks that the tests put forward: a minute, or a day, is over when a test says so.
 
+mod beside;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -407,9 +409,9 @@ fn an_answer_that_cannot_be_written_is_owed_and_told_of() -> Result<()> {
     let env = env()?;
     let path = env.write_file(CONTOSO, "a.xlsx", "PK")?;
     let at = |name: &str| env.root().join(CONTOSO).join(name);
-    env.write_file(CONTOSO, "a.xlsx.not-a-csv.result.csv", "the sender's own")?;
+    fs::create_dir(at("a.xlsx.not-a-csv.result.csv"))?;
     for number in 2..=100 {
-        env.write_file(CONTOSO, &format!("a.xlsx.result-{number}.csv"), "the sender's own")?;
+        fs::create_dir(at(&format!("a.xlsx.result-{number}.csv")))?;
     }
     let mut daemon = start(&env)?;
     fence(&env, &mut daemon, CONTOSO, "fence")?;
@@ -423,7 +425,7 @@ fn an_answer_that_cannot_be_written_is_owed_and_told_of() -> Result<()> {
     let (verdict, why) = explain(&env, &path)?;
     assert_eq!(verdict, "ignored");
     assert!(why.contains("; the answer to its sender can't be written: every name from"), "{why}");
-    fs::remove_file(at("a.xlsx.result-7.csv"))?;
+    fs::remove_dir(at("a.xlsx.result-7.csv"))?;
     put_forward(&env, MINUTE * 2)?;
     told(&mut daemon, &at("a.xlsx.result-7.csv"), "Open it in Excel")?;
     daemon.wait_until("nothing owed", || Ok((status(&env)?["queue"]["results_owed"] == 0).then_some(())))?;

@@ -14,7 +14,12 @@ use crate::daemon::scene::Scene;
 /// What is told of a marker, an order file, or what nearly is one; nothing of any other file.
 pub(super) fn beside(scene: &Scene<'_>, at: &Located) -> Option<(&'static str, String)> {
     let name = at.path.name();
-    let (side, folded) = name::side_of(name)?;
+    let required = at.customer.order == OrderRule::Required;
+    let (side, folded) = if required { name::side_where_order_is_required(name) } else { name::side_of(name) }?;
+    // `a.csv.done.csv` is a CSV too.
+    if name::classify(name) == Kind::Submission && at.customer.complete == Completeness::Settled {
+        return None;
+    }
     let csvs: Vec<Vec<u8>> = csvs_beside(at)
         .into_iter()
         .filter(|csv| right(side, csv) == name || name::folded_csv(csv) == folded)

@@ -92,11 +92,11 @@ fn our_own_outputs_are_looked_at_once_and_never_taken() {
     for name in ["a.result.csv", "A.RESULT-2.CSV", "a.receipt.json", ".a.csv", "~a.csv", "a.csv.part", "a.tmp"] {
         scene.write(name, "x\n");
     }
-    assert_eq!(scene.settled(), [""; 0]);
-    assert_eq!(scene.desk.looks, 3);
-    scene.write("a.result.csv", "changed\n");
-    assert_eq!(scene.settled(), [""; 0]);
-    assert_eq!(scene.desk.looks, 4);
+    let told = ["refused A.RESULT-2.CSV: named_as_result", "refused a.result.csv: named_as_result"];
+    assert_eq!(sorted(scene.run(Duration::from_mins(2))), told, "we wrote neither");
+    let looks = scene.desk.looks;
+    assert_eq!(scene.run(Duration::from_mins(10)), [""; 0]);
+    assert_eq!(scene.desk.looks, looks);
 }
 
 /// All that the system tells of comes in one order, so a ring of our own doing would come before the other's.

@@ -198,6 +198,10 @@ impl Desk for FakeDesk {
             Some((_, sha256)) => Wrote::OneOf(vec![*sha256]),
         })
     }
+
+    fn wrote_anywhere(&mut self, sha256: &devicedrop_core::device::Sha256) -> Result<bool, DeskError> {
+        Ok(self.wrote.values().any(|(_, wrote)| wrote == sha256))
+    }
 }
 
 /// A drop folder, an archive, an inbox and its desk.

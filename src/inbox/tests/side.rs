@@ -254,7 +254,8 @@ fn what_stands_at_a_markers_name_and_is_none_is_told_of() {
 
 #[test]
 fn what_was_meant_to_be_a_marker_is_told_of() {
-    for near in ["a.csv.DONE", "A.CSV.done", "a.done", "a.csv.done.txt", "a.csv .done", "a.csv.done "] {
+    let nears = ["a.csv.DONE", "A.CSV.done", "a.done", "a.csv.done.txt", "a.csv .done", "a.csv.done ", "a.csv.ok"];
+    for near in nears {
         let mut scene = with_marker();
         scene.write(near, "");
         scene.write("a.csv", "x\n");
@@ -273,13 +274,37 @@ fn what_was_meant_to_be_a_marker_is_told_of() {
 
 #[test]
 fn what_was_meant_to_be_an_order_file_is_told_of() {
-    for near in ["a.order.json.txt", "a.csv.order.json", "A.order.JSON", "a .order.json", "a.order.json "] {
+    let nears = [
+        "a.order.json.txt",
+        "a.csv.order.json",
+        "A.order.JSON",
+        "a .order.json",
+        "a.order.json ",
+        "a.order.json.json",
+        "a.order",
+        "a-order.json",
+        "a_order.json",
+    ];
+    for near in nears {
         let mut scene = Scene::new();
         scene.write(near, r#"{"order_id": "1"}"#);
         scene.write("a.csv", "x\n");
         is_waited_for(&mut scene, OrderProblem::OtherName { name: near.into() });
         fs::remove_file(scene.path(near)).unwrap();
         assert_eq!(scene.settled(), ["new a.csv: x"]);
+    }
+}
+
+#[test]
+fn other_json_counts_where_an_order_file_is_required() {
+    for (mut scene, waits) in [(with_order(), true), (Scene::new(), false)] {
+        scene.write("a.json", r#"{"order_id": "1"}"#);
+        scene.write("a.csv", "x\n");
+        if waits {
+            is_waited_for(&mut scene, OrderProblem::OtherName { name: "a.json".into() });
+        } else {
+            assert_eq!(scene.settled(), ["new a.csv: x"]);
+        }
     }
 }
 

@@ -15,6 +15,13 @@ use crate::shown::shown;
 pub enum Notice<'a> {
     /// It looks like an attempt, but its name isn't a CSV's.
     NotACsv(NearMiss),
+    /// The same, and saved as a CSV it would have the name of a result file.
+    NotACsvButResult(NearMiss),
+    /// It has the name of a result file.
+    NamedAsResult {
+        /// That name.
+        name: &'a str,
+    },
     /// It lies in a folder inside a folder of the drop folder.
     TooDeep,
     /// We have no permission to open it.
@@ -58,6 +65,15 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
     let language = Language::from(locale);
     match notice {
         Notice::NotACsv(kind) => not_a_csv(*kind, language),
+        Notice::NotACsvButResult(kind) => {
+            let advice = not_a_csv(*kind, language);
+            words!(
+                language,
+                "{advice} Give the CSV a name without \".result\": result files aren't read.",
+                "{advice} Geef de CSV een naam zonder \".result\": resultaatbestanden worden niet gelezen.",
+            )
+        }
+        Notice::NamedAsResult { name } => named_as_result(name, language),
         Notice::TooDeep => words!(
             language,
             "This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder \
@@ -111,6 +127,17 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
             )
         }
     }
+}
+
+fn named_as_result(name: &str, language: Language) -> String {
+    let name = quoted(name);
+    words!(
+        language,
+        "{name} isn't read: it has the name of a result file, and those are answers. Save it under a name without \
+         \".result\", and drop that file.",
+        "{name} wordt niet gelezen: het heeft de naam van een resultaatbestand, en die zijn antwoorden. Sla het op \
+         onder een naam zonder \".result\" en lever dat bestand aan.",
+    )
 }
 
 fn marker_name(found: &str, expected: &str, language: Language) -> String {
@@ -235,6 +262,8 @@ mod tests {
             Notice::FolderUnreadable,
             Notice::DayLimit,
             Notice::ResultChanged { result: "devices.result.csv" },
+            Notice::NotACsvButResult(NearMiss::CsvTxt),
+            Notice::NamedAsResult { name: "dev.result.csv" },
         ];
         insta::assert_snapshot!(both(|locale| samples.iter().map(|n| notice(n, locale)).collect()), @r##"
         This file isn't read: only files whose name ends in .csv are. Open it in Excel, choose "Save As" and the file type whose name begins with "CSV UTF-8", and drop the new file. Check first that no serial number lost its leading zeros.
@@ -271,6 +300,10 @@ mod tests {
           De hoeveelheid die per dag wordt aanvaard, is bereikt. Dit bestand wacht en wordt gelezen zodra de limiet dat toelaat; u hoeft niets te doen. Neem bij spoed contact op met de beheerder van de dienst.
         The result file "devices.result.csv" was changed. Result files aren't read, so nothing happened with the change. To send corrections, save them under a name without ".result", and drop that file.
           Het resultaatbestand "devices.result.csv" is gewijzigd. Resultaatbestanden worden niet gelezen, dus met de wijziging is niets gedaan. Sla verbeteringen op onder een naam zonder ".result" en lever dat bestand aan.
+        This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".) Give the CSV a name without ".result": result files aren't read.
+          Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) Geef de CSV een naam zonder ".result": resultaatbestanden worden niet gelezen.
+        "dev.result.csv" isn't read: it has the name of a result file, and those are answers. Save it under a name without ".result", and drop that file.
+          "dev.result.csv" wordt niet gelezen: het heeft de naam van een resultaatbestand, en die zijn antwoorden. Sla het op onder een naam zonder ".result" en lever dat bestand aan.
         "##);
     }
 }

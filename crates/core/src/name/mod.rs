@@ -13,7 +13,7 @@ pub use results::{
     answered_by, marker_name, near_miss_result_name, older_receipt_name, older_result_name, order_file_name,
     receipt_name, receipt_name_numbered, result_name, result_name_numbered,
 };
-pub use side::{Side, folded_csv, is_blank, side_of};
+pub use side::{Side, folded_csv, is_blank, side_of, side_where_order_is_required};
 pub use text::{path_bytes, path_text};
 
 /// What a name in a drop folder, or in a folder below it, stands for.
@@ -132,6 +132,12 @@ pub fn answers_rehearsal(name: &[u8]) -> bool {
     let unnumbered = stem.get(..stem.len() - digits).unwrap_or_default();
     let stem = without_ending(stem, ".result").or_else(|| without_ending(unnumbered, ".result-"));
     stem.is_some_and(|stem| ends_in(stem, ".check"))
+}
+
+/// Whether what isn't a CSV would have a name of our own output if it were saved as one: `A.result.xlsx`.
+pub fn would_be_our_output(name: &[u8]) -> bool {
+    let ending = NEAR_MISSES.into_iter().find_map(|(ending, _)| without_ending(name, ending));
+    ending.is_some_and(|stem| is_our_output(&[stem, b".csv"].concat()))
 }
 
 /// Tells whether files in a folder of this name inside a drop folder are taken.

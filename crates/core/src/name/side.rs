@@ -19,19 +19,53 @@ pub enum Side {
 ///
 /// `A.CSV.Done`, `a.done` and `a .csv.done.txt` give the marker of `a.csv`.
 pub fn side_of(name: &[u8]) -> Option<(Side, Vec<u8>)> {
-    if matches!(name.first(), Some(b'.' | b'~')) || super::ends_in(name, ".csv") {
+    if matches!(name.first(), Some(b'.' | b'~')) {
         return None;
     }
     let mut name = folded(name);
+    if without_ending(&name, ".csv").is_some_and(|stem| without_ending(stem, ".csv.done").is_none()) {
+        return None;
+    }
     while let Some(shorter) = without_ending(&name, ".txt") {
         name.truncate(shorter.len());
     }
-    let (side, stem) = without_ending(&name, ".done")
+    let one_of = |endings: &[&str]| endings.iter().find_map(|ending| without_ending(&name, ending));
+    let (side, stem) = one_of(&MARKERS)
+        .or_else(|| one_of(&SIGNS).filter(|stem| super::ends_in(stem, ".csv")))
         .map(|stem| (Side::Marker, stem))
-        .or_else(|| without_ending(&name, ".order.json").map(|stem| (Side::OrderFile, stem)))?;
+        .or_else(|| one_of(&ORDER_FILES).map(|stem| (Side::OrderFile, stem)))?;
     let stem = without_ending(stem, ".csv").unwrap_or(stem);
     (!stem.is_empty()).then(|| (side, [stem, b".csv"].concat()))
 }
+
+/// As [`side_of`], where an order file is required: there `A.json` was probably meant to be that of `a.csv` too.
+pub fn side_where_order_is_required(name: &[u8]) -> Option<(Side, Vec<u8>)> {
+    side_of(name).or_else(|| {
+        let is_ours = super::classify(name) == super::Kind::OurOutput;
+        let name = folded(name);
+        let stem =
+            without_ending(&name, ".json").filter(|_| !is_ours && !matches!(name.first(), Some(b'.' | b'~')))?;
+        (!stem.is_empty()).then(|| (Side::OrderFile, [stem, b".csv"].concat()))
+    })
+}
+
+/// Endings of markers, and of what was probably meant to be one.
+const MARKERS: [&str; 2] = [".done", ".done.csv"];
+
+/// Endings that others use for a marker, after the whole name of the CSV.
+const SIGNS: [&str; 3] = [".ok", ".ready", ".marker"];
+
+/// Endings of order files, and of what was probably meant to be one, the longer before the shorter.
+const ORDER_FILES: [&str; 8] = [
+    ".order.json.json",
+    ".order.json",
+    ".orders.json",
+    ".order.jsn",
+    "-order.json",
+    "_order.json",
+    ".orders",
+    ".order",
+];
 
 /// A CSV's name, or another one's, without what people don't see in it: capitals and blanks.
 pub fn folded_csv(name: &[u8]) -> Vec<u8> {
@@ -71,15 +105,49 @@ mod tests {
             "a .csv.done",
             "a.csv.done ",
             "a.csv .done",
+            "a.csv.done.csv",
+            "a.csv.ok",
+            "A.csv.READY",
+            "a.csv.marker",
         ];
         for name in markers {
             assert_eq!(side_of(name.as_bytes()), Some((Side::Marker, b"a.csv".to_vec())), "{name:?}");
         }
-        for name in ["a.order.json", "A.Order.JSON", "a.csv.order.json", "a.order.json.txt", "a. order.json\u{a0}"] {
+        let order_files = [
+            "a.order.json",
+            "A.Order.JSON",
+            "a.csv.order.json",
+            "a.order.json.txt",
+            "a. order.json\u{a0}",
+            "a.order.json.json",
+            "a.csv.order",
+            "a.order",
+            "a-order.json",
+            "a_Order.json",
+            "a.order.jsn",
+            "a.orders.json",
+        ];
+        for name in order_files {
             assert_eq!(side_of(name.as_bytes()), Some((Side::OrderFile, b"a.csv".to_vec())), "{name:?}");
         }
-        for name in ["a.csv", "done", ".done", ".csv.done", ".a.csv.done", "a.csv.done.bak", "a.json", "a.done.csv"] {
+        for name in [
+            "a.csv",
+            "done",
+            ".done",
+            ".csv.done",
+            ".a.csv.done",
+            "a.csv.done.bak",
+            "a.json",
+            "a.done.csv",
+            "a.ok",
+            "order.json",
+        ] {
             assert_eq!(side_of(name.as_bytes()), None, "{name:?}");
+        }
+        assert_eq!(side_where_order_is_required(b"a.JSON"), Some((Side::OrderFile, b"a.csv".to_vec())));
+        assert_eq!(side_where_order_is_required(b"a.csv.done"), Some((Side::Marker, b"a.csv".to_vec())));
+        for name in ["a.receipt.json", ".json", ".a.json", "a.csv"] {
+            assert_eq!(side_where_order_is_required(name.as_bytes()), None, "{name:?}");
         }
         assert_eq!(side_of(b"\xC4.csv.DONE"), Some((Side::Marker, b"\xC4.csv".to_vec())));
         assert_eq!(side_of("\u{c4}.csv.DONE".as_bytes()), Some((Side::Marker, "\u{e4}.csv".into())));
