@@ -47,6 +47,7 @@ fn what_looks_like_an_attempt_is_answered_once_until_it_changes() {
     assert_eq!(scene.run(Duration::from_secs(59)), [""; 0]);
     let all = [
         "refused PO-1/inner/f.csv: too_deep",
+        "refused PO-1/inner/g.xlsx: too_deep",
         "refused a.xlsx: not_a_csv",
         "refused b.csv.txt: not_a_csv",
         "refused c.txt: not_a_csv",
