@@ -206,8 +206,19 @@ impl Transaction<'_> {
                      VALUES (?1, ?2, 1, ?1, 0, ?3) ON CONFLICT(registration) DO UPDATE SET due = ?3",
                 )?
                 .execute([registration.get(), now.customer, due.unix_ms()])?;
+            if !now.present && self.is_next(&now, registration)? {
+                // It is no longer merely next in its file; of the last row nobody else would say so.
+                self.set_cursor(now.customer, now.submission, registration.get() + 1)?;
+            }
         }
         Ok(())
+    }
+
+    fn is_next(&self, now: &Standing, registration: RegistrationId) -> Result<bool, Stop> {
+        Ok(self
+            .db
+            .prepare_cached("SELECT 1 FROM cursor WHERE customer = ? AND submission = ? AND next = ?")?
+            .exists([now.customer, now.submission, registration.get()])?)
     }
 
     /// Whether a registration without a row in `present` was never attempted; else it is under way.

@@ -197,6 +197,25 @@ fn what_is_passed_over_is_due_later_and_nothing_is_taken_twice() {
 }
 
 #[test]
+fn the_last_row_of_a_file_can_be_put_off_before_it_was_ever_tried() {
+    let trial = Trial::new();
+    trial.accept("a.csv", vec![row(2, "A"), row(3, "A")]);
+    let reader = trial.reader();
+    let due = |second| -> Vec<_> {
+        let due = reader.next_due(&key("contoso"), at(second), 9, &[]).expect("asked");
+        due.iter().map(|due| due.registration).collect()
+    };
+    let ids = due(10);
+    trial.attempt(&[ids[0]], 20, Outcome::Registered);
+    // It is the next one in its file.
+    trial.writer().postpone(vec![(ids[1], at(60))]).wait().expect("put off");
+    assert!(reader.customers_due(at(30)).expect("customers").is_empty(), "nothing can be done now");
+    assert_eq!(due(60), [ids[1]]);
+    trial.attempt(&[ids[1]], 70, Outcome::Registered);
+    assert!(reader.customers_due(at(80)).expect("customers").is_empty(), "nothing is left to be done");
+}
+
+#[test]
 fn a_person_decides_what_no_registrar_can() {
     let trial = Trial::new();
     trial.accept("a.csv", vec![row(2, "A2"), row(3, "A3")]);
