@@ -126,7 +126,7 @@ pub fn write(
     Ok(placed)
 }
 
-/// Writes a receipt as [`write`] writes its result.
+/// Writes a receipt as [`write()`] writes its result.
 pub fn write_receipt(place: &Place<'_>, ours: &mut dyn Ours, text: &[u8]) -> Result<Placed, ResultError> {
     let aside =
         durable::write_aside(place.folder, place.mode, |out| out.write_all(text)).map_err(ResultError::Write)?;
