@@ -2,11 +2,13 @@
 //! before it is at work, a run that was cut off.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use devicedrop::step::Step;
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::meddle::Meddler;
+use devicedrop_testkit::process::Daemon;
 use devicedrop_testkit::tracer::{self, Call, Deed, End, Errno, Kind};
 use serde_json::Value;
 
@@ -40,6 +42,13 @@ fn on_a_small_disk() -> Result<(TestEnv, Mounted)> {
     Ok((env, disk))
 }
 
+/// Fills the disk once nothing but the held call's outcomes is left to be recorded: what is given up for a write in
+/// the middle of it would be filled as well.
+fn fill_at_rest(env: &TestEnv, daemon: &mut Daemon, disk: &Mounted) -> Result<PathBuf> {
+    wait_for_rows(env, daemon, "SELECT count(*) FROM audit_results", &["1"])?;
+    disk.fill()
+}
+
 #[test]
 fn outcomes_are_recorded_on_a_disk_that_was_filled_to_the_last_byte() -> Result<()> {
     if !may_mount() {
@@ -52,7 +61,7 @@ fn outcomes_are_recorded_on_a_disk_that_was_filled_to_the_last_byte() -> Result<
     meddler.hold_at(Step::Answered)?;
     env.drop_file(CONTOSO, "a.csv", csv_of(&many(1_500)))?;
     let held = meddler.held(&mut daemon)?;
-    let ballast = disk.fill()?;
+    let ballast = fill_at_rest(&env, &mut daemon, &disk)?;
     drop(held);
     wait_for_rows(&env, &mut daemon, READY, &["1500"])?;
     let path = env.drop_file(CONTOSO, "b.csv", csv(&["B1"]))?;
@@ -90,7 +99,7 @@ fn a_start_on_a_full_disk_records_what_it_learns_and_waits() -> Result<()> {
     meddler.hold_at(Step::Answered)?;
     env.drop_file(CONTOSO, "a.csv", csv_of(&many(100)))?;
     let held = meddler.held(&mut daemon)?;
-    let ballast = disk.fill()?;
+    let ballast = fill_at_rest(&env, &mut daemon, &disk)?;
     daemon.kill()?;
     drop(held);
     let mut daemon = start(&env)?;
