@@ -4,7 +4,7 @@ mod beside;
 mod folders;
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use crate::beneath::{self, Looked};
 use crate::control::protocol::Explanation;
-use crate::inbox::{Refusal, Waiting, Why};
+use crate::inbox::{Refusal, Waiting, Why, begins_as_list};
 use crate::ledger::rows::Submission;
 
 use super::commands::No;
@@ -147,12 +147,17 @@ fn concerns(waiting: &Waiting, at: &Located) -> bool {
 
 /// Looks at the file itself, through no link.
 fn there(at: &Located) -> io::Result<Looked> {
+    beneath::look(folder_of(at)?.as_fd(), at.path.name())
+}
+
+/// Opens the folder that a file lies in.
+fn folder_of(at: &Located) -> io::Result<OwnedFd> {
     let drop_folder = beneath::open_path(&at.customer.folder).map_err(io::Error::from)?;
-    let Some(folder) = at.path.folder() else { return beneath::look(drop_folder.as_fd(), at.path.name()) };
+    let Some(folder) = at.path.folder() else { return Ok(drop_folder) };
     if beneath::look(drop_folder.as_fd(), folder)?.kind == FileType::Symlink {
         return Err(Errno::LOOP.into());
     }
-    beneath::look(beneath::open_folder(drop_folder.as_fd(), folder)?.as_fd(), at.path.name())
+    beneath::open_folder(drop_folder.as_fd(), folder)
 }
 
 /// What is told of a file that can't be looked at.
@@ -202,6 +207,7 @@ fn ignored(shared: &Scene<'_>, at: &Located) -> Option<(&'static str, String)> {
             let (verdict, why) = paused(at);
             return Some((verdict, format!("{why}, and {NOT_A_CSV}")));
         }
+        Kind::NotACsv(miss) if miss.depends_on_first_line() => of_beginning(at),
         Kind::NotACsv(_) => NOT_A_CSV.to_owned(),
         Kind::Ignored(why) => why.to_string(),
     };
@@ -209,6 +215,25 @@ fn ignored(shared: &Scene<'_>, at: &Located) -> Option<(&'static str, String)> {
 }
 
 const NOT_A_CSV: &str = "it isn't a CSV by its name: save it as a CSV and drop that";
+
+/// Why a text file isn't taken, which by its name alone could be anything.
+fn of_beginning(at: &Located) -> String {
+    let headings: Vec<String> = at.customer.columns.values().cloned().collect();
+    let is_list = folder_of(at).and_then(|folder| begins_as_list(folder.as_fd(), &at.path, &headings));
+    match is_list {
+        Ok(true) => NOT_A_CSV.to_owned(),
+        Ok(false) => {
+            "its name doesn't end in .csv, and its first line doesn't hold two of the headings: nobody is told \
+                      of it; if it is a list of devices, save it as a CSV and drop that"
+                .to_owned()
+        }
+        Err(_) => {
+            "its name doesn't end in .csv, and devicedrop may not read it, so it can't tell whether it is a list \
+                   of devices: if it is one, save it as a CSV that devicedrop's user may read, and drop that"
+                .to_owned()
+        }
+    }
+}
 
 /// What became of a submission.
 fn judged(shared: &Scene<'_>, submission: &Submission) -> Result<(&'static str, String), No> {

@@ -37,6 +37,7 @@ pub use desk::{
 };
 pub use drop_path::DropPath;
 pub use order_file::OrderIds;
+pub use walk::begins_as_list;
 pub use watch::{Bell, Watch};
 pub use why::{Offline, Refusal, Waiting, Why};
 

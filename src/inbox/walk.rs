@@ -197,7 +197,11 @@ impl Pass<'_> {
             return Ok(());
         }
         let settings = self.settings;
-        let of_beginning = || has_headings(folder, path, &settings.headings).then_some(Refusal::NotACsv);
+        // What can't be read isn't known to be meant for us; `explain` says so.
+        let of_beginning = || {
+            let is_list = begins_as_list(folder, path, &settings.headings).unwrap_or(false);
+            is_list.then_some(Refusal::NotACsv)
+        };
         if self.settings.paused {
             // While nothing is taken nobody is told either that this wouldn't be: it waits like the others.
             match refusal.or_else(of_beginning) {
@@ -237,11 +241,10 @@ impl Pass<'_> {
 }
 
 /// Whether the first line of a text file holds headings of ours, or of the customer's own.
-fn has_headings(folder: BorrowedFd<'_>, path: &DropPath, own: &[String]) -> bool {
+pub fn begins_as_list(folder: BorrowedFd<'_>, path: &DropPath, own: &[String]) -> io::Result<bool> {
     let mut beginning = vec![0; BEGINNING];
-    let read =
-        open_file(folder, path.name()).and_then(|file| Ok((look_at(&file)?, file))).and_then(|(looked, mut file)| {
-            if looked.kind == FileType::RegularFile { file.read(&mut beginning) } else { Ok(0) }
-        });
-    name::holds_our_headings(beginning.get(..read.unwrap_or(0)).unwrap_or_default(), own)
+    let mut file = open_file(folder, path.name())?;
+    let is_file = look_at(&file)?.kind == FileType::RegularFile;
+    let read = if is_file { file.read(&mut beginning)? } else { 0 };
+    Ok(name::holds_our_headings(beginning.get(..read).unwrap_or_default(), own))
 }

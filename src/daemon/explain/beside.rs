@@ -8,8 +8,12 @@ use rustix::fs::Dir;
 
 use crate::beneath;
 use crate::config::{Completeness, OrderRule};
+use crate::daemon::desk::is_spent;
 use crate::daemon::locate::Located;
 use crate::daemon::scene::Scene;
+use crate::inbox::SideFile;
+
+use super::there;
 
 /// What is told of a marker, an order file, or what nearly is one; nothing of any other file.
 pub(super) fn beside(scene: &Scene<'_>, at: &Located) -> Option<(&'static str, String)> {
@@ -74,9 +78,21 @@ fn of(scene: &Scene<'_>, at: &Located, what: &str, side: Side, csv: &[u8]) -> (&
     if let Some(waiting) = lane.and_then(|lane| lane.waiting.iter().find(|waiting| waiting.path == path)) {
         return ("waiting", format!("{whose}, which waits: {}", waiting.why));
     }
+    if is_used_up(scene, at) {
+        let used =
+            "it was used up by what was taken with it, and counts once: write it anew for the next file of that name";
+        return ("ignored", format!("{whose}; {used}"));
+    }
     let needed = side == Side::Marker || at.customer.order == OrderRule::Required;
     let goes = if needed { "which is taken once it is there and counts once" } else { "and counts for it once" };
     ("ignored", format!("{whose}, {goes}"))
+}
+
+/// Whether it counted for a delivery. A ledger that can't be read doesn't say so.
+fn is_used_up(scene: &Scene<'_>, at: &Located) -> bool {
+    let Ok(looked) = there(at) else { return false };
+    let side = SideFile { path: at.path.clone(), stamp: looked.stamp };
+    scene.readers.ask(|reader| is_spent(reader, &at.customer.key, &side)).unwrap_or(false)
 }
 
 /// The names of the CSVs beside a file.

@@ -8,9 +8,13 @@ fn what_was_used_up_is_told_of_until_it_is_written_anew() -> Result<()> {
     env.set("customers.contoso.order", "\"required\"")?;
     let mut daemon = start(&env)?;
     let order = env.write_file(CONTOSO, "a.order.json", "{\"order_id\": \"1\"}")?;
+    let whose = "it is the order file of \"a.csv\"";
+    assert_eq!(explain(&env, &order)?.1, "it is an order file, and no CSV that it could go with lies beside it");
     let path = env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
     let result = path.with_file_name("a.result.csv");
     wait_for_answer(&mut daemon, &result, &all_ready(&["1"]))?;
+    let used = "used up by what was taken with it, and counts once: write it anew for the next file of that name";
+    assert_eq!(explain(&env, &order)?.1, format!("{whose}; it was {used}"));
     env.drop_file(CONTOSO, "a.csv", csv(&["2"]))?;
     wait_for_verdict(&env, &mut daemon, &path, "waiting", "used for an earlier file")?;
     put_forward(&env, MINUTE)?;
@@ -21,6 +25,32 @@ fn what_was_used_up_is_told_of_until_it_is_written_anew() -> Result<()> {
     fs::write(&order, "{\"order_id\": \"22\"}")?;
     wait_for_answer(&mut daemon, &result, &all_ready(&["2"]))?;
     wait_for_files(&env, &mut daemon, "refused", &[])?;
+    stop(daemon)?;
+    assert_eq!(explain(&env, &order)?.1, format!("{whose}; it was {used}"), "without a daemon, too");
+    // That of a file of which nothing was registered waits for the corrected one.
+    let kept = env.write_file(CONTOSO, "b.order.json", "{\"order_id\": \"3\"}")?;
+    env.write_file(CONTOSO, "b.csv", "Make,Model\n")?;
+    crate::scene::run_once(&env)?;
+    assert_eq!(
+        explain(&env, &kept)?.1,
+        "it is the order file of \"b.csv\", which is taken once it is there and counts once"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_used_marker_is_explained_as_such() -> Result<()> {
+    let mut env = env()?;
+    env.set("customers.contoso.complete", "\"marker\"")?;
+    let path = env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let marker = env.write_file(CONTOSO, "a.csv.done", "")?;
+    let mut daemon = start(&env)?;
+    wait_for_answer(&mut daemon, &path.with_file_name("a.result.csv"), &all_ready(&["1"]))?;
+    assert_eq!(
+        explain(&env, &marker)?.1,
+        "it is the marker of \"a.csv\"; it was used up by what was taken with it, and counts once: write it anew \
+         for the next file of that name"
+    );
     stop(daemon)
 }
 

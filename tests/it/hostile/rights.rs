@@ -33,7 +33,12 @@ fn what_may_not_be_read_waits_is_told_and_is_taken_once_it_may() -> Result<()> {
         fs::write(hostile.at(folder).join("a.csv"), good(folder))?;
         roots(&hostile.at(folder), mode)?;
     }
+    // Nobody can tell by its name alone whether it is a list of devices.
+    let notes = hostile.at("notes.txt");
+    fs::write(&notes, good("notes"))?;
+    roots(&notes, 0o000)?;
     let mut daemon = hostile.start()?;
+    wait_for_verdict(&hostile.env, &mut daemon, &notes, "ignored", "devicedrop may not read it, so it can't tell")?;
     wait_for_verdict(&hostile.env, &mut daemon, &hostile.at("file.csv"), "waiting", "may not read it")?;
     for name in ["closed/a.csv", "listed-only/a.csv", "entered-only/a.csv"] {
         wait_for_verdict(&hostile.env, &mut daemon, &hostile.at(name), "waiting", "may not look into this folder")?;
@@ -45,6 +50,17 @@ fn what_may_not_be_read_waits_is_told_and_is_taken_once_it_may() -> Result<()> {
         let told = daemon.wait_for_result(&hostile.at(&format!("{folder}.folder.result.csv")))?;
         ensure!(told.contains("File not valid"), "{told}");
     }
+    ensure!(!hostile.at("notes.txt.not-a-csv.result.csv").exists(), "whether it is a list isn't known");
+    nobodys(&notes, 0o600)?;
+    wait_for_verdict(&hostile.env, &mut daemon, &notes, "ignored", "it isn't a CSV by its name: save it as a CSV")?;
+    fs::write(&notes, "Dear all,\n")?;
+    wait_for_verdict(
+        &hostile.env,
+        &mut daemon,
+        &notes,
+        "ignored",
+        "its first line doesn't hold two of the headings",
+    )?;
     nobodys(&hostile.at("file.csv"), 0o600)?;
     wait_for_answer(&mut daemon, &hostile.at("file.result.csv"), &all_ready(&["file"]))?;
     for folder in ["closed", "listed-only", "entered-only"] {
