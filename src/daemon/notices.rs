@@ -69,9 +69,9 @@ fn is_gone(drop_folder: BorrowedFd<'_>, path: &DropPath) -> bool {
 fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &Cause) -> Result<(), PayError> {
     let folder = open_folder(shared, customer, path)?;
     let answered = answered(path, cause);
-    let answers = match cause {
-        Cause::Refused(Refusal::NotACsv) => Answers::NotACsv,
-        Cause::Refused(_) | Cause::DayLimit => Answers::Newest,
+    let answers = match (cause, name::classify(path.name())) {
+        (Cause::Refused(Refusal::NotACsv | Refusal::TooDeep), Kind::NotACsv(_)) => Answers::NotACsv,
+        _ => Answers::Newest,
     };
     let place = Place { folder: folder.as_fd(), path: answered.bytes(), answers, mode: shared.config().results.mode };
     let details = words(path, cause, customer);
@@ -138,7 +138,11 @@ fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String 
             Notice::NotACsvButResult(near_miss)
         }
         Cause::Refused(Refusal::NotACsv) => Notice::NotACsv(near_miss),
-        Cause::Refused(Refusal::TooDeep) => Notice::TooDeep,
+        Cause::Refused(Refusal::TooDeep) if matches!(name::classify(path.name()), Kind::NotACsv(_)) => {
+            Notice::NotACsvTooDeep(near_miss)
+        }
+        // Where it would be taken there is one folder.
+        Cause::Refused(Refusal::TooDeep) => Notice::TooDeep { up: path.depth().saturating_sub(1) },
         Cause::Refused(Refusal::Unreadable) => Notice::MayNotOpen,
         Cause::Refused(Refusal::SecondLink) => Notice::SecondLink,
         Cause::Refused(Refusal::BadOrderFile(bad)) => Notice::BadOrderFile(bad),

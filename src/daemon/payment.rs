@@ -24,7 +24,7 @@ use rustix::io::Errno;
 use crate::beneath;
 use crate::config::CustomerSettings;
 use crate::durable::{self, DurableError};
-use crate::inbox::DropPath;
+use crate::inbox::{DEEPEST, DropPath};
 use crate::ledger::LedgerError;
 use crate::ledger::command::NewResult;
 use crate::ledger::rows::{Row, Submission};
@@ -189,9 +189,6 @@ pub(super) fn pay(
     })
 }
 
-/// How deep below a drop folder answers are written: beside a CSV that lies one level too deep.
-const DEEPEST: u32 = 2;
-
 /// Removes our files aside that a crash left in a drop folder and the folders in it, and says how many those were. Only
 /// for the one lane that writes there, while it writes nothing.
 pub(super) fn sweep(shared: &Shared, customer: &CustomerSettings) -> Result<u64, PayError> {
@@ -199,7 +196,7 @@ pub(super) fn sweep(shared: &Shared, customer: &CustomerSettings) -> Result<u64,
     sweep_from(root.as_fd(), DEEPEST).map_err(|cause| unopened(customer, cause))
 }
 
-fn sweep_from(folder: BorrowedFd<'_>, levels: u32) -> io::Result<u64> {
+fn sweep_from(folder: BorrowedFd<'_>, levels: usize) -> io::Result<u64> {
     let mut removed = durable::remove_orphans(folder)?;
     if levels == 0 {
         return Ok(removed);

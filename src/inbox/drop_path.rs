@@ -44,6 +44,11 @@ impl DropPath {
         parts.next()
     }
 
+    /// How many folders lie between the drop folder and this.
+    pub fn depth(&self) -> usize {
+        self.bytes.iter().filter(|byte| **byte == b'/').count()
+    }
+
     /// The whole path, to be joined to the drop folder's; for showing and asking, never for opening.
     pub fn os_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(&self.bytes))

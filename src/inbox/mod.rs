@@ -45,6 +45,10 @@ pub use why::{Offline, Refusal, Waiting, Why};
 /// most, and often only 8,000.
 const MOST_WATCHED: usize = 1_000;
 
+/// So many folders deep what would be taken elsewhere is answered. Senders file by year, month and day; a deeper tree is
+/// something else that was copied here whole, and each level holds a folder open while it is listed.
+pub const DEEPEST: usize = 8;
+
 /// When a file is complete, for a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Completion {

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{Dir, FileType};
 
+use super::DEEPEST;
 use super::claim::digest;
 use super::desk::{DeskError, Wrote};
 use super::drop_path::DropPath;
@@ -28,7 +29,7 @@ enum Level<'a> {
     Drop,
     /// A folder inside the drop folder.
     Order(&'a [u8]),
-    /// A folder in such a folder, from which nothing is taken.
+    /// A folder in such a folder, or deeper, from which nothing is taken.
     TooDeep(&'a [u8]),
 }
 
@@ -88,8 +89,8 @@ impl Pass<'_> {
         let path = level.path(name);
         let inner = match level {
             Level::Drop => Level::Order(path.bytes()),
-            Level::Order(_) => Level::TooDeep(path.bytes()),
-            Level::TooDeep(_) => return Ok(()),
+            Level::Order(_) | Level::TooDeep(_) if path.depth() < DEEPEST => Level::TooDeep(path.bytes()),
+            Level::Order(_) | Level::TooDeep(_) => return Ok(()),
         };
         let untold_around = std::mem::take(&mut self.untold_in_folder);
         let listed = match open_folder(parent, name) {
@@ -144,17 +145,16 @@ impl Pass<'_> {
         }
         match (level, kind) {
             (Level::TooDeep(_), Kind::Submission | Kind::Rehearsal) => {
-                self.answer(folder, &path, Some(Refusal::TooDeep))
+                self.answer(folder, &path, &Refusal::TooDeep, false)
             }
-            (Level::TooDeep(_), Kind::NotACsv(miss)) if !miss.depends_on_first_line() => {
-                self.answer(folder, &path, Some(Refusal::TooDeep))
+            (Level::TooDeep(_), Kind::NotACsv(miss)) => {
+                self.answer(folder, &path, &Refusal::TooDeep, miss.depends_on_first_line())
             }
             (Level::TooDeep(_), _) | (_, Kind::Ignored(_) | Kind::Marker | Kind::OrderFile) => Ok(()),
             (_, Kind::Submission) => self.csv(folder, &path, Purpose::Submission),
             (_, Kind::Rehearsal) => self.csv(folder, &path, Purpose::Rehearsal),
             (_, Kind::OurOutput) => self.output(folder, &path),
-            (_, Kind::NotACsv(miss)) if miss.depends_on_first_line() => self.answer(folder, &path, None),
-            (_, Kind::NotACsv(_)) => self.answer(folder, &path, Some(Refusal::NotACsv)),
+            (_, Kind::NotACsv(miss)) => self.answer(folder, &path, &Refusal::NotACsv, miss.depends_on_first_line()),
         }
     }
 
@@ -190,31 +190,35 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Waits with what isn't taken for the grace, then has it refused; without a refusal its beginning decides.
-    fn answer(&mut self, folder: BorrowedFd<'_>, path: &DropPath, refusal: Option<Refusal>) -> Result<(), DeskError> {
+    /// Waits with what isn't taken for the grace, then has it refused, or not if its beginning is to decide that.
+    fn answer(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        path: &DropPath,
+        refusal: &Refusal,
+        beginning_decides: bool,
+    ) -> Result<(), DeskError> {
         let Ok(Some(looked)) = regular(folder, path) else { return Ok(()) };
         if self.memory.is_remembered(path, &looked.stamp) {
             return Ok(());
         }
         let settings = self.settings;
         // What can't be read isn't known to be meant for us; `explain` says so.
-        let of_beginning = || {
-            let is_list = begins_as_list(folder, path, &settings.headings).unwrap_or(false);
-            is_list.then_some(Refusal::NotACsv)
-        };
+        let is_meant = || !beginning_decides || begins_as_list(folder, path, &settings.headings).unwrap_or(false);
         if self.settings.paused {
             // While nothing is taken nobody is told either that this wouldn't be: it waits like the others.
-            match refusal.or_else(of_beginning) {
-                Some(_) => self.note(path, Why::Paused, changed_at(&looked.stamp)),
-                None => self.memory.remember(path, &looked.stamp),
+            if is_meant() {
+                self.note(path, Why::Paused, changed_at(&looked.stamp));
+            } else {
+                self.memory.remember(path, &looked.stamp);
             }
             return Ok(());
         }
         if !self.is_grace_over(path, &looked) {
             return Ok(());
         }
-        if let Some(refusal) = refusal.or_else(of_beginning) {
-            self.desk.refused(path, &refusal)?;
+        if is_meant() {
+            self.desk.refused(path, refusal)?;
         }
         self.memory.remember(path, &looked.stamp);
         Ok(())

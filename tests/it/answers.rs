@@ -70,6 +70,8 @@ fn what_is_not_taken_is_answered_after_a_minute_in_the_senders_language() -> Res
     let mut daemon = start(&env)?;
     for customer in [CONTOSO, "dutch"] {
         env.write_file(customer, "PO-1/inner/deep.csv", csv(&["1"]))?;
+        env.write_file(customer, "2026/11/23/a.csv.txt", csv(&["1"]))?;
+        env.write_file(customer, "2026/11/23/deep.csv", csv(&["1"]))?;
         env.write_file(customer, "a.xlsx", "PK")?;
         env.write_file(customer, "notes.txt", "Manufacturer\tModel\nA\tB\n")?;
         env.write_file(customer, "letter.txt", "Dear all,\n")?;
@@ -83,7 +85,9 @@ fn what_is_not_taken_is_answered_after_a_minute_in_the_senders_language() -> Res
     put_forward(&env, MINUTE)?;
     let at = |customer: &str, name: &str| env.root().join(customer).join(name);
     let answers = [
-        ("PO-1/inner/deep.result.csv", "lies too deep", "ligt te diep"),
+        ("PO-1/inner/deep.result.csv", "Move the file one folder up.", "Verplaats het bestand één map omhoog."),
+        ("2026/11/23/deep.result.csv", "Move the file 2 folders up.", "Verplaats het bestand 2 mappen omhoog."),
+        ("2026/11/23/a.csv.txt.not-a-csv.result.csv", "It lies too deep, too", "Het ligt ook te diep"),
         ("a.xlsx.not-a-csv.result.csv", "Open it in Excel", "Open het in Excel"),
         ("notes.txt.not-a-csv.result.csv", "ends in .csv", "op .csv eindigt"),
         ("linked.result.csv", "a hard link", "een harde koppeling"),
@@ -94,6 +98,10 @@ fn what_is_not_taken_is_answered_after_a_minute_in_the_senders_language() -> Res
         told(&mut daemon, &at("dutch", name), dutch)?;
     }
     let refused = [
+        "2026/11/23/a.csv.txt|too_deep",
+        "2026/11/23/a.csv.txt|too_deep",
+        "2026/11/23/deep.csv|too_deep",
+        "2026/11/23/deep.csv|too_deep",
         "PO-1/inner/deep.csv|too_deep",
         "PO-1/inner/deep.csv|too_deep",
         "a.xlsx|not_a_csv",
@@ -105,10 +113,10 @@ fn what_is_not_taken_is_answered_after_a_minute_in_the_senders_language() -> Res
     ];
     wait_for_rows(&env, &mut daemon, REFUSALS, &refused)?;
     assert!(!at(CONTOSO, "letter.txt.not-a-csv.result.csv").exists());
-    assert_eq!(files(&status(&env)?, "refused").len(), 8);
+    assert_eq!(files(&status(&env)?, "refused").len(), 12);
     // The causes go: status forgets them, and what can be taken is taken and answered in the place of what was said.
     for customer in [CONTOSO, "dutch"] {
-        for name in ["a.xlsx", "notes.txt", "PO-1/inner/deep.csv"] {
+        for name in ["a.xlsx", "notes.txt", "PO-1/inner/deep.csv", "2026/11/23/deep.csv", "2026/11/23/a.csv.txt"] {
             fs::remove_file(at(customer, name))?;
         }
         fs::remove_file(env.path(format!("{customer}-other")))?;
@@ -437,7 +445,9 @@ fn a_folder_is_explained_as_what_it_is() -> Result<()> {
     let mut env = env()?;
     env.set("customers.contoso.name", "\"Contoso\"")?;
     let at = |name: &str| env.root().join(name);
-    for folder in ["contoso/PO-1/deep/deeper", "contoso/x.csv", "contoso/archive", "contoso/ ", "CONTOSO"] {
+    let too_deep = format!("contoso{}", "/d".repeat(9));
+    for folder in [&too_deep, "contoso/PO-1/deep/deeper", "contoso/x.csv", "contoso/archive", "contoso/ ", "CONTOSO"]
+    {
         fs::create_dir_all(at(folder))?;
     }
     fs::write(at("lost.csv"), csv(&["1"]))?;
@@ -448,7 +458,8 @@ fn a_folder_is_explained_as_what_it_is() -> Result<()> {
         ("contoso", "drop-folder", "the drop folder of contoso"),
         ("contoso/PO-1", "folder", "CSVs directly in it are taken with \"PO-1\" as their order ID"),
         ("contoso/PO-1/deep", "ignored", "a folder that lies too deep: nothing is taken from it"),
-        ("contoso/PO-1/deep/deeper", "ignored", "a folder that lies too deep: it isn't looked into"),
+        ("contoso/PO-1/deep/deeper", "ignored", "a folder that lies too deep: nothing is taken from it"),
+        (&too_deep, "ignored", "a folder that lies too deep: it isn't looked into"),
         ("contoso/x.csv", "folder", "its name ends in .csv, but it is no file"),
         ("contoso/archive", "ignored", "the folder stands in ignore_folders"),
         ("contoso/ ", "waiting", "holds nothing but blanks"),

@@ -94,8 +94,9 @@ fn by_name(path: &Path, locale: Locale) -> (Option<Finding>, bool) {
 fn by_place(inside: &Path, ignore_folders: &[String], locale: Locale) -> Option<Finding> {
     let mut folders = inside.parent()?.components();
     let folder = folders.next()?;
-    if folders.next().is_some() {
-        return Some(Finding::not_taken(&NotTaken::Notice(&Notice::TooDeep), locale));
+    match folders.count() {
+        0 => {}
+        up => return Some(Finding::not_taken(&NotTaken::Notice(&Notice::TooDeep { up }), locale)),
     }
     if name::is_blank(folder.as_os_str().as_bytes()) {
         return Some(Finding::not_taken(&NotTaken::BlankFolder, locale));

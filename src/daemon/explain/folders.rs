@@ -13,6 +13,7 @@ use crate::control::protocol::Explanation;
 use crate::daemon::locate::Located;
 use crate::daemon::roster;
 use crate::daemon::scene::Scene;
+use crate::inbox::DEEPEST;
 
 /// A path that lies in no drop folder: a drop folder itself, the root, or what lies in it and is nobody's.
 pub(super) fn around(scene: &Scene<'_>, path: &Path) -> Option<Explanation> {
@@ -60,7 +61,7 @@ pub(super) fn inside(scene: &Scene<'_>, at: &Located) -> (&'static str, String) 
     }
     match at.depth {
         0 => {}
-        1 => {
+        1..DEEPEST => {
             let why = "it is a folder that lies too deep: nothing is taken from it, and CSVs in it are answered so";
             return ("ignored", why.to_owned());
         }

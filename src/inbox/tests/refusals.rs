@@ -34,18 +34,29 @@ fn a_hard_link_to_a_taken_file_changes_nothing() {
 #[test]
 fn what_looks_like_an_attempt_is_answered_once_until_it_changes() {
     let mut scene = Scene::new();
-    fs::create_dir_all(scene.path("PO-1/inner/deeper")).unwrap();
-    fs::create_dir_all(scene.path("PO-1/archief")).unwrap();
+    let deepest = format!("PO-1{}", "/d".repeat(DEEPEST - 1));
+    for folder in ["PO-1/inner/deeper", "PO-1/archief", &format!("{deepest}/d")] {
+        fs::create_dir_all(scene.path(folder)).unwrap();
+    }
     scene.write("a.xlsx", "x\n");
     scene.write("b.csv.txt", "x\n");
     scene.write("c.txt", "Manufacturer\tModel\n");
     scene.write("d.txt", "hello\n");
     scene.write("e.pdf", "x\n");
-    for path in ["PO-1/inner/f.csv", "PO-1/inner/g.xlsx", "PO-1/inner/deeper/h.csv", "PO-1/archief/i.csv"] {
+    let deep = ["f.csv", "g.xlsx", "deeper/h.csv", "deeper/i.csv.txt"].map(|name| format!("PO-1/inner/{name}"));
+    for path in deep.iter().chain(&["PO-1/archief/j.csv".to_owned()]) {
         scene.write(path, "x\n");
     }
+    scene.write("PO-1/inner/deeper/k.tsv", "Model\tSerial Number\n");
+    scene.write("PO-1/inner/deeper/l.tsv", "hello\n");
+    scene.write(&format!("{deepest}/m.csv"), "x\n");
+    scene.write(&format!("{deepest}/d/n.csv"), "x\n");
     assert_eq!(scene.run(Duration::from_secs(59)), [""; 0]);
     let all = [
+        &format!("refused {deepest}/m.csv: too_deep"),
+        "refused PO-1/inner/deeper/h.csv: too_deep",
+        "refused PO-1/inner/deeper/i.csv.txt: too_deep",
+        "refused PO-1/inner/deeper/k.tsv: too_deep",
         "refused PO-1/inner/f.csv: too_deep",
         "refused PO-1/inner/g.xlsx: too_deep",
         "refused a.xlsx: not_a_csv",

@@ -44,7 +44,7 @@ impl NotTaken<'_> {
             Self::Ignored(Ignored::IgnoredFolder | Ignored::LeadingUnderscore) => "ignored_folder",
             Self::Ignored(_) => "ignored_name",
             Self::Notice(Notice::NotACsv(_)) => "not_a_csv",
-            Self::Notice(Notice::TooDeep) => "too_deep",
+            Self::Notice(Notice::TooDeep { .. }) => "too_deep",
             Self::Notice(Notice::SecondLink) => "second_link",
             Self::Notice(_) => "left_alone",
         }

@@ -22,8 +22,13 @@ pub enum Notice<'a> {
         /// That name.
         name: &'a str,
     },
-    /// It lies in a folder inside a folder of the drop folder.
-    TooDeep,
+    /// It lies in a folder inside a folder of the drop folder, or deeper.
+    TooDeep {
+        /// How many folders up it would be taken.
+        up: usize,
+    },
+    /// The same, and its name isn't a CSV's.
+    NotACsvTooDeep(NearMiss),
     /// We have no permission to open it.
     MayNotOpen,
     /// It has a second name somewhere (a hard link), so that it could be anybody's file.
@@ -74,13 +79,17 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
             )
         }
         Notice::NamedAsResult { name } => named_as_result(name, language),
-        Notice::TooDeep => words!(
-            language,
-            "This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder \
-             directly inside it, whose name is then the order ID. Move the file one folder up.",
-            "Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of \
-             in een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand één map omhoog.",
-        ),
+        Notice::TooDeep { up } => too_deep(*up, language),
+        Notice::NotACsvTooDeep(kind) => {
+            let advice = not_a_csv(*kind, language);
+            words!(
+                language,
+                "{advice} It lies too deep, too: put the CSV into the drop folder itself or into a folder directly \
+                 inside it, whose name is then the order ID.",
+                "{advice} Het ligt ook te diep: zet de CSV in de aanlevermap zelf of in een map direct daarin, \
+                 waarvan de naam dan de order-ID is.",
+            )
+        }
         Notice::MayNotOpen => words!(
             language,
             "This file may not be opened: the service has no permission to read it. It waits and is read as soon as \
@@ -127,6 +136,20 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
             )
         }
     }
+}
+
+fn too_deep(up: usize, language: Language) -> String {
+    let (up_en, up_nl) = match up {
+        0 | 1 => ("one folder up".to_owned(), "één map omhoog".to_owned()),
+        more => (format!("{more} folders up"), format!("{more} mappen omhoog")),
+    };
+    words!(
+        language,
+        "This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder \
+         directly inside it, whose name is then the order ID. Move the file {up_en}.",
+        "Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of in \
+         een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand {up_nl}.",
+    )
 }
 
 fn named_as_result(name: &str, language: Language) -> String {
@@ -249,7 +272,9 @@ mod tests {
             Notice::NotACsv(NearMiss::OpenDocument),
             Notice::NotACsv(NearMiss::Numbers),
             Notice::NotACsv(NearMiss::CsvTxt),
-            Notice::TooDeep,
+            Notice::TooDeep { up: 1 },
+            Notice::TooDeep { up: 3 },
+            Notice::NotACsvTooDeep(NearMiss::CsvTxt),
             Notice::MayNotOpen,
             Notice::SecondLink,
             Notice::OtherContent,
@@ -276,6 +301,10 @@ mod tests {
           Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.)
         This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder directly inside it, whose name is then the order ID. Move the file one folder up.
           Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of in een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand één map omhoog.
+        This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder directly inside it, whose name is then the order ID. Move the file 3 folders up.
+          Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of in een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand 3 mappen omhoog.
+        This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".) It lies too deep, too: put the CSV into the drop folder itself or into a folder directly inside it, whose name is then the order ID.
+          Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) Het ligt ook te diep: zet de CSV in de aanlevermap zelf of in een map direct daarin, waarvan de naam dan de order-ID is.
         This file may not be opened: the service has no permission to read it. It waits and is read as soon as it may be. Give the folder's group the right to read it, or drop a new copy.
           Dit bestand mag niet worden geopend: de dienst heeft geen recht om het te lezen. Het wacht en wordt gelezen zodra dat mag. Geef de groep van de map leesrecht, of lever een nieuwe kopie aan.
         This file has a second name elsewhere (a hard link), so whose it is can't be told. It waits and is read as soon as it has one name only. Drop a copy of it in its place.
