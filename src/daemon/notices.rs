@@ -19,7 +19,7 @@ use crate::results::{self, Answers, Content, Ours, Place};
 
 use super::payment::{PayError, open_drop_folder};
 use super::shared::Shared;
-use super::written::{Noted, WRITTEN, Written, note_answer};
+use super::written::{Written, note_notice};
 
 /// Why a file is answered without being taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +93,7 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
         results::write(&place, &mut ours, customer.locale, content)?
     };
     let file = path.beside(&placed.name).text();
-    note_answer(shared, &placed.sha256);
-    let note = Some(Noted::placed(&placed, &answered).to_string());
-    let noted = shared.writer.note(Some(customer.key.clone()), WRITTEN.to_owned(), file.clone(), note);
-    if let Err(error) = noted.wait() {
-        tracing::error!(error = %error, "an answer that is in place could not be noted");
-    }
+    note_notice(shared, &customer.key, &placed, &answered);
     tracing::info!(customer = %customer.key, file = %path.text(), result = %file, "answered without being taken");
     Ok(())
 }

@@ -24,6 +24,10 @@ const WRITING: &str = "writing";
 /// The topic of the notes that tell which contents we wrote as answers that aren't results on record.
 const ANSWER: &str = "answer";
 
+/// The topic of the notes that tell what we wrote of files that weren't taken, by its inode: on the way to where it is
+/// taken, a file often brings that along.
+const NOTICE: &str = "notice";
+
 /// A file of ours: as it was written, and what it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Noted {
@@ -83,6 +87,19 @@ pub(super) fn note_answer(shared: &Shared, sha256: &Sha256) {
     }
 }
 
+/// Notes an answer to a file that wasn't taken.
+pub(super) fn note_notice(shared: &Shared, customer: &CustomerKey, placed: &Placed, of: &DropPath) {
+    note_answer(shared, &placed.sha256);
+    let note = Some(Noted::placed(placed, of).to_string());
+    let noted = [(WRITTEN, of.beside(&placed.name).text()), (NOTICE, placed.ino.to_string())]
+        .map(|(topic, key)| shared.writer.note(Some(customer.clone()), topic.to_owned(), key, note.clone()));
+    for noted in noted {
+        if let Err(error) = noted.wait() {
+            tracing::error!(error = %error, "an answer that is in place could not be noted");
+        }
+    }
+}
+
 /// Whether something with this hash was written by us, at any path, as far as that is on record.
 pub(super) fn anywhere(shared: &Shared, sha256: &Sha256) -> Result<bool, AskError> {
     let sha256 = sha256.to_string();
@@ -133,6 +150,12 @@ impl Ours for Written<'_> {
 
     fn largest_written(&mut self, name: &[u8]) -> Option<u64> {
         self.ours(name).map(|noted| noted.bytes).max()
+    }
+
+    fn moved_here(&mut self, file: &Stamp) -> Option<Sha256> {
+        let note = |reader: &crate::ledger::Reader| reader.note(Some(self.customer), NOTICE, &file.ino.to_string());
+        let noted = Noted::read(&self.shared.readers.ask(note).ok().flatten()?)?;
+        noted.is(file).then_some(noted.sha256)
     }
 
     fn about_to_write(&mut self, name: &[u8], written: &durable::Written) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use devicedrop_core::device::Sha256;
 use devicedrop_core::name;
+use devicedrop_core::settle::Stamp;
 use rustix::fs::{AtFlags, FileType, fstat, statat};
 use rustix::io::Errno;
 
@@ -37,6 +38,11 @@ pub trait Ours {
 
     /// The size of the largest of those, in bytes, where that is known: a larger file is none of ours and isn't read.
     fn largest_written(&mut self, _name: &[u8]) -> Option<u64> {
+        None
+    }
+
+    /// What we wrote under another name and somebody moved here: an answer to a file that wasn't taken, moved with it.
+    fn moved_here(&mut self, _file: &Stamp) -> Option<Sha256> {
         None
     }
 
@@ -75,11 +81,13 @@ pub(super) fn replaceable(
         Err(errno) => return Err(look(errno)),
         Ok(stat) => stat,
     };
-    let last = ours.last_written(name);
-    if last.is_empty() {
+    let mut last = ours.last_written(name);
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Ok(None);
     }
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+    let moved = beneath::look(folder, name).ok().and_then(|looked| ours.moved_here(&looked.stamp));
+    last.extend(moved);
+    if last.is_empty() {
         return Ok(None);
     }
     let mut file = match beneath::open_file(folder, name) {
@@ -91,7 +99,7 @@ pub(super) fn replaceable(
     };
     let opened = fstat(file.as_fd()).map_err(look)?;
     let bytes = u64::try_from(opened.st_size).unwrap_or(u64::MAX);
-    let too_large = ours.largest_written(name).is_some_and(|largest| bytes > largest);
+    let too_large = moved.is_none() && ours.largest_written(name).is_some_and(|largest| bytes > largest);
     if too_large || FileType::from_raw_mode(opened.st_mode) != FileType::RegularFile {
         return Ok(None);
     }

@@ -80,3 +80,31 @@ fn a_senders_own_result_csv_is_answered_and_copies_of_ours_are_left_alone() -> R
     assert_eq!(rows(&env, REFUSALS)?, ["ai.result.xlsx|not_a_csv", "dev.result.csv|named_as_result"]);
     Ok(())
 }
+
+#[test]
+fn an_answer_that_is_moved_with_its_file_gives_way_to_the_result() -> Result<()> {
+    let env = env()?;
+    let mut daemon = start(&env)?;
+    let at = |name: &str| env.root().join(CONTOSO).join(name);
+    env.write_file(CONTOSO, " /a.csv", csv(&["1"]))?;
+    env.write_file(CONTOSO, "PO-1/deep/b.csv", csv(&["2"]))?;
+    fence(&env, &mut daemon, CONTOSO, "fence")?;
+    put_forward(&env, MINUTE)?;
+    told(&mut daemon, &at(" /a.result.csv"), "holds nothing but blanks")?;
+    told(&mut daemon, &at("PO-1/deep/b.result.csv"), "Move the file one folder up.")?;
+    fs::copy(at(" /a.result.csv"), at("c.result.csv"))?;
+    let copied = fs::read_to_string(at("c.result.csv"))?;
+    fs::rename(at(" "), at("PO-7"))?;
+    for name in ["b.csv", "b.result.csv"] {
+        fs::rename(at("PO-1/deep").join(name), at("PO-1").join(name))?;
+    }
+    wait_for_answer(&mut daemon, &at("PO-7/a.result.csv"), &all_ready(&["1"]))?;
+    wait_for_answer(&mut daemon, &at("PO-1/b.result.csv"), &all_ready(&["2"]))?;
+    assert!(!at("PO-7/a.result-2.csv").exists());
+    assert!(!at("PO-1/b.result-2.csv").exists());
+    // A copy that its sender made isn't what we wrote there.
+    env.write_file(CONTOSO, "c.csv", csv(&["3"]))?;
+    wait_for_answer(&mut daemon, &at("c.result-2.csv"), &all_ready(&["3"]))?;
+    assert_eq!(fs::read_to_string(at("c.result.csv"))?, copied);
+    stop(daemon)
+}
