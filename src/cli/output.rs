@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use crate::config::environment::Environment;
 use devicedrop_core::shown::{is_deceptive, shown};
@@ -86,7 +87,7 @@ impl Output {
         for (index, column) in table.column_iter_mut().enumerate() {
             let cells: Vec<&str> = rows.iter().filter_map(|row| row.get(index)).map(String::as_str).collect();
             let words = headings.get(index).into_iter().flat_map(|heading| heading.split(' '));
-            let longest = cells.iter().copied().chain(words).map(|text| text.chars().count()).max().unwrap_or(0);
+            let longest = cells.iter().copied().chain(words).map(UnicodeWidthStr::width).max().unwrap_or(0);
             column.set_padding((0, 2));
             // Identifiers and states are copied and searched for: they stay whole, even if a line gets too long.
             if longest <= LONGEST_WHOLE_WORD && !cells.iter().any(|cell| cell.contains(' ')) {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use devicedrop_core::dialect::Delimiter;
 use devicedrop_core::shown::shown_bytes;
+use unicode_width::UnicodeWidthStr;
 
 /// Which part of a line is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ const SHOWN: [usize; 3] = [60, 60, 40];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
     pub(super) text: String,
-    /// Where the mark stands below it and how wide it is, in characters.
+    /// Where the mark stands below it and how wide it is, in a terminal's columns: some characters take two, some none.
     pub(super) mark: Option<(usize, usize)>,
     /// The place in the file's line, in characters from 1.
     pub(super) column: Option<usize>,
@@ -61,7 +62,11 @@ impl Excerpt {
         let column = String::from_utf8_lossy(head).chars().count() + 1;
         let (head, marked, tail) =
             (end(&show(head), before), start(&show(marked), within), start(&show(tail), behind));
-        let mark = Some((head.chars().count(), marked.chars().count().max(1)));
+        let mark = Some(match (head.width(), marked.width()) {
+            // A character that has no place of its own stands over or under the one before it.
+            (before, 0) if !marked.is_empty() => (before.saturating_sub(1), 1),
+            (before, within) => (before, within.max(1)),
+        });
         Some(Self { text: format!("{head}{marked}{tail}"), mark, column: Some(column) })
     }
 }
@@ -205,6 +210,45 @@ mod tests {
           ^^^^
         Some(3)
         "#);
+    }
+
+    #[test]
+    fn a_mark_stands_under_its_place_whatever_the_width_of_the_characters_before_it() {
+        let comma = Some(Delimiter::Comma);
+        let lenovo = "\u{8054}\u{60f3},\u{ff54}\u{ff4d},\u{ff11}\u{ff12}3".as_bytes();
+        insta::assert_snapshot!(drawn(lenovo, &Mark::Cell(1, None), comma), @"
+        联想,ｔｍ,１２3
+             ^^^^
+        Some(4)
+        ");
+        insta::assert_snapshot!(drawn(lenovo, &Mark::Cell(2, Some(0..2)), comma), @"
+        联想,ｔｍ,１２3
+                  ^^^^
+        Some(7)
+        ");
+        let joined = "Cafe\u{301} A\u{30a}s,x,1".as_bytes();
+        insta::assert_snapshot!(drawn(joined, &Mark::Cell(1, None), comma), @"
+        Café Ås,x,1
+                ^
+        Some(11)
+        ");
+        insta::assert_snapshot!(drawn(joined, &Mark::Cell(0, Some(4..5)), comma), @"
+        Café Ås,x,1
+           ^
+        Some(5)
+        ");
+        let unseen = "\u{200b}\u{1f5a5}\u{fe0f}\u{1f4bb}\u{feff},x,1".as_bytes();
+        insta::assert_snapshot!(drawn(unseen, &Mark::Cell(1, None), comma), @r"
+        \u{200b}🖥\u{fe0f}💻\u{feff},x,1
+                                    ^
+        Some(7)
+        ");
+        let long = format!("{},x,1", "\u{8054}".repeat(100));
+        insta::assert_snapshot!(drawn(long.as_bytes(), &Mark::Cell(1, None), comma), @"
+        …联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联联,x,1
+                                                                                                                                ^
+        Some(102)
+        ");
     }
 
     #[test]
