@@ -90,20 +90,7 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
                  waarvan de naam dan de order-ID is.",
             )
         }
-        Notice::MayNotOpen => words!(
-            language,
-            "This file may not be opened: the service has no permission to read it. It waits and is read as soon as \
-             it may be. Give the folder's group the right to read it, or drop a new copy.",
-            "Dit bestand mag niet worden geopend: de dienst heeft geen recht om het te lezen. Het wacht en wordt \
-             gelezen zodra dat mag. Geef de groep van de map leesrecht, of lever een nieuwe kopie aan.",
-        ),
-        Notice::SecondLink => words!(
-            language,
-            "This file has a second name elsewhere (a hard link), so whose it is can't be told. It waits and is read \
-             as soon as it has one name only. Drop a copy of it in its place.",
-            "Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. \
-             Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.",
-        ),
+        Notice::MayNotOpen | Notice::SecondLink => waits_unread(notice, language),
         Notice::BadOrderFile(bad) => order::bad_order_file(bad, language),
         Notice::OtherContent => words!(
             language,
@@ -150,6 +137,26 @@ fn too_deep(up: usize, language: Language) -> String {
         "Dit bestand ligt te diep en wordt niet gelezen. Verwacht worden CSV-bestanden in de aanlevermap zelf of in \
          een map direct daarin, waarvan de naam dan de order-ID is. Verplaats het bestand {up_nl}.",
     )
+}
+
+/// A file that waits until it may be read.
+fn waits_unread(notice: &Notice<'_>, language: Language) -> String {
+    match notice {
+        Notice::MayNotOpen => words!(
+            language,
+            "This file may not be opened: the service has no permission to read it. It waits and is read as soon as \
+             it may be. Give the folder's group the right to read it, or drop a new copy.",
+            "Dit bestand mag niet worden geopend: de dienst heeft geen recht om het te lezen. Het wacht en wordt \
+             gelezen zodra dat mag. Geef de groep van de map leesrecht, of lever een nieuwe kopie aan.",
+        ),
+        _ => words!(
+            language,
+            "This file has a second name elsewhere (a hard link), so whose it is can't be told. It waits and is read \
+             as soon as it has one name only. Drop a copy of it in its place.",
+            "Dit bestand heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. \
+             Het wacht en wordt gelezen zodra het nog maar één naam heeft. Lever in plaats ervan een kopie aan.",
+        ),
+    }
 }
 
 fn named_as_result(name: &str, language: Language) -> String {
