@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use sha2::Digest;
 
 use crate::beneath;
+use crate::blocking::{self, Effect};
 
 /// How much is gathered before it is hashed and written.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -196,6 +197,7 @@ pub fn write_aside(
     let digesting = Digesting { file: File::from(fd), digest: sha2::Sha256::new(), bytes: 0 };
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, digesting);
     fill(&mut buffered).map_err(DurableError::Fill)?;
+    blocking::meet(Effect::Write).map_err(DurableError::Fill)?;
     let Digesting { file, digest, bytes } =
         buffered.into_inner().map_err(|error| DurableError::Fill(error.into_error()))?;
 
@@ -231,6 +233,7 @@ impl Aside<'_> {
     pub fn place(mut self, name: &OsStr, replace: Replace) -> Result<Written, DurableError> {
         check_name(name)?;
         self.is_at(OsStr::new(&self.name))?;
+        blocking::meet(Effect::Place).map_err(DurableError::Rename)?;
         self.placed = match replace {
             Replace::Any => self.rename_over(name)?,
             Replace::Nothing => self.rename_to_free(name)?,
@@ -243,6 +246,7 @@ impl Aside<'_> {
         };
         // The name aside is known to whoever looks into the folder, and a rename takes whatever lies there.
         self.is_at(name)?;
+        blocking::meet(Effect::SyncFolder).map_err(DurableError::SyncFolder)?;
         sync_dir(self.dir).map_err(DurableError::SyncFolder)?;
         Ok(self.written)
     }

@@ -9,6 +9,7 @@
 
 pub mod actor;
 pub mod beneath;
+pub mod blocking;
 pub mod cli;
 pub mod clock;
 pub mod config;

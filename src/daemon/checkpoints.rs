@@ -59,7 +59,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 /// Makes one, unless the newest has seen all there is.
 pub(super) async fn make(shared: &Arc<Shared>) {
     let asked = Arc::clone(shared);
-    match tokio::task::spawn_blocking(move || write(&asked)).await {
+    match crate::blocking::run(move || write(&asked)).await {
         Ok(Ok(None)) => {}
         Ok(Ok(Some((file, checkpoint)))) => {
             let text = checkpoint.to_string();

@@ -97,7 +97,7 @@ async fn converse(shared: Arc<Shared>, actor: Actor, stream: UnixStream) -> io::
         }
     };
     let (replies, mut incoming) = mpsc::channel(16);
-    let work = tokio::task::spawn_blocking(move || {
+    let work = crate::blocking::run(move || {
         let told = replies.clone();
         let reply = commands::answer(&shared, request, &actor, &mut |progress| {
             // Whoever hung up misses the progress; the work goes on.

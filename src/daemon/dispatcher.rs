@@ -121,7 +121,7 @@ async fn fill(shared: &Arc<Shared>, hand: &mut Hand, calls: &mut JoinSet<Ended>)
 async fn next_due_in(shared: &Arc<Shared>) -> Option<Duration> {
     let now = shared.clock.now();
     let asked = Arc::clone(shared);
-    let earliest = tokio::task::spawn_blocking(move || asked.readers.ask(crate::ledger::Reader::earliest_due)).await;
+    let earliest = crate::blocking::run(move || asked.readers.ask(crate::ledger::Reader::earliest_due)).await;
     let due = earliest.ok()?.ok()??;
     // A row that is due by now became so after the choice was made, or its call is just being put on record.
     Some(due.since(now).clamp(MOMENT, LOOK_AGAIN))
@@ -134,7 +134,7 @@ async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(V
     let skip: Vec<RegistrationId> = hand.under_way.iter().copied().collect();
     let start = hand.start;
     let asked = Arc::clone(shared);
-    let read = tokio::task::spawn_blocking(move || {
+    let read = crate::blocking::run(move || {
         asked.readers.ask(|reader| {
             let customers = reader.customers_due(now)?;
             let mut waiting = Vec::with_capacity(customers.len());

@@ -53,7 +53,7 @@ async fn ask(shared: &Arc<Shared>) -> bool {
         return false;
     }
     let asked = Arc::clone(shared);
-    let read = tokio::task::spawn_blocking(move || asked.readers.ask(crate::ledger::Reader::in_doubt)).await;
+    let read = crate::blocking::run(move || asked.readers.ask(crate::ledger::Reader::in_doubt)).await;
     let doubts = match read {
         Ok(Ok(doubts)) => doubts,
         Ok(Err(error)) => {

@@ -44,7 +44,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     let mut running: BTreeMap<CustomerKey, CancellationToken> = BTreeMap::new();
     loop {
         let config = shared.config();
-        let asked = tokio::task::spawn_blocking({
+        let asked = crate::blocking::run({
             let config = Arc::clone(&config);
             move || roster::customers(&config)
         })
@@ -108,7 +108,7 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         }
         let place = Arc::clone(&places).acquire_owned().await;
         let clock = Arc::clone(&shared.clock);
-        let mut pass = tokio::task::spawn_blocking(move || {
+        let mut pass = crate::blocking::run(move || {
             let report = inbox.pass(&mut desk, clock.as_ref());
             desk.after_pass();
             (inbox, desk, report)

@@ -125,7 +125,7 @@ async fn cursor(shared: &Arc<Shared>) -> Result<u64, StepError> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
 ) -> Result<T, StepError> {
-    match tokio::task::spawn_blocking(work).await {
+    match crate::blocking::run(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(Box::new(format!("a step of the lifecycle failed: {error}"))),
     }

@@ -138,7 +138,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
 async fn customers(shared: &Arc<Shared>) -> usize {
     let config = shared.config();
     let configured = config.customers.len();
-    let listed = tokio::task::spawn_blocking(move || roster::customers(&config).customers).await;
+    let listed = crate::blocking::run(move || roster::customers(&config).customers).await;
     listed.ok().flatten().map_or(configured, |customers| customers.len())
 }
 
@@ -174,7 +174,7 @@ async fn close(shared: Arc<Shared>, ledger: Ledger, end: End) -> bool {
         }
     }
     drop(shared);
-    let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
+    let closed = crate::blocking::run(move || ledger.close()).await;
     if let Ok(Err(error)) = closed {
         in_order = false;
         tracing::error!(error = %error, "the ledger could not be closed in order");

@@ -39,7 +39,7 @@ async fn quiet_and_done(shared: &Arc<Shared>) -> Option<bool> {
         return None;
     }
     let asked = Arc::clone(shared);
-    tokio::task::spawn_blocking(move || look(&asked)).await.ok().flatten()
+    crate::blocking::run(move || look(&asked)).await.ok().flatten()
 }
 
 /// Whether no lane has anything to take and no call is under way.

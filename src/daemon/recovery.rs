@@ -112,7 +112,7 @@ pub(super) async fn must_ask_first(shared: &Arc<Shared>, rows: &[RegistrationId]
         return false;
     }
     let (asked, rows) = (Arc::clone(shared), rows.to_vec());
-    let found = tokio::task::spawn_blocking(move || {
+    let found = crate::blocking::run(move || {
         let restore = asked.restored.get()?;
         asked.readers.ask(|reader| reader.may_have_been_sent(restore, &rows)).ok()
     });

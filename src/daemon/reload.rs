@@ -85,7 +85,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         // Two looks in a row at the same new bytes: they lay still.
         if now.is_some() && now == seen && now != sha256_of(&shared.config()) {
             let (reloading, actor) = (Arc::clone(&shared), Actor::program());
-            let done = tokio::task::spawn_blocking(move || reload(&reloading, &actor, false)).await;
+            let done = crate::blocking::run(move || reload(&reloading, &actor, false)).await;
             if let Err(error) = done {
                 std::panic::resume_unwind(Box::new(format!("reloading failed: {error}")));
             }
@@ -102,6 +102,6 @@ async fn content(shared: &Arc<Shared>) -> Option<Sha256> {
     let config = shared.config();
     let Source::File { path, .. } = &config.source else { return None };
     let path = path.clone();
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+    let read = crate::blocking::run(move || std::fs::read(path)).await;
     read.ok()?.ok().map(|bytes| Sha256::of(&bytes))
 }

@@ -179,7 +179,7 @@ fn put_back(shared: &Shared, memory: &mut HashMap<SubmissionEntry, Memory>, (ent
 /// Takes away what a crash left half written in a customer's drop folder. Returns whether that is done.
 async fn sweep(shared: &Arc<Shared>, settings: &CustomerSettings) -> bool {
     let (asked, customer) = (Arc::clone(shared), settings.clone());
-    let swept = tokio::task::spawn_blocking(move || payment::sweep(&asked, &customer)).await;
+    let swept = crate::blocking::run(move || payment::sweep(&asked, &customer)).await;
     match swept {
         Ok(Ok(0)) => true,
         Ok(Ok(removed)) => {
@@ -198,7 +198,7 @@ async fn sweep(shared: &Arc<Shared>, settings: &CustomerSettings) -> bool {
 
 async fn owed(shared: &Arc<Shared>, customer: &CustomerKey) -> Option<Vec<Owed>> {
     let (asked, customer) = (Arc::clone(shared), customer.clone());
-    let read = tokio::task::spawn_blocking(move || asked.readers.ask(|reader| reader.owed(Some(&customer)))).await;
+    let read = crate::blocking::run(move || asked.readers.ask(|reader| reader.owed(Some(&customer)))).await;
     match read {
         Ok(Ok(owed)) => Some(owed),
         Ok(Err(error)) => {
@@ -238,7 +238,7 @@ async fn pay(
     let entry = owed.submission.entry;
     let began = shared.clock.elapsed();
     let (asked, customer, submission) = (Arc::clone(&shared), settings.clone(), owed.submission.clone());
-    let paid = tokio::task::spawn_blocking(move || payment::pay(&asked, &customer, &submission)).await;
+    let paid = crate::blocking::run(move || payment::pay(&asked, &customer, &submission)).await;
     let paid = match paid {
         Ok(paid) => paid,
         Err(error) => std::panic::resume_unwind(Box::new(format!("writing a result failed: {error}"))),
@@ -320,9 +320,8 @@ async fn recorded(
     Step::ReceiptDue.passed();
     memory.without_receipt = Some(this);
     let (asked, settings, submission) = (Arc::clone(shared), settings.clone(), owed.submission.clone());
-    let writing = tokio::task::spawn_blocking(move || {
-        receipts::write(&asked, &settings, &submission, &payment).map(|()| payment)
-    });
+    let writing =
+        crate::blocking::run(move || receipts::write(&asked, &settings, &submission, &payment).map(|()| payment));
     let payment = match writing.await {
         Ok(written) => written?,
         Err(error) => std::panic::resume_unwind(Box::new(format!("writing a receipt failed: {error}"))),
@@ -386,7 +385,7 @@ async fn gone_since(shared: &Arc<Shared>, owed: &Owed, known: Option<Timestamp>,
     }
     let (asked, key) = (Arc::clone(shared), owed.submission.id.to_string());
     let read = move || asked.readers.ask(|reader| reader.note(None, GONE, &key)).ok().flatten();
-    let noted = match tokio::task::spawn_blocking(read).await {
+    let noted = match crate::blocking::run(read).await {
         Ok(noted) => noted,
         Err(error) => std::panic::resume_unwind(Box::new(format!("reading a note failed: {error}"))),
     };
@@ -413,7 +412,7 @@ async fn give_up_copy(shared: &Arc<Shared>, owed: &Owed) {
         return;
     }
     let (giving, submission) = (Arc::clone(shared), owed.submission.clone());
-    let done = tokio::task::spawn_blocking(move || originals::give_up(&giving, &submission)).await;
+    let done = crate::blocking::run(move || originals::give_up(&giving, &submission)).await;
     if let Err(error) = done {
         std::panic::resume_unwind(Box::new(format!("removing an original's copy failed: {error}")));
     }

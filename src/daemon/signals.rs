@@ -68,7 +68,7 @@ async fn reload_now(shared: &Arc<Shared>) {
         tell(&[sd_notify::NotifyState::Reloading, began]);
     }
     let (reloading, actor) = (Arc::clone(shared), Actor::program());
-    let done = tokio::task::spawn_blocking(move || reload::reload(&reloading, &actor, true)).await;
+    let done = crate::blocking::run(move || reload::reload(&reloading, &actor, true)).await;
     if let Err(error) = done {
         std::panic::resume_unwind(Box::new(format!("reloading failed: {error}")));
     }

@@ -91,7 +91,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     while !shared.stop.is_cancelled() {
         let asked = Arc::clone(&shared);
         // A disk that hangs holds up this thread, and nobody else.
-        let lack = tokio::task::spawn_blocking(move || lack(&asked)).await.ok().flatten();
+        let lack = crate::blocking::run(move || lack(&asked)).await.ok().flatten();
         let change = {
             let mut board = shared.board.lock();
             let change = board.space.is_some() != lack.is_some();

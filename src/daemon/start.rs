@@ -149,7 +149,7 @@ fn hash_check(hash: &str, device: &Device) -> Result<Option<HashMismatch>, Strin
 
 /// Opens everything, and ends what the last run left half done.
 pub(super) async fn open(parts: Parts) -> Result<(Ledger, Arc<Shared>), StartError> {
-    let opened = tokio::task::spawn_blocking(move || {
+    let opened = crate::blocking::run(move || {
         shared_folder(&parts.config.drop.root)?;
         for customer in parts.config.customers.values() {
             // A folder elsewhere may be a mount that isn't there now; one in the root is ours to make.

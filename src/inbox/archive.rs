@@ -20,6 +20,7 @@ use rustix::io::Errno;
 
 use super::claim::digest;
 use crate::beneath::look;
+use crate::blocking::{self, Effect};
 
 /// How the copies in the making are called; nothing else in the archive begins like this.
 const TEMPORARY: &str = ".claim-";
@@ -164,6 +165,7 @@ pub(super) struct Copying {
 
 impl Copying {
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        blocking::meet(Effect::Copy)?;
         self.file.write_all(bytes)?;
         self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         Ok(())
@@ -174,6 +176,7 @@ impl Copying {
         // Pinned first: from here on nobody removes a copy that is there already.
         let pin = self.archive.pin(sha256);
         let folder = self.archive.folder_for(&sha256)?;
+        blocking::meet(Effect::Keep)?;
         if !self.is_there(&folder, &sha256) {
             self.place(&folder, &sha256)?;
         }

@@ -15,6 +15,7 @@ mod entries;
 pub mod error;
 mod hasher;
 mod holder;
+mod inline;
 pub mod lock;
 mod open;
 pub mod pending;

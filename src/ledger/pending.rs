@@ -1,32 +1,41 @@
 //! The answer to a command, once it is on the disk.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
 use super::error::LedgerError;
+use super::inline::Inline;
 
 /// An answer that is still to come. It comes after the commit: what it tells of is durable.
 ///
 /// Dropping it doesn't take the command back.
 #[must_use = "the command is carried out either way, but nobody learns whether it was"]
 #[derive(Debug)]
-pub struct Pending<T>(oneshot::Receiver<Result<T, LedgerError>>);
+pub struct Pending<T> {
+    answer: oneshot::Receiver<Result<T, LedgerError>>,
+    /// Who has to be driven for it to come, where no thread does that.
+    inline: Option<Arc<Inline>>,
+}
 
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 
 impl<T> Pending<T> {
     /// An answer to come, and where it is to go.
-    pub(super) fn new() -> (Reply<T>, Self) {
-        let (reply, receiver) = oneshot::channel();
-        (reply, Self(receiver))
+    pub(super) fn new(inline: Option<Arc<Inline>>) -> (Reply<T>, Self) {
+        let (reply, answer) = oneshot::channel();
+        (reply, Self { answer, inline })
     }
 
     /// Waits for it. For threads that may block; elsewhere, await it.
     pub fn wait(self) -> Result<T, LedgerError> {
-        self.0.blocking_recv().unwrap_or(Err(LedgerError::Stopped))
+        if let Some(inline) = &self.inline {
+            inline.turn();
+        }
+        self.answer.blocking_recv().unwrap_or(Err(LedgerError::Stopped))
     }
 }
 
@@ -35,6 +44,6 @@ impl<T> Future for Pending<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // A reply that was dropped unsent is the writer's end.
-        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(LedgerError::Stopped)))
+        Pin::new(&mut self.answer).poll(context).map(|answer| answer.unwrap_or(Err(LedgerError::Stopped)))
     }
 }

@@ -15,6 +15,7 @@ use super::room::{Room, Wanted};
 use super::transaction::{Broken, Record, Stop, Transaction};
 use super::words::Words;
 use super::writer::Command;
+use crate::blocking::{self, Effect};
 
 /// Entries from which on a transaction takes no further command: more gains nothing, and those who wait wait longer.
 const ENTRIES: i64 = 20_000;
@@ -62,20 +63,33 @@ impl Thread {
     /// Works until it is closed, or the last handle is gone, or a write fails.
     pub(super) fn run(mut self, queue: Receiver<Command>, failure: &watch::Sender<Option<WriteFailure>>) {
         while let Ok(first) = queue.recv() {
-            match self.group(first, &queue) {
-                Ok(true) => {}
-                Ok(false) => return refuse_all(queue),
-                Err(broken) => {
-                    tracing::error!(error = %broken, "a write to the ledger failed");
-                    // Said before anybody is refused, so that who is refused can ask why.
-                    failure.send_replace(Some(WriteFailure(Arc::new(broken))));
-                    return refuse_all(queue);
-                }
+            if !self.serve(first, &queue, failure) {
+                return refuse_all(queue);
             }
         }
         if let Err(error) = self.left_in_order() {
             tracing::warn!(error = %error, "the ledger can't be marked as left in order; the next start checks all of it");
         }
+    }
+
+    /// Carries out what is queued, as far as that goes without waiting. Returns whether to go on.
+    pub(super) fn turn(&mut self, queue: &Receiver<Command>, failure: &watch::Sender<Option<WriteFailure>>) -> bool {
+        queue.try_iter().all(|first| self.serve(first, queue, failure))
+    }
+
+    /// Carries out one transaction, and tells if that failed. Returns whether to go on.
+    fn serve(
+        &mut self,
+        first: Command,
+        queue: &Receiver<Command>,
+        failure: &watch::Sender<Option<WriteFailure>>,
+    ) -> bool {
+        self.group(first, queue).unwrap_or_else(|broken| {
+            tracing::error!(error = %broken, "a write to the ledger failed");
+            // Said before anybody is refused, so that who is refused can ask why.
+            failure.send_replace(Some(WriteFailure(Arc::new(broken))));
+            false
+        })
     }
 
     /// Carries out one transaction that begins with `first`. Returns whether to go on.
@@ -128,7 +142,8 @@ impl Thread {
     }
 }
 
-fn refuse_all(queue: Receiver<Command>) {
+/// Answers whoever waits when the writer has ended.
+pub(super) fn refuse_all(queue: Receiver<Command>) {
     for command in queue.try_iter() {
         command.refuse(LedgerError::Stopped);
     }
@@ -219,7 +234,9 @@ impl<'a> Group<'a> {
         }
         let chain = self.block()?;
         // When this fails, the transaction may be on the disk all the same: nothing is tried again in place.
+        blocking::meet(Effect::Commit).map_err(Broken::Disk)?;
         self.thread.db.prepare_cached("COMMIT")?.execute([])?;
+        blocking::meet(Effect::Committed).map_err(Broken::Disk)?;
         self.thread.chain = chain;
         Ok(())
     }

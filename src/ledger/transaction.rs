@@ -27,6 +27,9 @@ pub enum Broken {
     /// The thread that hashes is gone.
     #[error("the thread that hashes entries has ended")]
     Hasher,
+    /// A simulated disk says no.
+    #[error("the disk says no")]
+    Disk(#[source] std::io::Error),
 }
 
 /// Why a command ends early.

@@ -18,8 +18,10 @@ use super::command::{
     Resolution, Selection, Started,
 };
 use super::error::{LedgerError, WriteFailure};
+use super::inline::Inline;
 use super::pending::{Pending, Reply};
 use super::thread::{Group, Thread};
+use crate::blocking;
 
 /// Commands that wait at most; whoever brings one more waits until there is room. One lane brings few at a time.
 const QUEUE: usize = 256;
@@ -38,7 +40,7 @@ macro_rules! commands {
             $(
                 $(#[$doc])*
                 pub fn $method(&self, $($argument: $type),*) -> Pending<$answer> {
-                    let (reply, pending) = Pending::new();
+                    let (reply, pending) = Pending::new(self.inline.clone());
                     self.send(Command::$name { $($argument,)* reply });
                     pending
                 }
@@ -129,6 +131,8 @@ pub struct Writer {
     queue: SyncSender<Command>,
     failure: watch::Receiver<Option<WriteFailure>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Stands in for the thread in a simulation.
+    inline: Option<Arc<Inline>>,
 }
 
 impl Writer {
@@ -136,15 +140,19 @@ impl Writer {
     pub(super) fn start(thread: Thread) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE);
         let (failed, failure) = watch::channel(None);
+        if blocking::simulated().is_some() {
+            let inline = Some(Arc::new(Inline::new(thread, commands, failed)));
+            return Ok(Self { queue, failure, thread: Arc::default(), inline });
+        }
         let thread =
             std::thread::Builder::new().name("ledger".to_owned()).spawn(move || thread.run(commands, &failed))?;
-        Ok(Self { queue, failure, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self { queue, failure, thread: Arc::new(Mutex::new(Some(thread))), inline: None })
     }
 
     /// Waits until all that was sent before is on the disk, marks the ledger as left in order, and ends the thread.
     /// Later commands are answered with [`LedgerError::Stopped`].
     pub fn close(&self) -> Pending<()> {
-        let (reply, pending) = Pending::new();
+        let (reply, pending) = Pending::new(self.inline.clone());
         self.send(Command::Close { reply });
         pending
     }
@@ -177,8 +185,12 @@ impl Writer {
     }
 
     fn send(&self, command: Command) {
-        if let Err(refused) = self.queue.send(command) {
-            refused.0.refuse(LedgerError::Stopped);
+        let sent = match &self.inline {
+            None => self.queue.send(command).map_err(|refused| refused.0),
+            Some(inline) => inline.send(&self.queue, command),
+        };
+        if let Err(refused) = sent {
+            refused.refuse(LedgerError::Stopped);
         }
     }
 }

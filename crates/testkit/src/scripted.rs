@@ -112,7 +112,7 @@ impl Scripted {
     ) -> Result<T, Trouble> {
         let memory = Arc::clone(&self.memory);
         let done =
-            tokio::task::spawn_blocking(move || work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner)));
+            devicedrop::blocking::run(move || work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner)));
         done.await.map_err(|error| Trouble::Unavailable(error.to_string()))
     }
 }

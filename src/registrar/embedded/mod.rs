@@ -242,7 +242,7 @@ impl Registrar for Embedded {
     fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>> {
         let reader = Arc::clone(&self.reader);
         Box::pin(async move {
-            let told = tokio::task::spawn_blocking(move || reader.activity(after, limit)).await;
+            let told = crate::blocking::run(move || reader.activity(after, limit)).await;
             told.unwrap_or_else(|_| Err(self.closed())).map_err(|error| Trouble::Unavailable(error.chain()))
         })
     }

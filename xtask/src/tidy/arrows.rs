@@ -9,7 +9,7 @@ use super::rust::{Source, is_word, line_of};
 /// The parts above the core that know nothing of each other.
 const NEIGHBOURS: [&str; 6] = ["inbox", "registrar", "ledger", "results", "lifecycle", "web"];
 /// Small tools that every part may use, and that use none.
-const LEAVES: [&str; 6] = ["actor", "beneath", "clock", "durable", "reading", "step"];
+const LEAVES: [&str; 7] = ["actor", "beneath", "blocking", "clock", "durable", "reading", "step"];
 
 /// What a module of the program must not import.
 fn forbidden(module: &str) -> Vec<&'static str> {
