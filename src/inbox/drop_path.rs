@@ -46,7 +46,7 @@ impl DropPath {
 
     /// How many folders lie between the drop folder and this.
     pub fn depth(&self) -> usize {
-        self.bytes.iter().filter(|byte| **byte == b'/').count()
+        self.bytes.split(|byte| *byte == b'/').count().saturating_sub(1)
     }
 
     /// The whole path, to be joined to the drop folder's; for showing and asking, never for opening.

@@ -45,6 +45,7 @@ impl Inline {
     }
 
     /// Queues a command, or gives it back if the writer has ended.
+    #[expect(clippy::result_large_err, reason = "the command is what its sender gets back, and that is rare")]
     pub(super) fn send(self: &Arc<Self>, queue: &SyncSender<Command>, command: Command) -> Result<(), Command> {
         self.soon();
         match queue.try_send(command) {

@@ -217,6 +217,13 @@ impl Daemon {
         Ok(())
     }
 
+    /// Waits as long as this for what must come: work that a disk may take minutes for.
+    #[must_use]
+    pub fn with_watchdog(mut self, watchdog: Duration) -> Self {
+        self.watchdog = watchdog;
+        self
+    }
+
     /// Asks it to stop (SIGTERM), waits for its end, and gives its exit code and its whole log.
     pub fn terminate(self) -> Result<(i32, Vec<Line>)> {
         self.signal("TERM")?;

@@ -3,10 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::zoo::{MEMORY, Size, limit_memory, measure, office, table};
+
+/// Gigabytes go to the disk and are synced there.
+const PATIENCE: Duration = Duration::from_mins(20);
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,7 +32,7 @@ fn memory(program: PathBuf, size: Size, out: &mut dyn Write) -> Result<()> {
     let mut env = TestEnv::new(program)?;
     // What is over the limit isn't read, and here it is the reading that counts.
     env.set("drop.max_file_size", "\"16GiB\"")?.set("drop.per_customer_bytes_per_day", "\"64GiB\"")?;
-    let mut daemon = env.start(&[])?;
+    let mut daemon = env.start(&[])?.with_watchdog(PATIENCE);
     daemon.wait_for_message("ready")?;
     limit_memory(&daemon)?;
     writeln!(out, "{:<28} {:>12} {:>12} {:>12}", "case", "size", "daemon", "check")?;
