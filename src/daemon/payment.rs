@@ -12,6 +12,7 @@ use devicedrop_core::dialect::Dialect;
 use devicedrop_core::ids::{RegistrationId, SubmissionEntry};
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message::{self, Details};
+use devicedrop_core::oa3;
 use devicedrop_core::problem::FileProblem;
 use devicedrop_core::result_sheet::Fate;
 use devicedrop_core::sheet::SheetOptions;
@@ -400,7 +401,7 @@ impl Fates for LedgerFates<'_> {
 fn fate(row: &Row, asked: &RowFate<'_>, locale: Locale, support: Option<&str>) -> Fate {
     let request_id = row.request_id.as_deref().unwrap_or_default();
     let details = match row.error {
-        None => row.detail.clone().unwrap_or_default(),
+        None => row.detail.as_deref().map(|recorded| warning(recorded, asked, locale)).unwrap_or_default(),
         Some(ErrorCode::RowNotValid) => row_details(row, asked, locale),
         Some(ErrorCode::DeviceAlreadyRegistered) => {
             let holder = row.holder.as_ref().map(|holder| message::Holder {
@@ -421,10 +422,22 @@ fn fate(row: &Row, asked: &RowFate<'_>, locale: Locale, support: Option<&str>) -
     Fate { state: Some(state), error: row.error, details, request_id: request_id.to_owned() }
 }
 
+/// The warning on record of a row that was registered: that its hardware hash speaks of another device.
+fn warning(recorded: &str, asked: &RowFate<'_>, locale: Locale) -> String {
+    let again = || {
+        let content = asked.content.ok()?;
+        let hash = oa3::check(content.hardware_hash?).ok()?;
+        let mismatch = oa3::cross_check(&hash, &content.device())?;
+        let told = |locale| message::details(&Details::HashMismatch(&mismatch), locale);
+        (told(Locale::En) == recorded).then(|| told(locale))
+    };
+    again().unwrap_or_else(|| recorded.to_owned())
+}
+
 fn row_details(row: &Row, asked: &RowFate<'_>, locale: Locale) -> String {
     let recorded = row.detail.clone().unwrap_or_default();
-    match asked.problem {
-        Some(problem) if message::row_problem(problem, row.line, Locale::En) == recorded => {
+    match asked.content {
+        Err(problem) if message::row_problem(problem, row.line, Locale::En) == recorded => {
             message::row_problem(problem, row.line, locale)
         }
         _ => recorded,

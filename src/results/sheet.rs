@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use devicedrop_core::locale::Locale;
 use devicedrop_core::problem::RowProblem;
 use devicedrop_core::result_sheet::{Fate, ResultSheet};
-use devicedrop_core::row::Row;
+use devicedrop_core::row::{Content as RowContent, Row};
 use devicedrop_core::sheet::{Head, SheetOptions, SheetReader};
 use devicedrop_core::survey::Encoding;
 
@@ -17,8 +17,8 @@ const GATHERED: usize = 64 * 1024;
 pub struct RowFate<'a> {
     /// The line on which it begins.
     pub line: u64,
-    /// Why it is refused, if it is: so that this can be said in the customer's language.
-    pub problem: Option<&'a RowProblem>,
+    /// Its device, or why it is refused: so that what is on record of it can be said in the customer's language.
+    pub content: Result<&'a RowContent<'a>, &'a RowProblem>,
 }
 
 /// Tells the fate of rows, in the order of their lines.
@@ -87,7 +87,7 @@ impl Writing<'_> {
 
     fn try_row(&mut self, head: &Head, row: &Row<'_>) -> io::Result<()> {
         self.begin(head);
-        let fate = self.fates.fate(&RowFate { line: row.line, problem: row.content.as_ref().err() })?;
+        let fate = self.fates.fate(&RowFate { line: row.line, content: row.content.as_ref() })?;
         if let Some(sheet) = &self.sheet {
             sheet.row(row.echo(head), &fate, &mut self.gathered);
         }

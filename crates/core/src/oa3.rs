@@ -52,6 +52,18 @@ pub enum HashProblem {
     NotOa3,
 }
 
+impl HashProblem {
+    /// The problem that these words on record are, if they are one.
+    pub fn recorded(words: &str) -> Option<Self> {
+        let position = words
+            .strip_prefix("character ")
+            .and_then(|rest| rest.split_once(' '))
+            .and_then(|(at, _)| at.parse().ok());
+        let character = position.map(|position| Self::Character { position });
+        character.into_iter().chain([Self::CutOff, Self::NotOa3]).find(|problem| problem.to_string() == words)
+    }
+}
+
 /// Reads a hardware hash.
 pub fn check(text: &str) -> Result<HardwareHash, HashProblem> {
     if let Some(position) = text.chars().position(|c| !c.is_ascii_alphanumeric() && !"+/=".contains(c)) {

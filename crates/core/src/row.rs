@@ -117,7 +117,7 @@ pub struct Content<'a> {
 
 impl Content<'_> {
     /// The device that it names.
-    fn device(&self) -> Device {
+    pub fn device(&self) -> Device {
         Device {
             manufacturer: self.manufacturer.to_owned(),
             model: self.model.to_owned(),

@@ -1,8 +1,9 @@
 //! The words for what a registrar said of a row. The five errors' sentences are the service's own.
 
 use super::hint::{hint, recorded_hint};
-use super::{Language, WORDS_CHARS, quoted, words};
+use super::{Language, WORDS_CHARS, quoted, suspicion, words};
 use crate::locale::Locale;
+use crate::oa3::HashProblem;
 use crate::registrar::HashMismatch;
 use crate::shown::{shown, shown_cut};
 use crate::state::ErrorCode;
@@ -50,10 +51,11 @@ pub fn details(details: &Details<'_>, locale: Locale) -> String {
             let sentence = sentence(*error, request_id, *support, language);
             match words {
                 None => sentence,
-                Some(words) => match recorded_hint(words) {
-                    Some(near) => format!("{sentence} {}", hint(&near, locale)),
-                    None => format!("{sentence} {}", registrar_words(words, language)),
-                },
+                Some(words) => {
+                    let ours = recorded_hint(words).map(|near| hint(&near, locale));
+                    let ours = ours.or_else(|| recorded_hash_problem(words, language));
+                    format!("{sentence} {}", ours.unwrap_or_else(|| registrar_words(words, language)))
+                }
             }
         }
         Details::AlreadyRegistered { holder } => already_registered(*holder, language),
@@ -106,6 +108,15 @@ fn sentence(error: ErrorCode, request_id: &str, support: Option<&str>, language:
             "Dit bestand kan niet als lijst van apparaten worden gelezen. Verbeter het en lever het opnieuw aan.",
         ),
     }
+}
+
+/// What the embedded registrar found wrong with a hardware hash, if these words on record are that.
+fn recorded_hash_problem(recorded: &str, language: Language) -> Option<String> {
+    let problem = HashProblem::recorded(recorded)?;
+    let told = suspicion::hash_problem(&problem, language);
+    let mut rest = told.chars();
+    let first = rest.next()?;
+    Some(format!("{}{}.", first.to_uppercase(), rest.as_str()))
 }
 
 /// In brackets of its own, so that nobody takes a registrar's words for ours.
@@ -185,6 +196,12 @@ mod tests {
             support,
             words,
         };
+        let not_valid = |words| Details::Error {
+            error: ErrorCode::HardwareHashNotValid,
+            request_id: "dd-4711",
+            support: None,
+            words: Some(words),
+        };
         let date = Timestamp::from_unix_ms(1_795_356_339_003);
         let samples: Vec<Details<'_>> = ErrorCode::ALL
             .iter()
@@ -192,6 +209,10 @@ mod tests {
             .chain([
                 unexpected(support, None),
                 unexpected(support, Some("Internal error\u{1b}[31m 500")),
+                not_valid("character 12345 of the hardware hash can't stand in base64"),
+                not_valid("the hardware hash isn't whole base64: part of it is probably missing"),
+                not_valid("the hardware hash is base64, but not of a hardware hash (those begin with T0)"),
+                not_valid("the hardware hash is long"),
                 Details::AlreadyRegistered { holder: None },
                 Details::AlreadyRegistered { holder: Some(Holder { file: "PO-4711/devices.csv", line: 12, date }) },
                 Details::HashMismatch(&mismatch),
@@ -216,6 +237,14 @@ mod tests {
           Uw aanvraag kon niet automatisch worden verwerkt. Neem contact op met ondersteuning (support@example.com) en vermeld de aanvraag-id: dd-4711.
         Your request could not be automatically processed. Contact Support (support@example.com) and provide the Request ID: dd-4711 (The registrar said: "Internal error\u{1b}[31m 500")
           Uw aanvraag kon niet automatisch worden verwerkt. Neem contact op met ondersteuning (support@example.com) en vermeld de aanvraag-id: dd-4711. (De registratiedienst zei: "Internal error\u{1b}[31m 500")
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. Character 12,345 of the hardware hash can't stand in base64.
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Teken 12.345 van de hardwarehash kan niet in base64 voorkomen.
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash isn't whole base64: part of it is probably missing.
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is geen volledige base64: waarschijnlijk ontbreekt een deel.
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash is base64, but not of a hardware hash (those begin with T0).
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is wel base64, maar geen hardwarehash (die begint met T0).
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. (The registrar said: "the hardware hash is long")
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. (De registratiedienst zei: "the hardware hash is long")
         This device is already registered to your organization. No further action required.
           Dit apparaat is al geregistreerd bij uw organisatie. Geen verdere actie vereist.
         This device is already registered to your organization. No further action required. It was registered on 2026-11-22 by line 12 of the file "PO-4711/devices.csv".

@@ -290,7 +290,7 @@ fn before(suspect: &Suspect<'_>, values: Option<(&str, &str)>, earlier: &Earlier
     }
 }
 
-fn hash_problem(problem: &HashProblem, language: Language) -> String {
+pub(super) fn hash_problem(problem: &HashProblem, language: Language) -> String {
     match problem {
         HashProblem::Character { position } => {
             let position = number(*position, language);
