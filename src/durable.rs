@@ -158,7 +158,8 @@ pub fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<bool, Durable
     }
 }
 
-fn folder_of(path: &Path) -> Result<(OwnedFd, &OsStr), DurableError> {
+/// The folder of a path, opened, and its name in it.
+pub fn folder_of(path: &Path) -> Result<(OwnedFd, &OsStr), DurableError> {
     let name = path.file_name().ok_or(DurableError::Name)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -201,6 +202,39 @@ pub fn write_aside(
     let Digesting { file, digest, bytes } =
         buffered.into_inner().map_err(|error| DurableError::Fill(error.into_error()))?;
 
+    let stat = finish(&file, dir, mode).map_err(|errno| DurableError::Sync(errno.into()))?;
+    let sha256 = Sha256::from_bytes(digest.finalize().into());
+    aside.written = Written { file: FileId::from(&stat), sha256, bytes, mtime_ns: mtime_ns(&stat) };
+    aside.file = Some(file);
+    Ok(aside)
+}
+
+/// A name for a file aside, for those who can only write to a name: see [`adopt`].
+pub fn aside_name() -> Result<String, DurableError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(DurableError::Random)?;
+    Ok(format!("{ASIDE_START}{:016x}{ASIDE_END}", u64::from_be_bytes(random)))
+}
+
+/// Takes a file aside that somebody else wrote under such a name: it gets its mode and is brought to the disk.
+pub fn adopt(dir: BorrowedFd<'_>, name: String, mode: u32) -> Result<Aside<'_>, DurableError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd =
+        rustix::fs::openat(dir, &name, flags, Mode::empty()).map_err(|errno| DurableError::Open(errno.into()))?;
+    let stat = rustix::fs::fstat(&fd).map_err(|errno| DurableError::Open(errno.into()))?;
+    let nothing = Written { file: FileId::from(&stat), sha256: Sha256::of(b""), bytes: 0, mtime_ns: 0 };
+    let mut aside =
+        Aside { dir, name, written: nothing, file: None, placed: false, knowing: beneath::is_knowing(dir) };
+    let mut file = File::from(fd);
+    let mut digest = sha2::Sha256::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut bytes = 0_u64;
+    loop {
+        let read = io::Read::read(&mut file, &mut buffer).map_err(DurableError::Fill)?;
+        let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
+        digest.update(piece);
+        bytes = bytes.saturating_add(u64::try_from(read).unwrap_or(0));
+    }
     let stat = finish(&file, dir, mode).map_err(|errno| DurableError::Sync(errno.into()))?;
     let sha256 = Sha256::from_bytes(digest.finalize().into());
     aside.written = Written { file: FileId::from(&stat), sha256, bytes, mtime_ns: mtime_ns(&stat) };
@@ -310,9 +344,7 @@ fn check_name(name: &OsStr) -> Result<(), DurableError> {
 }
 
 fn create_aside(dir: BorrowedFd<'_>) -> Result<(String, OwnedFd), DurableError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(DurableError::Random)?;
-    let name = format!("{ASIDE_START}{:016x}{ASIDE_END}", u64::from_be_bytes(random));
+    let name = aside_name()?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // Nobody else reads it before it is whole.
     let fd = rustix::fs::openat(dir, &name, flags, Mode::RUSR | Mode::WUSR)

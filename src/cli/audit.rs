@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::{LedgerCommand, VerifyArgs};
 use crate::cli::context::Context;
+use crate::cli::copies;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, Paint};
@@ -19,6 +20,8 @@ pub struct VerifyAsk {
     pub checkpoints: Vec<PathBuf>,
     /// Files with receipts or proofs.
     pub receipts: Vec<PathBuf>,
+    /// A snapshot that is verified in place of the ledger.
+    pub snapshot: Option<PathBuf>,
     /// Keys, or files that hold them, one of which must have signed each of these.
     pub keys: Vec<String>,
     /// The epoch up to which restores are known to whoever asks; 0 for none.
@@ -47,6 +50,8 @@ pub struct Verified {
     pub blocks: u64,
     /// How many registrations' states were compared with the record.
     pub registrations: u64,
+    /// Whether the archived originals were left out.
+    pub without_originals: bool,
     /// How many archived originals were read and compared.
     pub originals: u64,
     /// How many more were removed, as the record says.
@@ -97,6 +102,8 @@ pub fn run(
             services.prove(&context.config, &ask, &mut |text| output.raw(text))??;
             Ok(Exit::Done)
         }
+        LedgerCommand::Snapshot(args) => copies::snapshot(args, context, services, output),
+        LedgerCommand::Export(args) => copies::export(args, context, services, output),
         LedgerCommand::Keygen(args) => {
             output.line(services.keygen(&args.file, &args.name)?)?;
             Ok(Exit::Done)
@@ -113,6 +120,7 @@ fn verify(
     let ask = VerifyAsk {
         checkpoints: args.checkpoints.clone(),
         receipts: args.receipts.clone(),
+        snapshot: args.snapshot.clone(),
         keys: args.keys.clone(),
         accept_epoch: args.accept_epoch.unwrap_or(0),
     };
@@ -189,7 +197,11 @@ fn print_ledger(told: &Verified, output: &mut Output) -> Result<(), CliError> {
         0 => String::new(),
         removed => format!("; removed, as the record says, {removed}"),
     };
-    output.line(format_args!("originals    read and compared {originals}{removed}"))?;
+    if told.without_originals {
+        output.line("originals    left out: they don't come with a snapshot")?;
+    } else {
+        output.line(format_args!("originals    read and compared {originals}{removed}"))?;
+    }
     let here = match told.checkpoints_here {
         0 => String::new(),
         here => format!("; of those kept on this machine {here}"),

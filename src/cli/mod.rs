@@ -10,6 +10,7 @@ pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod context;
+pub mod copies;
 pub mod customer;
 pub mod error;
 pub mod exit;

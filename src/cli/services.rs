@@ -12,6 +12,7 @@ use crate::actor::Actor;
 use crate::cli::audit::{ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
+use crate::cli::copies::{Copied, ExportAsk, SnapshotAsk};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::lookups::Lookups;
@@ -45,6 +46,12 @@ pub trait Services {
 
     /// Makes a signing key of this name in a new file. Returns its public half.
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure>;
+
+    /// Writes a copy of the ledger into a file of its own, whoever works on it; `say` is told how far it is.
+    fn snapshot(&self, config: &Config, ask: &SnapshotAsk, say: &mut dyn FnMut(&str)) -> Result<Copied, Failure>;
+
+    /// Writes the ledger's views, as they are at one moment, into a new folder; `say` is told how far it is.
+    fn export(&self, config: &Config, ask: &ExportAsk, say: &mut dyn FnMut(&str)) -> Result<Copied, Failure>;
 
     /// Makes a backup of all that the configuration names, whoever works on it; `say` is told how far it is.
     fn backup(&self, config: &Config, ask: &BackupAsk, say: &mut dyn FnMut(&str)) -> Result<BackedUp, Failure>;

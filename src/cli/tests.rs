@@ -10,6 +10,7 @@ use insta::assert_snapshot;
 
 use super::audit::{ProveAsk, Verified, VerifyAsk};
 use super::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
+use super::copies::{Copied, ExportAsk, SnapshotAsk};
 use super::lookups::{Look, Lookups, Page};
 use super::testing::Printed;
 use super::*;
@@ -48,6 +49,7 @@ impl Services for Scripted {
             entries: 20_000,
             blocks: 17,
             registrations: 6_000,
+            without_originals: ask.snapshot.is_some(),
             originals: 12,
             originals_removed: 1,
             checkpoints: u64::try_from(ask.checkpoints.len()).unwrap_or(0),
@@ -64,6 +66,14 @@ impl Services for Scripted {
 
     fn checkpoint(&self, _: &Config) -> Result<String, Failure> {
         Ok("devicedrop.ledger/…\n".to_owned())
+    }
+
+    fn snapshot(&self, _: &Config, _: &SnapshotAsk, _: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
+        Err(Failure::from(Refusal { message: "no snapshot".to_owned(), because: Vec::new(), hint: None }))
+    }
+
+    fn export(&self, _: &Config, _: &ExportAsk, _: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
+        Err(Failure::from(Refusal { message: "no export".to_owned(), because: Vec::new(), hint: None }))
     }
 
     fn prove(&self, _: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure> {

@@ -3,6 +3,7 @@
 //! Not here: what else belongs to a backup, and where it lies (`services::backup`).
 
 use std::fs::{File, OpenOptions};
+use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -28,6 +29,20 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
     OpenOptions::new().write(true).create_new(true).mode(0o640).open(to).map_err(io)?;
     open::copy(from, name)?;
     File::open(to).and_then(|file| file.sync_all()).map_err(io)
+}
+
+/// Whether the file that is open here is such a copy: a ledger in one file, without a WAL. A ledger that is in use isn't.
+pub fn is_copy(mut file: &File) -> std::io::Result<bool> {
+    // The header of SQLite's files: who may read and write them at 18 and 19 (2 for a WAL), whose they are at 68.
+    let mut header = [0; 100];
+    match file.read_exact(&mut header) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+        read => read?,
+    }
+    let application = i32::try_from(open::APPLICATION).unwrap_or_default().to_be_bytes();
+    Ok(header.starts_with(b"SQLite format 3\0")
+        && header.get(18..20) == Some(&[1, 1])
+        && header.get(68..72) == Some(&application))
 }
 
 /// Opens the next epoch of the ledger at `path`, which was put back from a backup: its entry names the block that the

@@ -4,6 +4,7 @@
 //! holds a transaction stops the WAL from being taken back.
 
 mod epoch;
+mod export;
 mod files;
 pub mod find;
 pub mod known;
@@ -25,6 +26,7 @@ use super::open;
 use super::rows::{Submission, Tally};
 
 pub use epoch::Restore;
+pub use export::Moment;
 
 /// A reading connection. One for each thread; it can be sent to another, and not shared.
 #[derive(Debug)]

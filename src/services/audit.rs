@@ -26,7 +26,7 @@ use crate::ledger::verify::{Original, Part, Progress, Verification, Verifier};
 use crate::proof::signing::{self, SigningKeyError};
 
 use super::lookups::failure::Told;
-use super::{failure, proofs};
+use super::{copies, failure, proofs};
 
 /// A checkpoint, or a key, has some hundred bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -40,25 +40,36 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
     let mut checkpoints =
         ask.checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<Vec<_>, _>>()?;
     let receipts = proofs::check(&ask.receipts, &keys)?;
-    if !ask.receipts.is_empty() && ask.checkpoints.is_empty() && !config.ledger.path.exists() {
+    if !ask.receipts.is_empty()
+        && ask.checkpoints.is_empty()
+        && ask.snapshot.is_none()
+        && !config.ledger.path.exists()
+    {
         return Ok(without_ledger(ask, receipts));
     }
     let kept = checkpoints.len();
     checkpoints.extend(receipts.checkpoints);
-    let here = if kept == 0 { kept_here(config)? } else { KeptHere::default() };
+    let here = if kept == 0 && ask.snapshot.is_none() { kept_here(config)? } else { KeptHere::default() };
     let here_count = count(&here.checkpoints);
     checkpoints.extend(here.checkpoints);
     let clock = SystemClock;
     let began = clock.elapsed();
-    let mut verifier = Verifier::open(&config.ledger.path).map_err(Told::told)?;
+    let mut verifier = match &ask.snapshot {
+        Some(path) => copies::open_snapshot(path).and_then(|_| Verifier::open_copy(path).map_err(Told::told))?,
+        None => Verifier::open(&config.ledger.path).map_err(Told::told)?,
+    };
     verifier.accept_epochs(ask.accept_epoch);
     let verification = recompute(&mut verifier, &checkpoints, clock, say)?;
     let took = clock.elapsed().saturating_sub(began);
     let mut originals = Originals::default();
-    originals.compare(&config.ledger.originals, &verifier, say)?;
+    let without_originals = ask.snapshot.is_some();
+    if !without_originals {
+        originals.compare(&config.ledger.originals, &verifier, say)?;
+    }
     let mut told = verified(&verification, originals, kept, took);
     told.sound &= receipts.found.is_empty() && here.found.is_empty();
     told.found.extend(receipts.found.into_iter().chain(here.found));
+    told.without_originals = without_originals;
     told.checkpoints_here = here_count;
     told.receipts = count(&ask.receipts);
     told.unsigned = if keys.is_empty() { count(&ask.receipts) + count(&ask.checkpoints) } else { 0 };
@@ -105,6 +116,7 @@ fn without_ledger(ask: &VerifyAsk, receipts: proofs::Checked) -> Verified {
         entries: 0,
         blocks: 0,
         registrations: 0,
+        without_originals: true,
         originals: 0,
         originals_removed: 0,
         checkpoints: 0,
@@ -132,6 +144,7 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
         entries,
         blocks,
         registrations: told.registrations,
+        without_originals: false,
         originals: originals.compared,
         originals_removed: originals.removed,
         checkpoints: u64::try_from(checkpoints).unwrap_or(u64::MAX),

@@ -78,7 +78,7 @@ impl List {
 }
 
 /// Something with a file or a folder didn't work.
-fn trouble(what: &str, path: &Path, error: &io::Error) -> Failure {
+pub(super) fn trouble(what: &str, path: &Path, error: &io::Error) -> Failure {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("make room on that disk, and do it again"),
         io::ErrorKind::PermissionDenied => Some("run it as the daemon's user, or as root"),
@@ -87,6 +87,6 @@ fn trouble(what: &str, path: &Path, error: &io::Error) -> Failure {
     failure(format!("can't {what} {}", named(path)), vec![error.to_string()], hint.map(str::to_owned))
 }
 
-fn named(path: &Path) -> String {
+pub(super) fn named(path: &Path) -> String {
     shown(&path.display().to_string()).to_string()
 }

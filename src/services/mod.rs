@@ -5,8 +5,10 @@
 mod audit;
 mod backup;
 mod beside;
+mod copies;
 pub mod demo;
 pub mod lookups;
+mod place;
 mod proofs;
 
 use std::io;
@@ -23,6 +25,7 @@ use crate::actor::Actor;
 use crate::cli::audit::{ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
+use crate::cli::copies::{Copied, ExportAsk, SnapshotAsk};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::lookups::Lookups;
@@ -112,6 +115,14 @@ impl Services for Program {
 
     fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure> {
         audit::keygen(file, name)
+    }
+
+    fn snapshot(&self, config: &Config, ask: &SnapshotAsk, say: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
+        copies::snapshot(config, ask, say)
+    }
+
+    fn export(&self, config: &Config, ask: &ExportAsk, say: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
+        copies::export(config, ask, say)
     }
 
     fn backup(&self, config: &Config, ask: &BackupAsk, say: &mut dyn FnMut(&str)) -> Result<BackedUp, Failure> {

@@ -22,6 +22,8 @@ mod checks;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod degraded;

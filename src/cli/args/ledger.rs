@@ -37,6 +37,24 @@ Example:
   devicedrop ledger prove --customer contoso > contoso.proof.json")]
     Prove(ProveArgs),
 
+    /// Writes a copy of the ledger, as it is now, into a file that any SQLite tool reads
+    #[command(after_help = "\
+Whoever works on the ledger goes on. The copy is one file, complete without a -wal beside it, and nobody's to write.
+
+Example:
+  devicedrop ledger snapshot /mnt/auditor/2026-11-22.db
+  devicedrop ledger verify --snapshot /mnt/auditor/2026-11-22.db")]
+    Snapshot(SnapshotArgs),
+
+    /// Writes the views, as they are now, into a new folder: CSV, JSON Lines, and their SHA-256s
+    #[command(after_help = "\
+While it is written, the log beside the ledger can't be taken back; for a large ledger that is at work, export a
+snapshot.
+
+Example:
+  devicedrop ledger export 2026-11-22 && cd 2026-11-22 && sha256sum --check SHA256SUMS")]
+    Export(ExportArgs),
+
     /// Makes a key that signs checkpoints, and prints its public half
     #[command(after_help = "\
 The file is readable by its owner alone; name it in `ledger.signing_key_file`.
@@ -57,6 +75,10 @@ pub struct VerifyArgs {
     /// A receipt, or a proof: checked by itself, and against the ledger where there is one
     #[arg(long = "receipt", value_name = "FILE")]
     pub receipts: Vec<PathBuf>,
+
+    /// A snapshot to be verified in place of the ledger; the archived originals are left out then
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
 
     /// A public key that must have signed each of them: NAME+ID+KEY, or a file that holds it
     #[arg(long = "key", value_name = "KEY", requires = "kept")]
@@ -90,6 +112,36 @@ pub struct ProveArgs {
     /// The entries of this submission
     #[arg(long, value_name = "ID")]
     pub submission: Option<Uuid>,
+}
+
+/// `ledger snapshot`.
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    /// The file that is to be made
+    pub file: PathBuf,
+
+    /// Replaces an older snapshot that stands there
+    #[arg(long)]
+    pub replace: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would become the help's heading")]
+    pub report: ReportArgs,
+}
+
+/// `ledger export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The folder that is to be made
+    pub dir: PathBuf,
+
+    /// A snapshot that is to be exported in place of the ledger
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a comment here would become the help's heading")]
+    pub report: ReportArgs,
 }
 
 /// `ledger keygen`.

@@ -12,7 +12,7 @@ use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionId};
 use devicedrop_core::state::ErrorCode;
 
 pub use backup::{BackupArgs, RestoreArgs};
-pub use ledger::{CheckpointArgs, KeygenArgs, LedgerCommand, VerifyArgs};
+pub use ledger::{CheckpointArgs, ExportArgs, KeygenArgs, LedgerCommand, SnapshotArgs, VerifyArgs};
 pub use look::{AttemptsArgs, DevicesArgs, FindArgs, HistoryArgs, LookArgs, SubmissionsArgs};
 pub use registry::{CheckInArgs, DeviceArgs, ImportArgs, ListArgs, RegistryCommand, ReleaseArgs};
 

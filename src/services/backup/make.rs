@@ -22,6 +22,7 @@ use crate::ledger::{Reader, copy};
 use crate::registrar::embedded;
 use crate::services::audit::{self, Say};
 use crate::services::lookups::failure::Told;
+use crate::services::place;
 
 use super::{CONFIGURATION, CONFIGURATIONS, FORM, LEDGER, LIST, List, ORIGINALS, REGISTRY, SIGNING_KEY};
 use super::{failure, files, named, trouble};
@@ -54,19 +55,10 @@ struct Place {
 
 impl Place {
     fn begin(dir: &Path, config: &Config) -> Result<Self, Failure> {
-        let dir = std::path::absolute(dir).map_err(|error| trouble("find", dir, &error))?;
+        let dir = place::apart(config, dir, "a backup's folder")?;
         let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
             return Err(failure(format!("{} can't be a backup's folder", named(&dir)), Vec::new(), None));
         };
-        let parent = parent.canonicalize().map_err(|error| trouble("find the folder", parent, &error))?;
-        let dir = parent.join(name);
-        let drop_folders = config.customers.values().map(|customer| &customer.folder).chain([&config.drop.root]);
-        for ours in drop_folders.chain([&config.ledger.originals]) {
-            if dir.starts_with(ours.canonicalize().as_ref().unwrap_or(ours)) {
-                let hint = "choose a folder elsewhere, best on another disk".to_owned();
-                return Err(failure(format!("{} lies in {}", named(&dir), named(ours)), Vec::new(), Some(hint)));
-            }
-        }
         if dir.symlink_metadata().is_ok() {
             let hint = "a backup never replaces anything: choose another name, with the date for instance".to_owned();
             return Err(failure(format!("{} is there already", named(&dir)), Vec::new(), Some(hint)));
