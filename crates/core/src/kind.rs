@@ -3,8 +3,15 @@
 use crate::limits::KIND_BYTES;
 use crate::problem::OtherKind;
 
-/// What stands in every Excel workbook's table of contents, uncompressed.
-const WORKBOOK: &[u8] = b"xl/workbook";
+/// What stands uncompressed in an archive that is some program's document; what comes first tells. None of these has
+/// its first byte again further on, so a match that fails needs no look back.
+const SIGNS: [(&[u8], OtherKind); 5] = [
+    (b"xl/workbook", OtherKind::Workbook),
+    (b"vnd.oasis.opendocument.spreadsheet", OtherKind::OpenDocument),
+    (b"word/document", OtherKind::Document),
+    (b"vnd.oasis.opendocument.text", OtherKind::Document),
+    (b"Index/Document.iwa", OtherKind::Iwork),
+];
 
 /// Tags with which HTML begins.
 const TAGS: [&str; 7] = ["<!doctype", "<html", "<head", "<body", "<table", "<meta", "<!--"];
@@ -13,24 +20,28 @@ const TAGS: [&str; 7] = ["<!doctype", "<html", "<head", "<body", "<table", "<met
 #[derive(Debug, Default)]
 pub(crate) struct KindScan {
     beginning: Vec<u8>,
-    /// How much of [`WORKBOOK`] the bytes read last are.
-    matched: usize,
-    workbook: bool,
+    /// How much of each of [`SIGNS`] the bytes read last are.
+    matched: [usize; SIGNS.len()],
+    signed: Option<OtherKind>,
 }
 
 impl KindScan {
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         let room = KIND_BYTES - self.beginning.len();
         self.beginning.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
-        if self.workbook || !self.beginning.starts_with(b"PK") {
+        if self.signed.is_some() || !self.beginning.starts_with(b"PK") {
             return;
         }
         for byte in bytes {
-            self.matched = match WORKBOOK.get(self.matched) {
-                Some(wanted) if wanted == byte => self.matched + 1,
-                _ => usize::from(WORKBOOK.first() == Some(byte)),
-            };
-            self.workbook |= self.matched == WORKBOOK.len();
+            for ((sign, kind), matched) in SIGNS.iter().zip(&mut self.matched) {
+                *matched = match sign.get(*matched) {
+                    Some(wanted) if wanted == byte => *matched + 1,
+                    _ => usize::from(sign.first() == Some(byte)),
+                };
+                if *matched == sign.len() {
+                    self.signed = self.signed.or(Some(*kind));
+                }
+            }
         }
     }
 
@@ -43,13 +54,8 @@ impl KindScan {
         let bytes = self.beginning.as_slice();
         let begins = |magic: &[u8]| bytes.starts_with(magic);
         if is_zip(bytes) {
-            let calc = bytes.windows(24).any(|window| window == b"opendocument.spreadsheet");
-            let workbook = self.workbook || has_entry_below(bytes, b"xl/");
-            return Some(match (workbook, calc) {
-                (true, _) => OtherKind::Workbook,
-                (false, true) => OtherKind::OpenDocument,
-                (false, false) => OtherKind::Zip,
-            });
+            let workbook = has_entry_below(bytes, b"xl/").then_some(OtherKind::Workbook);
+            return Some(self.signed.or(workbook).unwrap_or(OtherKind::Zip));
         }
         if begins(OLD_WORKBOOK) {
             return Some(OtherKind::OldWorkbook);
@@ -131,6 +137,16 @@ mod tests {
         assert_eq!(kind(&entry(b"devices/xl/a.csv")), Some(OtherKind::Zip));
         let calc = b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK";
         assert_eq!(kind(calc), Some(OtherKind::OpenDocument));
+        let padding = vec![b'i'; 9_000];
+        let behind = |sign: &[u8]| [b"PK\x03\x04", padding.as_slice(), sign, b"PK"].concat();
+        assert_eq!(kind(&behind(b"xl/wword/document.xml")), Some(OtherKind::Document));
+        assert_eq!(kind(&behind(b"mimetypeapplication/vnd.oasis.opendocument.text")), Some(OtherKind::Document));
+        assert_eq!(kind(&behind(b"IndexIndex/Document.iwa")), Some(OtherKind::Iwork));
+        assert_eq!(
+            kind(&behind(b"word/document.xmlxl/workbook.xml")),
+            Some(OtherKind::Document),
+            "with a sheet in it"
+        );
         assert_eq!(kind(b"PK\x03\x04devices.csv"), Some(OtherKind::Zip));
         assert_eq!(kind(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0"), Some(OtherKind::OldWorkbook));
         assert_eq!(kind(b"\x1F\x8B\x08\0"), Some(OtherKind::Gzip));
@@ -139,6 +155,13 @@ mod tests {
         assert_eq!(kind(b"<?xml version=\"1.0\"?>"), Some(OtherKind::Xml));
         assert_eq!(kind(b"{ \"order_id\": 1}"), Some(OtherKind::Json));
         assert_eq!(kind(b"[{}]"), Some(OtherKind::Json));
+    }
+
+    #[test]
+    fn no_sign_has_its_first_byte_twice() {
+        for (sign, _) in SIGNS {
+            assert!(!sign[1..].contains(&sign[0]), "{}", sign.escape_ascii());
+        }
     }
 
     #[test]

@@ -184,6 +184,10 @@ pub enum OtherKind {
     OldWorkbook,
     /// A LibreOffice sheet (`.ods`).
     OpenDocument,
+    /// A text document (`.docx`, `.odt`).
+    Document,
+    /// What Numbers, Pages or Keynote save: from outside they are all alike.
+    Iwork,
     /// A ZIP of something else.
     Zip,
     /// gzip.

@@ -67,6 +67,10 @@ fn other_kind(kind: OtherKind, language: Language) -> String {
         (OtherKind::OldWorkbook, Language::Dutch) => "een oude Excel-werkmap of een ander Office-document",
         (OtherKind::OpenDocument, Language::English) => "a LibreOffice sheet (ODS)",
         (OtherKind::OpenDocument, Language::Dutch) => "een LibreOffice-werkblad (ODS)",
+        (OtherKind::Document, Language::English) => "a text document (of Word or LibreOffice Writer)",
+        (OtherKind::Document, Language::Dutch) => "een tekstdocument (van Word of LibreOffice Writer)",
+        (OtherKind::Iwork, Language::English) => "a document of Numbers or Pages (Apple)",
+        (OtherKind::Iwork, Language::Dutch) => "een document van Numbers of Pages (Apple)",
         (OtherKind::Zip, Language::English) => "a ZIP archive",
         (OtherKind::Zip, Language::Dutch) => "een ZIP-archief",
         (OtherKind::Gzip, Language::English) => "a gzip archive",
@@ -82,6 +86,14 @@ fn other_kind(kind: OtherKind, language: Language) -> String {
     let advice = match kind {
         OtherKind::Workbook | OtherKind::OldWorkbook | OtherKind::Html | OtherKind::Xml => save_as_csv(language),
         OtherKind::OpenDocument => save_as_csv_in_libreoffice(language),
+        OtherKind::Document => words!(
+            language,
+            "Copy its table into Excel or LibreOffice Calc, save that as a CSV file (CSV UTF-8), and drop the new \
+             file.",
+            "Kopieer de tabel naar Excel of LibreOffice Calc, sla die op als CSV-bestand (CSV UTF-8) en lever het \
+             nieuwe bestand aan.",
+        ),
+        OtherKind::Iwork => export_from_numbers(language),
         OtherKind::Zip | OtherKind::Gzip => words!(
             language,
             "Unpack it and drop the CSV file that is in it.",
@@ -120,6 +132,16 @@ pub(super) fn save_as_csv_in_libreoffice(language: Language) -> String {
          drop the new file.",
         "Open het in LibreOffice, kies \"Opslaan als\" en het bestandstype \"Tekst CSV\" met de tekenset UTF-8, en \
          lever het nieuwe bestand aan.",
+    )
+}
+
+/// How to make a CSV of a Numbers sheet.
+pub(super) fn export_from_numbers(language: Language) -> String {
+    words!(
+        language,
+        "Open it in Numbers, choose \"Export To\", \"CSV\", with the encoding UTF-8, and drop the new file.",
+        "Open het in Numbers, kies \"Exporteer naar\", \"CSV\", met de codering UTF-8, en lever het nieuwe bestand \
+         aan.",
     )
 }
 
@@ -238,6 +260,8 @@ mod tests {
             OtherKind::Workbook,
             OtherKind::OldWorkbook,
             OtherKind::OpenDocument,
+            OtherKind::Document,
+            OtherKind::Iwork,
             OtherKind::Zip,
             OtherKind::Gzip,
             OtherKind::Pdf,
@@ -260,6 +284,10 @@ mod tests {
           Naar zijn inhoud is het bestand een oude Excel-werkmap of een ander Office-document, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Excel, kies "Opslaan als" en het bestandstype waarvan de naam met "CSV UTF-8" begint, en lever het nieuwe bestand aan. Controleer eerst of geen serienummer zijn voorloopnullen kwijt is. Niets uit dit bestand is geregistreerd.
         By its content the file is a LibreOffice sheet (ODS), although its name ends in .csv. Expected is a text file (CSV). Open it in LibreOffice, choose "Save As" and the file type "Text CSV" with the character set UTF-8, and drop the new file. Nothing of this file was registered.
           Naar zijn inhoud is het bestand een LibreOffice-werkblad (ODS), hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in LibreOffice, kies "Opslaan als" en het bestandstype "Tekst CSV" met de tekenset UTF-8, en lever het nieuwe bestand aan. Niets uit dit bestand is geregistreerd.
+        By its content the file is a text document (of Word or LibreOffice Writer), although its name ends in .csv. Expected is a text file (CSV). Copy its table into Excel or LibreOffice Calc, save that as a CSV file (CSV UTF-8), and drop the new file. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een tekstdocument (van Word of LibreOffice Writer), hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Kopieer de tabel naar Excel of LibreOffice Calc, sla die op als CSV-bestand (CSV UTF-8) en lever het nieuwe bestand aan. Niets uit dit bestand is geregistreerd.
+        By its content the file is a document of Numbers or Pages (Apple), although its name ends in .csv. Expected is a text file (CSV). Open it in Numbers, choose "Export To", "CSV", with the encoding UTF-8, and drop the new file. Nothing of this file was registered.
+          Naar zijn inhoud is het bestand een document van Numbers of Pages (Apple), hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Open het in Numbers, kies "Exporteer naar", "CSV", met de codering UTF-8, en lever het nieuwe bestand aan. Niets uit dit bestand is geregistreerd.
         By its content the file is a ZIP archive, although its name ends in .csv. Expected is a text file (CSV). Unpack it and drop the CSV file that is in it. Nothing of this file was registered.
           Naar zijn inhoud is het bestand een ZIP-archief, hoewel de naam op .csv eindigt. Verwacht wordt een tekstbestand (CSV). Pak het uit en lever het CSV-bestand aan dat erin zit. Niets uit dit bestand is geregistreerd.
         By its content the file is a gzip archive, although its name ends in .csv. Expected is a text file (CSV). Unpack it and drop the CSV file that is in it. Nothing of this file was registered.

@@ -3,7 +3,7 @@
 //! Nobody is left without an answer: these stand in a result file with the state `registration_failed` and the error
 //! `file_not_valid`.
 
-use super::file::{save_as_csv, save_as_csv_in_libreoffice};
+use super::file::{export_from_numbers, save_as_csv, save_as_csv_in_libreoffice};
 use super::{Language, order, quoted, words};
 use crate::locale::Locale;
 use crate::name::NearMiss;
@@ -246,12 +246,7 @@ fn not_a_csv(kind: NearMiss, language: Language) -> String {
     let advice = match kind {
         NearMiss::Excel => save_as_csv(language),
         NearMiss::OpenDocument => save_as_csv_in_libreoffice(language),
-        NearMiss::Numbers => words!(
-            language,
-            "Open it in Numbers, choose \"Export To\", \"CSV\", with the encoding UTF-8, and drop the new file.",
-            "Open het in Numbers, kies \"Exporteer naar\", \"CSV\", met de codering UTF-8, en lever het nieuwe \
-             bestand aan.",
-        ),
+        NearMiss::Numbers => export_from_numbers(language),
         NearMiss::CsvTxt | NearMiss::Txt | NearMiss::Tsv => words!(
             language,
             "Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on \"File name \
