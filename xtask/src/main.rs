@@ -28,6 +28,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
          checks what the next start makes of it; with --points at so many of them (docs/reliability.md)
   io-errors [--points N]
          has each call that data hang on fail once with each error that disks have for it, in the same way
+  soak [--minutes 60] [--seed 1] [--quick]
+         has the release work for so long, with faults and kills, and fails unless what it needs stays flat and
+         everything was answered as it must be; --quick: half a minute of it (docs/reliability.md); as root
   planted [--only M4 | --check]
          plants known bugs into a copy of the tree, one after the other, and says of each whether its guard noticed it;
          --check looks only whether each can still be planted (docs/reliability.md); as root
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
+        ["soak", rest @ ..] => sweep::soak(&top, rest),
         ["io-errors", rest @ ..] => sweep::run(&top, "io-errors", rest),
         ["planted", rest @ ..] => planted::run(&top, rest, &mut std::io::stdout().lock()),
         ["fuzz", rest @ ..] => fuzz::run(&top, rest, &mut std::io::stdout().lock()),

@@ -148,8 +148,12 @@ fn results_are_on_record(env: &TestEnv) -> Result<()> {
         let bytes = fs::read(&path).with_context(|| format!("{} is on record", path.display()))?;
         ensure!(Sha256::of(&bytes).to_string() == *sha256, "{} isn't what is on record", path.display());
     }
+    every_submission_is_answered(env)
+}
+
+fn every_submission_is_answered(env: &TestEnv) -> Result<()> {
     let without = env.query(
-        "SELECT submission_id FROM audit_submissions s WHERE NOT EXISTS
+        "SELECT submission_id, customer, file FROM audit_submissions s WHERE NOT EXISTS
            (SELECT 1 FROM audit_results r WHERE r.submission_id = s.submission_id AND r.final = 1)",
     )?;
     ensure!(without.is_empty(), "submissions without a final result: {without:?}");

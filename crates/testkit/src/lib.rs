@@ -14,6 +14,7 @@ pub mod process;
 pub mod race;
 pub mod registrar_suite;
 pub mod scripted;
+pub mod soak;
 pub mod sweep;
 pub mod tracer;
 pub mod under_test;

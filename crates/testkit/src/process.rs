@@ -209,6 +209,12 @@ impl Daemon {
         self.seen.iter().chain(&self.waiting)
     }
 
+    /// The end of its log so far.
+    pub fn last_lines(&self, lines: usize) -> String {
+        let texts: Vec<_> = self.log().map(|line| line.text.as_str()).collect();
+        texts.get(texts.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+    }
+
     /// Sends a signal by its name: `HUP`, `TERM`.
     pub fn signal(&self, name: &str) -> Result<()> {
         let pid = self.pid().to_string();

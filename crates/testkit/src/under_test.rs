@@ -32,10 +32,12 @@ use crate::env::{TestEnv, WATCHDOG};
 use crate::meddle::{self, Holder, Meddler};
 use crate::process::Daemon;
 use crate::scripted::{Script, Scripted};
+use crate::soak::Moody;
 
 /// Set in the environment of a process that is to be the daemon; its value names the registrar.
 const REGISTRAR: &str = "DEVICEDROP_UNDER_TEST";
 const SCRIPT: &str = "DEVICEDROP_UNDER_TEST_SCRIPT";
+const MOOD: &str = "DEVICEDROP_UNDER_TEST_MOOD";
 const JOURNAL: &str = "DEVICEDROP_UNDER_TEST_JOURNAL";
 const KILL_AT: &str = "DEVICEDROP_UNDER_TEST_KILL_AT";
 pub(crate) const CLOCK: &str = "DEVICEDROP_UNDER_TEST_CLOCK";
@@ -74,6 +76,13 @@ impl UnderTest {
     pub fn with_a_clock_to_move(&self, env: &TestEnv) -> Result<Daemon> {
         let mut command = self.command(env, "embedded", None);
         command.env(CLOCK, env.path(CLOCK_FILE));
+        start(env, command)
+    }
+
+    /// Starts the daemon in `env` over the embedded registrar, in whatever mood this file says.
+    pub fn moody(&self, env: &TestEnv, mood: &Path) -> Result<Daemon> {
+        let mut command = self.command(env, "moody", None);
+        command.env(MOOD, mood);
         start(env, command)
     }
 
@@ -154,6 +163,11 @@ fn run(registrar: &str) -> Result<i32> {
         "embedded" => {
             let embedded = daemon::registrar_of(&config, &clock)?;
             (embedded.clone(), Some(embedded))
+        }
+        "moody" => {
+            let embedded = daemon::registrar_of(&config, &clock)?;
+            let mood = std::env::var_os(MOOD).with_context(|| format!("{MOOD} isn't set"))?;
+            (Arc::new(Moody::new(Arc::clone(&embedded), mood.into())), Some(embedded))
         }
         other => bail!("there is no registrar {other}"),
     };

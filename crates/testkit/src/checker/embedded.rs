@@ -13,7 +13,10 @@ use serde_json::Value;
 
 use crate::env::TestEnv;
 
-use super::{ledger_is_there, nothing_lies_about, record_is_whole, results_are_on_record, sums, walk};
+use super::{
+    every_submission_is_answered, ledger_is_there, nothing_lies_about, record_is_whole, results_are_on_record, sums,
+    walk,
+};
 
 /// A file as it was dropped.
 #[derive(Debug, Clone)]
@@ -53,10 +56,7 @@ pub fn at_any_moment(env: &TestEnv, dropped: &[Dropped]) -> Result<()> {
 pub fn at_the_end(env: &TestEnv, dropped: &[Dropped]) -> Result<()> {
     at_any_moment(env, dropped)?;
     ensure!(ledger_is_there(env)?, "there is no ledger");
-    let open = env.query("SELECT attempt_id FROM audit_attempts WHERE outcome IS NULL")?;
-    ensure!(open.is_empty(), "attempts without an outcome: {open:?}");
-    let pending = env.query("SELECT file, line FROM audit_registrations WHERE state = 'registration_pending'")?;
-    ensure!(pending.is_empty(), "rows that are still pending: {pending:?}");
+    everything_is_ended(env)?;
     for one in dropped {
         let times = env.query(&format!(
             "SELECT submission_id FROM audit_submissions WHERE customer = '{}' AND file = '{}'",
@@ -66,9 +66,39 @@ pub fn at_the_end(env: &TestEnv, dropped: &[Dropped]) -> Result<()> {
     }
     results_are_on_record(env)?;
     nothing_lies_about(env)?;
+    devices_are_the_registrars(env, claims(env)?)
+}
+
+/// The same where senders took files and results away once they had read them.
+pub fn when_files_were_taken_away(env: &TestEnv) -> Result<()> {
+    let claims = claims(env)?;
+    every_claim_is_on_record(env, &claims)?;
+    record_is_whole(&env.ledger())?;
+    sums(env)?;
+    every_copy_is_there(env)?;
+    everything_is_ended(env)?;
+    every_submission_is_answered(env)?;
+    nothing_lies_about(env)?;
+    devices_are_the_registrars(env, claims)
+}
+
+fn everything_is_ended(env: &TestEnv) -> Result<()> {
+    let open = env.query("SELECT attempt_id FROM audit_attempts WHERE outcome IS NULL")?;
+    ensure!(open.is_empty(), "attempts without an outcome: {open:?}");
+    let pending = env.query("SELECT file, line FROM audit_registrations WHERE state = 'registration_pending'")?;
+    ensure!(pending.is_empty(), "rows that are still pending: {pending:?}");
+    Ok(())
+}
+
+fn devices_are_the_registrars(env: &TestEnv, claims: Vec<Claim>) -> Result<()> {
     let devices = pairs(&env.query("SELECT customer, serial_number FROM audit_devices")?);
-    let held: Vec<_> = claims(env)?.into_iter().map(|claim| (claim.customer, claim.serial_number)).collect();
-    ensure!(devices == held, "the ledger has the devices {devices:?}, the registry {held:?}");
+    let held: Vec<_> = claims.into_iter().map(|claim| (claim.customer, claim.serial_number)).collect();
+    let differ = devices.iter().zip(&held).find(|(one, other)| one != other);
+    let (ours, theirs) = (devices.len(), held.len());
+    ensure!(
+        devices == held,
+        "the ledger has {ours} devices, the registry {theirs}; the first that differ: {differ:?}"
+    );
     Ok(())
 }
 
@@ -161,8 +191,9 @@ fn every_copy_is_there(env: &TestEnv) -> Result<()> {
     if env.path("state/originals").exists() {
         walk(&env.path("state/originals"), &mut files)?;
     }
+    let by_name: BTreeMap<_, _> = files.iter().filter_map(|path| Some((path.file_name()?.to_str()?, path))).collect();
     for sha256 in named.iter().flatten().filter_map(Value::as_str) {
-        let copy = files.iter().find(|path| path.file_name().is_some_and(|name| name == sha256));
+        let copy = by_name.get(sha256);
         let copy = copy.with_context(|| format!("no copy of {sha256}, which is on record"))?;
         ensure!(Sha256::of(&fs::read(copy)?).to_string() == sha256, "the copy of {sha256} is something else");
     }
