@@ -44,20 +44,6 @@ pub(crate) struct Headings {
     pub(crate) own: Vec<String>,
 }
 
-/// Whether a file's first line holds at least two of our headings, whatever its capitals and delimiter: how an
-/// attempt at a device list is told from any other text that was saved under a name without `.csv`.
-pub fn looks_like_ours(beginning: &[u8]) -> bool {
-    // UTF-16 reads like ASCII once its NULs and its mark are left out; anything else isn't ours.
-    let ascii: String =
-        beginning.iter().filter(|byte| **byte != 0 && byte.is_ascii()).copied().map(char::from).collect();
-    let first_line = ascii.trim_start().lines().next().unwrap_or_default();
-    let ours = |cell: &str| {
-        let cell = cell.trim_matches(|character: char| character == '"' || character.is_whitespace());
-        Format::SelfService.columns().iter().any(|column| column.heading().eq_ignore_ascii_case(cell))
-    };
-    first_line.split([',', ';', '\t', '|']).filter(|cell| ours(cell)).count() >= 2
-}
-
 impl SheetOptions {
     /// The heading that stands for a column in this customer's files.
     pub(crate) fn heading(&self, column: Column) -> &str {
@@ -223,23 +209,4 @@ pub(crate) fn quoted<Name: AsRef<str>>(names: &[Name]) -> Vec<String> {
         if characters.next().is_some() { start + "…" } else { start }
     };
     names.iter().take(QUOTED_HEADINGS).map(cut).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_attempt_is_told_by_two_headings() {
-        for text in
-            ["Manufacturer\tModel\tSerial Number\r\n", "\u{feff}\"serial number\"; MODEL", "Model|Manufacturer\n"]
-        {
-            assert!(looks_like_ours(text.as_bytes()), "{text}");
-            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            assert!(looks_like_ours(&units), "{text}");
-        }
-        for text in ["", "Model", "Dear Model,\nManufacturer,Model\n", "Manufacturers, Models and Serial Numbers"] {
-            assert!(!looks_like_ours(text.as_bytes()), "{text}");
-        }
-    }
 }

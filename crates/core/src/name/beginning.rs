@@ -39,12 +39,12 @@ fn text_of(bytes: &[u8]) -> String {
         _ => {}
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
+        // UTF-16 that lost its mark reads as ASCII between NUL bytes.
+        Ok(text) => text.replace('\0', ""),
         // Cut in the middle of a character.
         Err(error) if error.error_len().is_none() => {
             String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default()).into_owned()
         }
-        // Without its NUL bytes, UTF-16 that lost its mark reads like this too.
         Err(_) => bytes.iter().copied().filter(|byte| *byte != 0).map(char::from).collect(),
     }
 }
@@ -73,17 +73,25 @@ mod tests {
             "\u{feff}SEP=,\nModel,Serial Number",
             "\"sep=;\"\nModel;Serial Number",
             "\n\nModel;Serial Number",
+            "Model|Manufacturer\n",
         ];
         for text in lists {
             assert!(holds_our_headings(text.as_bytes(), &[]), "{text:?}");
+            let unmarked: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert!(holds_our_headings(&unmarked, &[]), "{text:?}");
             assert!(
                 holds_our_headings(&wide(text.trim_start_matches('\u{feff}'), u16::to_le_bytes), &[]),
                 "{text:?}"
             );
         }
-        for text in
-            ["", "Model", "Model,Model,model", "sep=;\nModel\nManufacturer;Model", "Dear Model,\nModel,Serial Number"]
-        {
+        for text in [
+            "",
+            "Model",
+            "Model,Model,model",
+            "Manufacturers, Models and Serial Numbers",
+            "sep=;\nModel\nManufacturer;Model",
+            "Dear Model,\nModel,Serial Number",
+        ] {
             assert!(!holds_our_headings(text.as_bytes(), &[]), "{text:?}");
         }
     }
