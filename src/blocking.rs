@@ -1,17 +1,14 @@
 //! Work that blocks, and what a simulation puts in the place of threads and of the disk's moods.
 //!
-//! The product's work goes to tokio's pool of threads. In a simulation it waits for its turn by the simulation's clock,
-//! and nothing else runs while it does, so that the same seed gives the same run. Nothing here knows what is
+//! The product's work goes to tokio's pool of threads. In a simulation it waits for its turn by the simulation's clock
+//! and is done on the one thread that there is, so that the same seed gives the same run. Nothing here knows what is
 //! simulated; that is the testkit's.
 
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
 
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// What is about to be done to the disk, or was done.
@@ -39,9 +36,6 @@ pub trait Simulated: Send + Sync {
     /// taken for dead.
     fn turn(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Carries work out on a thread that may block, and returns when it is done.
-    fn carry_out(&self, work: Box<dyn FnOnce() + Send>);
-
     /// What the disk says of an effect.
     fn meet(&self, effect: Effect) -> io::Result<()>;
 }
@@ -64,26 +58,10 @@ pub fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Join
     let Some(simulated) = simulated() else { return tokio::task::spawn_blocking(work) };
     tokio::spawn(async move {
         simulated.turn().await;
-        let done = carried_out(simulated.as_ref(), work);
+        let done = work();
         simulated.turn().await;
         done
     })
-}
-
-/// Has work done now, elsewhere, and waits for it. What it panics with, this panics with.
-fn carried_out<T: Send + 'static>(simulated: &dyn Simulated, work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = sync_channel(1);
-    let runtime = Handle::current();
-    simulated.carry_out(Box::new(move || {
-        let _entered = runtime.enter();
-        // Nobody else waits for it, so it can't fail.
-        drop(tell.send(catch_unwind(AssertUnwindSafe(work))));
-    }));
-    match told.recv() {
-        Ok(Ok(done)) => done,
-        Ok(Err(panic)) => resume_unwind(panic),
-        Err(_) => resume_unwind(Box::new("the simulation didn't carry the work out")),
-    }
 }
 
 /// Passes an effect on the disk. Nothing, but in a simulation, where the disk may fail.

@@ -31,9 +31,10 @@ impl<T> Pending<T> {
     }
 
     /// Waits for it. For threads that may block; elsewhere, await it.
-    pub fn wait(self) -> Result<T, LedgerError> {
+    pub fn wait(mut self) -> Result<T, LedgerError> {
         if let Some(inline) = &self.inline {
             inline.turn();
+            return self.answer.try_recv().unwrap_or(Err(LedgerError::Stopped));
         }
         self.answer.blocking_recv().unwrap_or(Err(LedgerError::Stopped))
     }

@@ -23,6 +23,10 @@ const USAGE: &str = "usage: cargo xtask CHORE
          checks everything that comes of it and prints how long it took and what it needed (docs/performance.md)
   faults [--kills N] [--seed S]
          kills the daemon N times at random moments under load and checks what must hold; a seed gives the same again
+  simulate [--seed 1] [--seeds 1] [--steps 120] [--trace FILE]
+         lets the whole daemon run in one process under a clock of its own, with senders, a registrar, a disk and kills by
+         the chances of each seed, and compares it with a model; the same seed gives the very same again; on a violation
+         it says with how few steps it comes again (docs/reliability.md); --trace writes what happened
   kill-sweep [--points N]
          kills the program in front of each call on files and sockets that a small run makes, one run for each, and
          checks what the next start makes of it; with --points at so many of them (docs/reliability.md)
@@ -62,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["tidy"] => tidy::run(&top, &mut std::io::stdout().lock()),
         ["scale", sizes @ ..] => scale::run(&top, sizes, &mut std::io::stdout().lock()),
         ["faults", rest @ ..] => of_the_testkit(&top, "faults", rest),
+        ["simulate", rest @ ..] => of_the_testkit(&top, "simulate", rest),
         ["race", rest @ ..] => of_the_testkit(&top, "race", rest),
         ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),

@@ -15,6 +15,7 @@ pub mod race;
 pub mod registrar_suite;
 pub mod scripted;
 pub mod soak;
+pub mod simulate;
 pub mod sweep;
 pub mod tracer;
 pub mod under_test;
