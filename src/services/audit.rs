@@ -182,6 +182,7 @@ impl<'a> Pace<'a> {
             Part::Entries => "entries",
             Part::States => "registrations",
             Part::Submissions => "submissions",
+            Part::Indexes => "tables",
         };
         let percent = u128::from(done) * 100 / u128::from(of.max(1));
         Some(format!("verifying: {part} {percent} % of {of}"))

@@ -27,6 +27,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
          lets the whole daemon run in one process under a clock of its own, with senders, a registrar, a disk and kills by
          the chances of each seed, and compares it with a model; the same seed gives the very same again; on a violation
          it says with how few steps it comes again (docs/reliability.md); --trace writes what happened
+  tamper [--stride 1] [--seed 0] [--jobs N]
+         flips one bit in each byte (or in one byte of so many) of a small ledger, another one for another seed, and
+         fails unless verification finds it or nothing of the record reads otherwise (docs/reliability.md)
   kill-sweep [--points N]
          kills the program in front of each call on files and sockets that a small run makes, one run for each, and
          checks what the next start makes of it; with --points at so many of them (docs/reliability.md)
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["scale", sizes @ ..] => scale::run(&top, sizes, &mut std::io::stdout().lock()),
         ["faults", rest @ ..] => of_the_testkit(&top, "faults", rest),
         ["simulate", rest @ ..] => of_the_testkit(&top, "simulate", rest),
+        ["tamper", rest @ ..] => of_the_testkit(&top, "tamper", rest),
         ["race", rest @ ..] => of_the_testkit(&top, "race", rest),
         ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),

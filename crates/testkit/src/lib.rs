@@ -17,6 +17,7 @@ pub mod scripted;
 pub mod soak;
 pub mod simulate;
 pub mod sweep;
+pub mod tamper;
 pub mod tracer;
 pub mod under_test;
 pub mod zoo;

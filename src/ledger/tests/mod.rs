@@ -4,6 +4,7 @@ mod guards;
 mod life;
 mod model;
 mod opening;
+mod tamper;
 mod verify;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use super::super::{LedgerLock, copy};
 use super::*;
 
 /// A ledger in which everything happened that a ledger can tell of.
-fn full() -> Trial {
+pub(super) fn full() -> Trial {
     let trial = Trial::new();
     let writer = trial.writer();
     let entry = trial.accept("a.csv", vec![row(2, "A2"), bad_row(3), row(4, "A4"), row(5, "A5"), row(6, "A6")]);
@@ -35,12 +35,12 @@ fn full() -> Trial {
     trial
 }
 
-fn verified(trial: &Trial, checkpoints: &[Checkpoint]) -> Verification {
+pub(super) fn verified(trial: &Trial, checkpoints: &[Checkpoint]) -> Verification {
     let mut verifier = Verifier::open(&trial.path()).expect("it opens for reading");
     verifier.verify(checkpoints, &mut |_| true).expect("it can be read").expect("nobody stopped it")
 }
 
-fn checkpoint(trial: &Trial) -> Checkpoint {
+pub(super) fn checkpoint(trial: &Trial) -> Checkpoint {
     let told = verified(trial, &[]);
     let head = told.head.expect("a head");
     Checkpoint {
@@ -54,7 +54,7 @@ fn checkpoint(trial: &Trial) -> Checkpoint {
 }
 
 /// As whoever may write to the file would: away with the triggers, then the change.
-fn tampered(trial: &mut Trial, change: &str) {
+pub(super) fn tampered(trial: &mut Trial, change: &str) {
     trial.close();
     let tool = trial.foreign();
     let guards = show(&tool, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name");
@@ -122,12 +122,52 @@ fn what_is_kept_beside_the_record_is_compared_with_it() {
         ("UPDATE tally SET path = 'x' || char(27) || '.csv' WHERE submission = 2", r"path is kept as x\u{1b}.csv"),
         ("UPDATE tally SET superseded_by = NULL", "newer content at its path is kept as nothing"),
         ("DELETE FROM tally WHERE submission = 2", "acceptance is kept as nothing"),
+        ("DELETE FROM cursor", "turn is kept as nothing"),
+        ("UPDATE cursor SET next = 1", "next row is kept as registration 1, and its record gives another"),
+        (
+            "INSERT INTO open_call SELECT max(id), 1, 1, NULL FROM call",
+            "open attempts are kept as 1 of 1, and its record gives 0 of 1",
+        ),
+        (
+            "INSERT INTO acceptance SELECT id, customer, 0, 0 FROM submission WHERE id = 2",
+            "acceptance under way is kept as rows 0",
+        ),
+        ("UPDATE error_text SET text = CAST(x'ff' AS TEXT)", "words for codes were changed: error_text"),
         ("UPDATE error_text SET text = 'All is well.'", "words for codes were changed: error_text"),
         ("UPDATE state_word SET word = 'fine' WHERE number = 2", "words for codes were changed: state_word"),
     ] {
         let found = found_after(change);
         assert!(found.iter().any(|finding| finding.contains(said)), "{change}: {found:#?}");
     }
+}
+
+#[test]
+fn an_attempt_under_way_that_nobody_would_wait_for_is_named() {
+    let mut trial = full();
+    let due = trial.reader().next_due(&key("contoso"), at(60), 9, &[]).expect("due");
+    trial.writer().start_call(call(61), vec![due[0].registration]).wait().expect("it starts");
+    assert_eq!(verified(&trial, &[]).found, []);
+    tampered(&mut trial, "DELETE FROM open_call");
+    let found = verified(&trial, &[]).found;
+    let [Finding::Work { what: "open attempts", .. }] = found.as_slice() else { panic!("{found:?}") };
+}
+
+#[test]
+fn an_index_that_hides_a_row_is_found() {
+    let mut trial = full();
+    tampered(
+        &mut trial,
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = sql || ' WHERE line <> 4' WHERE name = 'registration_serial';
+         PRAGMA writable_schema = RESET; REINDEX registration_serial; PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = replace(sql, ' WHERE line <> 4', '') WHERE name = 'registration_serial';
+         PRAGMA writable_schema = RESET",
+    );
+    let found = verified(&trial, &[]).found;
+    assert_eq!(
+        found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["the ledger's file is damaged: wrong # of entries in index registration_serial"]
+    );
 }
 
 #[test]
@@ -151,7 +191,7 @@ fn a_changed_schema_is_named() {
 }
 
 /// Writes the whole chain anew over what stands there, as somebody would who knows how.
-fn rechained(trial: &mut Trial, change: &str) {
+pub(super) fn rechained(trial: &mut Trial, change: &str) {
     tampered(trial, change);
     let db = trial.foreign();
     let off = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;

@@ -60,6 +60,18 @@ pub enum Finding {
         /// As the record gives it.
         given: String,
     },
+    /// What is kept of a call under way isn't what its record gives.
+    #[error("the call with entry {entry}: its {what} are kept as {kept}, and its record gives {given}")]
+    Work {
+        /// The call.
+        entry: i64,
+        /// What of it.
+        what: &'static str,
+        /// As it is kept.
+        kept: String,
+        /// As the record gives it.
+        given: String,
+    },
     /// What is kept of a submission isn't what its record gives.
     #[error("the submission with entry {submission}: its {what} is kept as {}, and its record gives {}",
         shown(.kept), shown(.given))]

@@ -9,9 +9,11 @@
 
 mod epochs;
 mod finding;
+mod indexes;
 mod present;
 mod schema;
 mod submissions;
+mod work;
 
 use std::path::Path;
 
@@ -56,6 +58,8 @@ pub enum Part {
     States,
     /// Submissions' counts and places; counted in submissions.
     Submissions,
+    /// Indexes, compared with their tables; counted in tables.
+    Indexes,
 }
 
 /// What verification came to.
@@ -151,6 +155,10 @@ impl Verifier {
             let Some(compared) = present::check(self, watch)? else { return Ok(None) };
             registrations = compared;
             if !submissions::check(self, watch)? {
+                return Ok(None);
+            }
+            work::check(self)?;
+            if !indexes::check(self, watch)? {
                 return Ok(None);
             }
         }

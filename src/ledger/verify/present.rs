@@ -9,7 +9,7 @@ use super::super::reader::{all, one};
 use super::finding::Finding;
 use super::{PIECE, Part, Progress, Verifier, Watch};
 
-/// A registration whose submission is accepted, with what is kept of it (`p`), and its last entry that moved it: an
+/// A registration, with what is kept of it (`p`), and its last entry that moved it: an
 /// outcome (`o`) or a transition (`t`), whichever is later. `places` is in how many of its submission's ranges it
 /// stands.
 const COMPARED: &str = "
@@ -25,7 +25,6 @@ const COMPARED: &str = "
     EXISTS (SELECT 1 FROM attempt a JOIN outcome e ON e.attempt = a.id WHERE a.registration = r.id)
   FROM registration r
   JOIN submission s ON s.id = r.submission
-  JOIN tally y ON y.submission = r.submission
   LEFT JOIN present p ON p.registration = r.id
   LEFT JOIN outcome o ON o.id = (SELECT max(e.id) FROM attempt a JOIN outcome e ON e.attempt = a.id
     WHERE a.registration = r.id AND e.outcome IN (1, 2, 3))
