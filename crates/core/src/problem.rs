@@ -299,11 +299,6 @@ pub enum RowProblem {
     },
     /// The whole row is one field, since quotes stand around it; without them, it has the right number of fields.
     OneCell,
-    /// A row of a result file that was refused before for its form, and whose device is still what its echo made of it.
-    Uncorrected {
-        /// That device.
-        echoed: Box<Device>,
-    },
     /// A required value is empty, or one that may be empty holds blanks alone.
     EmptyValue {
         /// The column's name, as the file has it.
@@ -360,7 +355,6 @@ impl RowProblem {
             Self::FieldCount { .. } => "field_count",
             Self::OtherDelimiter { .. } => "other_delimiter",
             Self::OneCell => "one_cell",
-            Self::Uncorrected { .. } => "uncorrected",
             Self::EmptyValue { .. } => "empty_value",
             Self::TooLong { .. } => "too_long",
             Self::ControlCharacter { .. } => "control_character",
@@ -372,7 +366,7 @@ impl RowProblem {
     /// The column it is about, where it is about one.
     pub fn column(&self) -> Option<&ColumnName> {
         match self {
-            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::OneCell | Self::Uncorrected { .. } => None,
+            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::OneCell => None,
             Self::EmptyValue { column }
             | Self::TooLong { column, .. }
             | Self::ControlCharacter { column, .. }

@@ -126,6 +126,21 @@ impl Content<'_> {
     }
 }
 
+impl Row<'_> {
+    /// The device of a row of a result file that was refused for its form and is still what its echo made of it. What a
+    /// result adds means nothing for what the row says; but nobody seems to have looked at it.
+    pub(crate) fn uncorrected(&self) -> Option<Device> {
+        let own = self.layout.own;
+        let (error, details) = (self.fields.get(own + 1)?, self.fields.get(own + 2)?);
+        let refused = || Locale::ALL.into_iter().any(|locale| locale.error(ErrorCode::RowNotValid) == error);
+        if self.layout.named == own || error.is_empty() || !refused() {
+            return None;
+        }
+        let device = self.content.as_ref().ok()?.device();
+        names_device(details, &device).then_some(device)
+    }
+}
+
 impl<'a> Row<'a> {
     /// Judges the cells of one record; nothing comes of one that only looks like a row: a blank line, or one without
     /// anything in the columns that count.
@@ -196,8 +211,7 @@ fn content<'a>(
         return Err(RowProblem::Quotes { column: place.name(), echoed: echoed(fields, layout) });
     }
     fits?;
-    let content = values(fields, layout)?;
-    uncorrected(fields, layout, &content).map_or(Ok(content), Err)
+    values(fields, layout)
 }
 
 fn values<'a>(fields: &'a Fields, layout: &Layout) -> Result<Content<'a>, RowProblem> {
@@ -269,21 +283,6 @@ fn other_delimiter(fields: &Fields, layout: &Layout, delimiter: Delimiter) -> Op
 /// echoes it: nobody meant that one.
 fn echoed(fields: &Fields, layout: &Layout) -> Option<Box<Device>> {
     values(fields, layout).ok().map(|content| Box::new(content.device()))
-}
-
-/// A row of a result file may be taken only once somebody looked at what its echo made of it. The other columns that
-/// a result file adds mean nothing.
-fn uncorrected(fields: &Fields, layout: &Layout, content: &Content<'_>) -> Option<RowProblem> {
-    if layout.named == layout.own {
-        return None;
-    }
-    let (error, details) = (fields.get(layout.own + 1)?, fields.get(layout.own + 2)?);
-    let refused = || Locale::ALL.into_iter().any(|locale| locale.error(ErrorCode::RowNotValid) == error);
-    if error.is_empty() || !refused() {
-        return None;
-    }
-    let echoed = Box::new(content.device());
-    names_device(details, &echoed).then_some(RowProblem::Uncorrected { echoed })
 }
 
 /// Whether a row of another length than the headings still has its State where that belongs. Programs leave empty

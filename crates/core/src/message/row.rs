@@ -16,9 +16,6 @@ pub fn row_problem(problem: &RowProblem, line: u64, locale: Locale) -> String {
         (Some(column), Language::Dutch) => format!("Regel {line}, kolom {}", column_name(column)),
     };
     let what = what(problem, language);
-    if matches!(problem, RowProblem::Uncorrected { .. }) {
-        return format!("{place}: {what}");
-    }
     words!(
         language,
         "{place}: {what} Correct the row and drop the file again.",
@@ -41,7 +38,6 @@ fn what(problem: &RowProblem, language: Language) -> String {
             other_delimiter(*headings, *row, echoed.as_deref(), language)
         }
         RowProblem::OneCell => super::headings::one_cell(language),
-        RowProblem::Uncorrected { echoed } => uncorrected(echoed, language),
         RowProblem::EmptyValue { column } if matches!(column.column, Column::OrderId | Column::PurchaseId) => words!(
             language,
             "the value holds only blanks. Leave the cell empty where there is no value.",
@@ -109,7 +105,7 @@ fn as_it_stands(echoed: Option<&Device>, language: Language) -> String {
     )
 }
 
-fn in_quotes(device: &Device) -> String {
+pub(super) fn in_quotes(device: &Device) -> String {
     quoted_list([&device.manufacturer, &device.model, &device.serial_number])
 }
 
@@ -127,19 +123,6 @@ fn other_delimiter(headings: Delimiter, row: Delimiter, echoed: Option<&Device>,
                  rows by the same character.{more}",
         "hier scheiden {row} de waarden, maar in de kolomkoppen zijn het {headings}. Scheid de kolomkoppen en \
                  alle rijen door hetzelfde teken.{more}",
-    )
-}
-
-fn uncorrected(echoed: &Device, language: Language) -> String {
-    let device = in_quotes(echoed);
-    words!(
-        language,
-        "the row was refused before, and its device is still {device}, which may be only a part of what was \
-                 sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells \
-                 under Error and Error Details; then drop the file again.",
-        "de rij is eerder geweigerd, en het apparaat is nog steeds {device}, wat misschien maar een deel is van \
-                 wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak \
-                 de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.",
     )
 }
 
@@ -203,7 +186,6 @@ mod tests {
             RowProblem::OtherDelimiter { headings: Delimiter::Comma, row: Delimiter::Semicolon, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Semicolon, row: Delimiter::Tab, echoed: None },
             RowProblem::OneCell,
-            RowProblem::Uncorrected { echoed: Box::new(device("15 Book", "8CD1X2Z")) },
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::EmptyValue { column: column(Column::OrderId) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
@@ -227,8 +209,6 @@ mod tests {
           Regel 7: hier scheiden tabs de waarden, maar in de kolomkoppen zijn het puntkomma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7: the whole line stands in one cell, with quotes around it: open the file in a text editor, remove the quotes around each such line, and write every doubled quote inside it once, so that every value has a cell of its own. Correct the row and drop the file again.
           Regel 7: de hele regel staat in één cel, met aanhalingstekens eromheen: open het bestand in een teksteditor, verwijder de aanhalingstekens om elke zulke regel en schrijf elk dubbel aanhalingsteken erin enkel, zodat iedere waarde een eigen cel heeft. Verbeter de rij en lever het bestand opnieuw aan.
-        Line 7: the row was refused before, and its device is still "Dell", "15 Book", "8CD1X2Z", which may be only a part of what was sent. Put the values there that the device itself reports, or, if they are these, clear the row's cells under Error and Error Details; then drop the file again.
-          Regel 7: de rij is eerder geweigerd, en het apparaat is nog steeds "Dell", "15 Book", "8CD1X2Z", wat misschien maar een deel is van wat is aangeleverd. Zet er de waarden neer die het apparaat zelf opgeeft, of, als het deze zijn, maak de cellen van de rij onder Error en Error Details leeg; lever het bestand daarna opnieuw aan.
         Line 7, column "Model": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.
           Regel 7, kolom "Model": de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die opgeeft. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Order ID": the value holds only blanks. Leave the cell empty where there is no value. Correct the row and drop the file again.

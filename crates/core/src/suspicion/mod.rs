@@ -135,6 +135,8 @@ pub enum Suspect<'a> {
     HardwareHash(HashProblem),
     /// The hardware hash speaks of another device.
     OtherDevice(HashMismatch),
+    /// The row of a result file that was refused for its form; its device is still what the result made of it.
+    Uncorrected(Device),
     /// This customer registered the device before.
     RegisteredBefore(Earlier<'a>),
     /// This customer dropped the device before, and its registration is pending.
@@ -187,6 +189,7 @@ impl Suspect<'_> {
             Self::OtherSpelling { .. } => "other_spelling",
             Self::HardwareHash(_) => "hardware_hash",
             Self::OtherDevice(_) => "other_device",
+            Self::Uncorrected(_) => "uncorrected",
             Self::RegisteredBefore(_) => "registered_before",
             Self::PendingBefore(_) => "pending_before",
             Self::OtherDeviceBefore { .. } => "other_device_before",
@@ -229,6 +232,9 @@ impl Watcher {
         if repeats_headings(head, row) {
             found(&Suspicion { line: row.line, cell: None, suspect: Suspect::HeadingsAgain });
             return;
+        }
+        if let Some(device) = row.uncorrected() {
+            found(&Suspicion { line: row.line, cell: None, suspect: Suspect::Uncorrected(device) });
         }
         if self.columns.is_empty() {
             let place = |column| row.index(column).map(|index| (column, index));

@@ -68,6 +68,11 @@ fn of_row(suspect: &Suspect<'_>, language: Language) -> String {
             "verwijder de regel: hij zou als apparaat worden geregistreerd. Waarschijnlijk zijn er twee bestanden \
              samengevoegd.",
         ),
+        Suspect::Uncorrected(_) => words!(
+            language,
+            "put the values there that the device itself reports, unless these are they",
+            "zet er de waarden neer die het apparaat zelf opgeeft, tenzij het deze zijn",
+        ),
         Suspect::Sample => {
             words!(language, "remove it: its registration fails", "verwijder de rij: de registratie ervan mislukt",)
         }

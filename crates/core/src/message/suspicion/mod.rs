@@ -4,7 +4,7 @@ mod help;
 #[cfg(test)]
 mod tests;
 
-use super::{Language, number, quoted, registrar, words};
+use super::{Language, number, quoted, registrar, row, words};
 use crate::locale::Locale;
 use crate::oa3::HashProblem;
 use crate::registrar::HashMismatch;
@@ -41,6 +41,16 @@ fn what(suspicion: &Suspicion<'_>, language: Language) -> String {
             "this is the row of the documentation's sample",
             "dit is de rij uit het voorbeeld in de documentatie",
         ),
+        Suspect::Uncorrected(device) => {
+            let device = row::in_quotes(device);
+            words!(
+                language,
+                "the row was refused before, and its device is still {device}, which may be only a part of what was \
+                 sent",
+                "de rij is eerder geweigerd, en het apparaat is nog steeds {device}, wat misschien maar een deel is \
+                 van wat is aangeleverd",
+            )
+        }
         Suspect::HardwareHash(problem) => hash_problem(problem, language),
         Suspect::OtherDevice(mismatch) => other_device(mismatch, language),
         Suspect::SurroundingBlanks(_)

@@ -1,6 +1,7 @@
 //! What is told of each thing that can look wrong, in both languages.
 
 use super::*;
+use crate::device::Device;
 use crate::message::tests::both;
 use crate::time::Timestamp;
 
@@ -60,6 +61,11 @@ fn what_serial_numbers_look_wrong() {
     let suspects = vec![
         Suspect::HeadingsAgain,
         Suspect::Sample,
+        Suspect::Uncorrected(Device {
+            manufacturer: "Dell".into(),
+            model: " Inc.".into(),
+            serial_number: "S1".into(),
+        }),
         Suspect::Placeholder("Default string\u{1b}"),
         Suspect::Date("1-mrt"),
         Suspect::LostDigits("123456789012345000"),
@@ -82,6 +88,8 @@ fn what_serial_numbers_look_wrong() {
       headings_again: hier staan de kolomkoppen nog een keer // verwijder de regel: hij zou als apparaat worden geregistreerd. Waarschijnlijk zijn er twee bestanden samengevoegd.
     sample: this is the row of the documentation's sample // remove it: its registration fails
       sample: dit is de rij uit het voorbeeld in de documentatie // verwijder de rij: de registratie ervan mislukt
+    uncorrected: the row was refused before, and its device is still "Dell", " Inc.", "S1", which may be only a part of what was sent // put the values there that the device itself reports, unless these are they
+      uncorrected: de rij is eerder geweigerd, en het apparaat is nog steeds "Dell", " Inc.", "S1", wat misschien maar een deel is van wat is aangeleverd // zet er de waarden neer die het apparaat zelf opgeeft, tenzij het deze zijn
     placeholder: "Default string\u{1b}" is no serial number: devices report it where nobody gave them one // take the serial number from the device's label or its supplier
       placeholder: "Default string\u{1b}" is geen serienummer: apparaten geven dit op als niemand ze er een heeft gegeven // neem het serienummer van het etiket van het apparaat of van de leverancier
     date: "1-mrt" is a date: what Excel makes of a serial number like MAR1 or 1-3 // take it from its source again, and in Excel set the column's format to Text before you fill it in
