@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::error::WriteFailure;
+use super::error::{LedgerError, WriteFailure};
 use super::thread::{Thread, refuse_all};
 use super::writer::Command;
 use crate::blocking;
@@ -44,19 +44,18 @@ impl Inline {
         }
     }
 
-    /// Queues a command, or gives it back if the writer has ended.
-    #[expect(clippy::result_large_err, reason = "the command is what its sender gets back, and that is rare")]
-    pub(super) fn send(self: &Arc<Self>, queue: &SyncSender<Command>, command: Command) -> Result<(), Command> {
+    /// Queues a command, or tells whoever waits that the writer has ended.
+    pub(super) fn send(self: &Arc<Self>, queue: &SyncSender<Command>, command: Command) {
         self.soon();
-        match queue.try_send(command) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Disconnected(command)) => Err(command),
+        let refused = match queue.try_send(command) {
             Err(TrySendError::Full(command)) => {
                 self.turn();
-                queue.try_send(command).map_err(|refused| match refused {
-                    TrySendError::Disconnected(command) | TrySendError::Full(command) => command,
-                })
+                queue.try_send(command)
             }
+            sent => sent,
+        };
+        if let Err(TrySendError::Disconnected(command) | TrySendError::Full(command)) = refused {
+            command.refuse(LedgerError::Stopped);
         }
     }
 

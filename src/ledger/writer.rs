@@ -185,12 +185,11 @@ impl Writer {
     }
 
     fn send(&self, command: Command) {
-        let sent = match &self.inline {
-            None => self.queue.send(command).map_err(|refused| refused.0),
-            Some(inline) => inline.send(&self.queue, command),
-        };
-        if let Err(refused) = sent {
-            refused.refuse(LedgerError::Stopped);
+        if let Some(inline) = &self.inline {
+            return inline.send(&self.queue, command);
+        }
+        if let Err(refused) = self.queue.send(command) {
+            refused.0.refuse(LedgerError::Stopped);
         }
     }
 }

@@ -54,6 +54,12 @@ impl Chance {
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
+
+    /// One of these, if there is one.
+    pub fn one_of<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+        let end = u64::try_from(of.len()).unwrap_or(u64::MAX);
+        usize::try_from(self.below(end)).ok().and_then(|at| of.get(at))
+    }
 }
 
 impl Campaign {

@@ -83,8 +83,10 @@ impl Clock for VirtualClock {
         let now = self.now();
         let mut state = self.lock();
         state.ids += 1;
-        let [a, b, c, d, e, f, g, h] = state.ids.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
-        SubmissionId::from_parts(u64::try_from(now.unix_ms()).unwrap_or(0), [a, b, c, d, e, f, g, h, 0, 0])
+        let mut random = [0; 10];
+        let mixed = state.ids.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+        random.iter_mut().zip(mixed).for_each(|(to, byte)| *to = byte);
+        SubmissionId::from_parts(u64::try_from(now.unix_ms()).unwrap_or(0), random)
     }
 }
 

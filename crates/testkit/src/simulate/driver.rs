@@ -144,7 +144,7 @@ impl Driver {
             0..55 => self.send()?,
             55..60 => self.set_clock(),
             60..70 => {
-                let bad = [0, 0, 10, 40, 100].get(usize::try_from(self.chance.below(5))?).copied().unwrap_or(0);
+                let bad = self.chance.one_of(&[0, 0, 10, 40, 100]).copied().unwrap_or(0);
                 self.world.say(&format!("MOOD {bad}"));
                 self.registrar.be(bad);
             }
@@ -165,7 +165,7 @@ impl Driver {
                 return Ok(Some(Fate::Restart(down)));
             }
             _ => {
-                let longest = [10, 100, 1_000].get(usize::try_from(self.chance.below(3))?).copied().unwrap_or(1);
+                let longest = self.chance.one_of(&[10, 100, 1_000]).copied().unwrap_or(1);
                 self.world.kill_in(self.chance.below(longest));
             }
         }
@@ -197,7 +197,7 @@ impl Driver {
     }
 
     fn customer(&mut self) -> &'static str {
-        usize::try_from(self.chance.below(3)).ok().and_then(|at| CUSTOMERS.get(at)).copied().unwrap_or("contoso")
+        self.chance.one_of(&CUSTOMERS).copied().unwrap_or("contoso")
     }
 
     /// Something that a sender does.
@@ -208,7 +208,7 @@ impl Driver {
         let customer = self.customer();
         let there: Vec<String> =
             self.model.lying.keys().filter(|(of, _)| of == customer).map(|(_, file)| file.clone()).collect();
-        let known = there.get(usize::try_from(self.chance.below(there.len() as u64))?).cloned();
+        let known = self.chance.one_of(&there).cloned();
         match (self.chance.below(20), known) {
             (0..3, Some(file)) => self.deliver_again(customer, &file),
             (3..6, Some(file)) => {
@@ -241,7 +241,7 @@ impl Driver {
     /// A file that is written in two parts.
     fn begin_slowly(&mut self, customer: &'static str) -> Result<()> {
         let text = Model::text(customer, &mut self.chance);
-        let Some(at) = text.pauses.get(usize::try_from(self.chance.below(text.pauses.len() as u64))?) else {
+        let Some(at) = self.chance.one_of(&text.pauses) else {
             return Ok(());
         };
         let file = self.new_name();

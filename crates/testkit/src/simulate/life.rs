@@ -88,7 +88,7 @@ fn place(chance: &mut Chance) -> Result<TestEnv> {
         env.unset(key)?;
     }
     let rescan = ["\"2s\"", "\"10s\"", "\"60s\"", "\"120s\""];
-    env.set("drop.rescan", rescan.get(usize::try_from(chance.below(4))?).copied().unwrap_or("\"10s\""))?;
+    env.set("drop.rescan", chance.one_of(&rescan).copied().unwrap_or("\"10s\""))?;
     env.set("registrar.retry.give_up_after", "\"8760h\"")?;
     env.set("results.receipts", if chance.below(2) == 0 { "true" } else { "false" })?;
     env.set("results.when", if chance.below(4) == 0 { "\"final\"" } else { "\"always\"" })?;

@@ -28,8 +28,9 @@ const TASK: &str = "DEVICEDROP_SIMULATED_TASK";
 /// The seed of its random bytes.
 const SEED: &str = "DEVICEDROP_SIMULATED_SEED";
 
-/// Seconds after which a simulation is taken to hang; the system's `timeout` ends it then.
-const PATIENCE: &str = "120";
+/// Seconds of the machine's work after which a simulation is taken to go in circles: the system ends it then. Those
+/// of the wall clock would hang on what else the machine does.
+const PATIENCE: &str = "ulimit -t 300; exec \"$@\"";
 
 /// Where the temporary folders lie, if it is there: a simulation cares for the order of writes, not for disks.
 const IN_MEMORY: &str = "/dev/shm";
@@ -189,8 +190,8 @@ struct Shim<'a> {
 
 /// Runs one simulation in a process of its own: what came of it, or what it found.
 fn simulate(shim: &Shim<'_>, task: &Task) -> Result<Result<Told, String>> {
-    let mut command = Command::new("timeout");
-    command.arg("--signal=KILL").arg(PATIENCE).arg(std::env::current_exe()?).args(shim.arguments);
+    let mut command = Command::new("sh");
+    command.args(["-c", PATIENCE, "sh"]).arg(std::env::current_exe()?).args(shim.arguments);
     command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
@@ -201,7 +202,7 @@ fn simulate(shim: &Shim<'_>, task: &Task) -> Result<Result<Told, String>> {
         .stdin(Stdio::null());
     let in_memory = Path::new(IN_MEMORY);
     command.env("TMPDIR", if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() });
-    let Output { status, stdout, stderr } = command.output().context("the system's `timeout` can't be run")?;
+    let Output { status, stdout, stderr } = command.output().context("no shell `sh`")?;
     let (said, complained) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     if status.success() {
         let last = said.lines().last().unwrap_or_default();

@@ -129,7 +129,7 @@ impl Model {
             .collect();
         for ((customer, file), sha256) in &self.lying {
             ensure!(
-                taken.contains(&[customer, file, sha256].map(String::clone).to_vec()),
+                taken.contains(&Vec::from([customer, file, sha256].map(String::clone))),
                 "{customer}/{file} with {sha256} lies there and was never taken"
             );
         }

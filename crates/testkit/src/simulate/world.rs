@@ -200,7 +200,7 @@ impl Simulated for Stage {
                 Pace::Never => pending().await,
             }
             if !world.lives_on() {
-                pending().await
+                pending::<()>().await;
             }
         })
     }
