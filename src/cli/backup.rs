@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::actor::Actor;
 use crate::cli::args::{BackupArgs, RestoreArgs};
+use crate::cli::ask;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -15,6 +16,7 @@ use crate::cli::output::{Output, Paint};
 use crate::cli::services::Services;
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigError, Lookup, Source};
+use crate::control::protocol::Request;
 
 /// The configuration's copy in a backup.
 pub const CONFIGURATION: &str = "devicedrop.toml";
@@ -106,12 +108,27 @@ pub fn back_up(
     let made = services.backup(&context.config, &ask, &mut |text| output.progress(text));
     output.progress_ended();
     let made = made?;
+    put_on_record(&made, context, services, output);
     if args.report.json {
         output.json(&made)?;
     } else {
         print_made(&made, output)?;
     }
     Ok(Exit::answer(made.sound))
+}
+
+/// Says who made it in the record that it is a copy of. It is whole whether that can be said or not.
+fn put_on_record(made: &BackedUp, context: &Context, services: &dyn Services, output: &mut Output) {
+    let request = Request::BackedUp {
+        dir: made.dir.clone(),
+        blocks: made.blocks,
+        head: made.head.clone(),
+        with_key: made.signing_key == Some(true),
+    };
+    if let Err(error) = ask::ask(context, services, &request, output) {
+        output.note("the backup is whole; that it was made can't be put on record:");
+        error.tell(output);
+    }
 }
 
 fn print_made(made: &BackedUp, output: &mut Output) -> Result<(), CliError> {

@@ -155,6 +155,7 @@ mod tests {
             Request::RegistryImport { files: vec![odd.clone()] },
             Request::RegistryRelease { devices: Devices::One(device), customer: None },
             Request::RegistryCheckIn { devices: Devices::File(odd), at: None },
+            Request::BackedUp { dir: "/backup".into(), blocks: 3, head: "00ff".into(), with_key: true },
             Request::Reload,
             Request::ReloadIfChanged,
         ];

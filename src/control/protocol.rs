@@ -66,6 +66,18 @@ pub enum Request {
         /// When; none: now, or as a file's `Last Seen` column says.
         at: Option<Timestamp>,
     },
+    /// Puts on record that a backup was made. Answered by [`Answer::BackupRecorded`].
+    BackedUp {
+        /// The backup's folder.
+        #[serde(with = "paths::one")]
+        dir: PathBuf,
+        /// How many blocks of the record are in it.
+        blocks: u64,
+        /// The hash of the last of them.
+        head: String,
+        /// Whether the signing key is in it.
+        with_key: bool,
+    },
     /// Reads the configuration anew. Answered by [`Answer::Reloaded`].
     Reload,
     /// Reads the configuration anew if its bytes differ from those in force. Answered by [`Answer::Reloaded`].
@@ -176,6 +188,8 @@ pub enum Answer {
         /// Devices that the registrar doesn't know.
         not_known: u64,
     },
+    /// To [`Request::BackedUp`].
+    BackupRecorded,
     /// To [`Request::Reload`] and [`Request::ReloadIfChanged`].
     Reloaded {
         /// Whether another configuration is in force now.

@@ -93,6 +93,12 @@ fn carry_out(
             registry::release(shared, &devices, customer.as_ref(), actor)
         }
         Request::RegistryCheckIn { devices, at } => registry::check_in(shared, &devices, at, actor),
+        Request::BackedUp { dir, blocks, head, with_key } => {
+            let key = if with_key { "; the signing key is in it" } else { "" };
+            let what = format!("ends with block {blocks} ({head}){key}");
+            acted(shared, actor, "backup", Some(dir.display().to_string()), Some(what))?;
+            Ok(Answer::BackupRecorded)
+        }
         Request::Reload => reload::reload(shared, actor, true),
         Request::ReloadIfChanged => reload::reload(shared, actor, false),
     }

@@ -220,6 +220,26 @@ fn an_honest_restore_is_told_from_a_record_that_was_cut_off() -> Result<()> {
 }
 
 #[test]
+fn who_made_a_backup_is_on_record_with_a_daemon_and_without() -> Result<()> {
+    let env = settled()?;
+    let made = "SELECT actor, subject, reason FROM audit_actions WHERE action = 'backup' ORDER BY seq";
+    let alone = back_up(&env, "alone")?;
+    let head = |backup: &Path| -> Result<String> {
+        let list: Value = serde_json::from_str(&fs::read_to_string(backup.join("backup.json"))?)?;
+        Ok(format!("ends with block {} ({})", list["blocks"], list["head"].as_str().context("a hash")?))
+    };
+    let user = rows(&env, "SELECT actor FROM audit_actions WHERE action = 'start' LIMIT 1")?.remove(0);
+    let first = format!("{user}|{}|{}", text(&alone)?, head(&alone)?);
+    assert_eq!(rows(&env, made)?, [first.clone()]);
+    let daemon = start(&env)?;
+    let beside = back_up(&env, "beside")?;
+    assert_eq!(rows(&env, made)?, [first, format!("{user}|{}|{}", text(&beside)?, head(&beside)?)]);
+    stop(daemon)?;
+    run(&env, 0, &["ledger", "verify"])?;
+    Ok(())
+}
+
+#[test]
 fn nothing_is_replaced() -> Result<()> {
     let env = settled()?;
     let backup = back_up(&env, "backup")?;
