@@ -166,7 +166,9 @@ pub(super) fn take_up(shared: &Shared) -> Result<(), No> {
         let open: HashSet<AttemptId> = in_doubt.iter().map(|doubt| doubt.request.attempt).collect();
         shared.board.lock().doubts = Doubts { found: open.len(), open, ended: BTreeMap::new() };
     }
-    shared.turns.load(waiting, &in_doubt);
+    let now = shared.clock.now();
+    let due = shared.turns.load(waiting, &in_doubt).into_iter().map(|row| (row, now)).collect();
+    shared.writer.postpone(due).wait()?;
     gate::remember(shared)?;
     let pauses = shared.readers.ask(crate::ledger::Reader::pauses)?;
     // Set by this start alone.

@@ -12,7 +12,7 @@ use devicedrop_core::device::Device;
 use devicedrop_core::ids::{AttemptId, CustomerKey, RegistrationId};
 use devicedrop_core::time::Timestamp;
 
-use crate::ledger::rows::{Due, InDoubt};
+use crate::ledger::rows::{Due, InDoubt, Later};
 
 /// A device, as rows of it are told from each other.
 pub type Key = (CustomerKey, Device);
@@ -68,10 +68,18 @@ impl Turns {
     }
 
     /// What a start finds: rows that wait for their time, and attempts without an outcome, all of which are in doubt.
-    pub fn load(&self, waiting: Vec<(RegistrationId, CustomerKey, Device, Timestamp)>, in_doubt: &[InDoubt]) {
+    /// Returns the rows whose turn it is though they were put off: what they waited for ended, and the process before
+    /// didn't come to say so. They are due.
+    #[must_use = "the rows that are returned are due"]
+    pub fn load(&self, waiting: Vec<Later>, in_doubt: &[InDoubt]) -> Vec<RegistrationId> {
         let mut state = self.lock();
-        for (registration, customer, device, due) in waiting {
-            state.lines.entry((customer, device)).or_default().insert(registration, Place::Until(due));
+        let mut put_off = Vec::new();
+        for Later { registration, customer, device, due, tried } in waiting {
+            let key = (customer, device);
+            if !tried {
+                put_off.push(key.clone());
+            }
+            state.place(&key, registration, if tried { Place::Until(due) } else { Place::PutOff });
         }
         for doubt in in_doubt {
             let request = &doubt.request;
@@ -79,6 +87,7 @@ impl Turns {
             state.place(&key, request.registration, Place::InDoubt);
             state.doubts.insert(request.attempt, (request.registration, key));
         }
+        put_off.iter().filter_map(|key| state.next(key)).collect()
     }
 
     /// Chooses whose turn it is among rows that are due.
@@ -252,6 +261,11 @@ mod tests {
         }
     }
 
+    fn later(id: i64, tried: bool) -> Later {
+        let (customer, device) = key("A");
+        Later { registration: row(id), customer, device, due: now().minus(Duration::from_secs(1)), tried }
+    }
+
     /// Whose turn it is, and who is put off and for how many seconds.
     fn choose(turns: &Turns, rows: &[(i64, &str)]) -> (Vec<i64>, Vec<(i64, u64)>) {
         let Choice { go, later } = turns.choose(rows.iter().map(|(id, serial)| due(*id, serial)).collect(), now());
@@ -318,10 +332,26 @@ mod tests {
     #[test]
     fn a_row_that_was_due_at_the_start_is_due_again_when_its_turn_comes() {
         let turns = Turns::default();
-        let (customer, device) = key("A");
-        turns.load(vec![(row(9), customer, device, now().minus(Duration::from_secs(1)))], &[]);
+        assert_eq!(turns.load(vec![later(9, true)], &[]), []);
         turns.lost(&key("A"), row(5), attempt(1));
         assert_eq!(put_off(&turns, 9), []);
+        assert_eq!(turns.ended(&key("A"), row(5), attempt(1)), Some(row(9)));
+    }
+
+    #[test]
+    fn who_was_put_off_before_the_start_waits_for_a_row_and_not_for_a_time() {
+        let turns = Turns::default();
+        assert_eq!(
+            turns.load(vec![later(7, false), later(9, false)], &[]),
+            [row(7)],
+            "nothing is before it any more"
+        );
+        assert_eq!(choose(&turns, &[(7, "A")]).0, [7]);
+        assert_eq!(turns.ended(&key("A"), row(7), attempt(1)), Some(row(9)));
+
+        let turns = Turns::default();
+        assert_eq!(turns.load(vec![later(5, true), later(9, false)], &[]), [], "5 was deferred and comes first");
+        assert_eq!(choose(&turns, &[(5, "A")]).0, [5]);
         assert_eq!(turns.ended(&key("A"), row(5), attempt(1)), Some(row(9)));
     }
 

@@ -159,6 +159,21 @@ pub struct InDoubt {
     pub since: Timestamp,
 }
 
+/// A row that waits for its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// Which.
+    pub registration: RegistrationId,
+    /// Whose.
+    pub customer: CustomerKey,
+    /// Its device.
+    pub device: Device,
+    /// When it is due.
+    pub due: Timestamp,
+    /// Whether it was tried since it last became pending; if not, it was put off for another row of its device.
+    pub tried: bool,
+}
+
 /// A time in which no daemon ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {

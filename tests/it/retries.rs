@@ -379,3 +379,22 @@ fn a_rejected_content_that_came_again_is_judged_anew_by_any_of_its_names() -> Re
     );
     Ok(())
 }
+
+#[test]
+fn a_row_that_was_put_off_goes_when_its_turn_comes_over_a_kill_too() -> Result<()> {
+    let env = TestEnv::new("devicedrop")?;
+    // What became of the first row isn't heard, and can't be asked in this life: the second must wait.
+    let deaf = Script { inquiries_refused: u64::MAX, ..Script::of([Rule::row(1, Reply::Timeout)]) };
+    let mut daemon = start(&env, &deaf)?;
+    env.drop_file("contoso", "a.csv", rows(&["A"]))?;
+    wait_for(&env, &mut daemon, "SELECT count(*) FROM audit_attempts", &json!([[1]]))?;
+    env.drop_file("contoso", "b.csv", rows(&["A"]))?;
+    wait_for(&env, &mut daemon, "SELECT count(*) FROM present WHERE due IS NOT NULL", &json!([[1]]))?;
+    daemon.kill()?;
+    let (code, _) = crate::daemon()?.scripted_once(&env, &Script { inquiries_refused: 0, ..deaf })?.wait()?;
+    let already = "device_already_registered";
+    let ready = "ready_for_user";
+    assert_eq!(json!(env.query(STATES)?), json!([["A", ready, null], ["A", ready, already]]));
+    ensure!(code == 0, "every row was registered, and yet it ended with {code}");
+    checker::at_the_end(&env, Mode::Keyed)
+}

@@ -1,6 +1,6 @@
 //! What there is to do: rows that are due, and attempts without an outcome.
 
-use devicedrop_core::device::{Device, Sha256};
+use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionEntry};
 use devicedrop_core::record::{self, idempotency_key};
 use devicedrop_core::registrar::{IdempotencyKey, Request};
@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 
 use super::{Reader, all, count, customer, device, entry, one, time};
 use crate::ledger::error::ReadError;
-use crate::ledger::rows::{Due, InDoubt, Pause};
+use crate::ledger::rows::{Due, InDoubt, Later, Pause};
 
 /// The columns of a row to be registered, as [`due`] reads them.
 const DUE: &str = "r.id, r.submission, c.text, m.text, n.text, r.serial_number, r.hardware_hash,
@@ -109,18 +109,22 @@ impl Reader {
         Ok(found)
     }
 
-    /// Rows that wait for their time, because they were tried before or wait for another of their device: which, whose,
-    /// what device, and when they are due.
-    pub fn waiting(&self) -> Result<Vec<(RegistrationId, CustomerKey, Device, Timestamp)>, ReadError> {
+    /// Rows that wait for their time, because they were tried before or wait for another of their device.
+    pub fn waiting(&self) -> Result<Vec<Later>, ReadError> {
         all(
             &self.db,
-            "SELECT r.id, c.text, m.text, n.text, r.serial_number, p.due
+            "SELECT r.id, c.text, m.text, n.text, r.serial_number, p.due,
+               p.attempts > 0 AND (p.entry IS NULL
+                 OR EXISTS (SELECT 1 FROM attempt x WHERE x.registration = r.id AND x.id > p.entry))
              FROM customer c CROSS JOIN present p ON p.customer = c.number AND p.due IS NOT NULL
              CROSS JOIN registration r ON r.id = p.registration
              LEFT JOIN manufacturer m ON m.number = r.manufacturer LEFT JOIN model n ON n.number = r.model
              ORDER BY r.id",
             [],
-            |row| Ok((entry(row, 0, RegistrationId)?, customer(row, 1)?, device(row, 2)?, time(row, 5)?)),
+            |row| {
+                let (registration, customer) = (entry(row, 0, RegistrationId)?, customer(row, 1)?);
+                Ok(Later { registration, customer, device: device(row, 2)?, due: time(row, 5)?, tried: row.get(6)? })
+            },
         )
     }
 
