@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use devicedrop_core::ids::RegistrationId;
+use devicedrop_core::ids::{CustomerKey, RegistrationId};
 use devicedrop_core::registrar::{Request, Trouble, Verdict};
 use devicedrop_core::share::shares;
 use tokio::task::JoinSet;
@@ -39,8 +39,8 @@ const AFTER_ERROR: Duration = Duration::from_secs(2);
 struct Hand {
     /// Rows whose calls are under way.
     under_way: HashSet<RegistrationId>,
-    /// Who begins the next round.
-    start: usize,
+    /// Who began the last round.
+    last: Option<CustomerKey>,
 }
 
 /// A call that ended, for better or worse.
@@ -132,30 +132,28 @@ async fn next_due_in(shared: &Arc<Shared>) -> Option<Duration> {
 async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(Vec<Due>, bool), AskError> {
     let now = shared.clock.now();
     let skip: Vec<RegistrationId> = hand.under_way.iter().copied().collect();
-    let start = hand.start;
+    let last = hand.last.clone();
     let asked = Arc::clone(shared);
     let read = crate::blocking::run(move || {
         asked.readers.ask(|reader| {
-            let customers = reader.customers_due(now)?;
+            let mut customers = reader.customers_due(now)?;
+            customers.sort_unstable();
+            let start = next_in_turn(&customers, last.as_ref());
             let mut waiting = Vec::with_capacity(customers.len());
             for customer in &customers {
                 waiting.push(reader.next_due(customer, now, places, &skip)?);
             }
             let places_each = shares(&waiting.iter().map(Vec::len).collect::<Vec<_>>(), places, start);
-            Ok::<_, ReadError>(
-                waiting
-                    .into_iter()
-                    .zip(places_each)
-                    .flat_map(|(rows, share)| rows.into_iter().take(share))
-                    .collect::<Vec<_>>(),
-            )
+            let rows: Vec<Due> =
+                waiting.into_iter().zip(places_each).flat_map(|(rows, share)| rows.into_iter().take(share)).collect();
+            Ok::<_, ReadError>((rows, customers.get(start).cloned()))
         })
     });
-    let rows = match read.await {
+    let (rows, began) = match read.await {
         Ok(rows) => rows?,
         Err(error) => std::panic::resume_unwind(Box::new(format!("the choice of rows failed: {error}"))),
     };
-    hand.start = hand.start.wrapping_add(1);
+    hand.last = began.or(hand.last.take());
     let Choice { go, later } = shared.turns.choose(rows, now);
     let put_off = !later.is_empty();
     if put_off {
@@ -172,6 +170,13 @@ async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(V
         }
     }
     Ok((go, put_off))
+}
+
+/// Who begins a round: whoever comes next behind the one who began the last, whoever else came or went meanwhile. So
+/// nobody who waits is passed over by the same one twice.
+fn next_in_turn(waiting: &[CustomerKey], last: Option<&CustomerKey>) -> usize {
+    let behind = last.map_or(0, |last| waiting.partition_point(|customer| customer <= last));
+    if behind < waiting.len() { behind } else { 0 }
 }
 
 /// One call, from the intent to the outcomes.
@@ -278,5 +283,26 @@ fn settle(shared: &Shared, hand: &mut Hand, ended: Ended) {
     if let Err(error) = ended.outcome {
         tracing::error!(error = %error, "a call could not be recorded");
         shared.gate.close(shared.clock.elapsed().saturating_add(AFTER_ERROR), false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(names: &[&str]) -> Vec<CustomerKey> {
+        names.iter().map(|name| CustomerKey::parse(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn whoever_comes_and_goes_everybody_begins_once_in_a_round() {
+        let last = |name: &str| CustomerKey::parse(name).ok();
+        let (few, more) = (keys(&["b", "d"]), keys(&["a", "b", "c", "d"]));
+        assert_eq!(next_in_turn(&few, None), 0);
+        assert_eq!(next_in_turn(&few, last("b").as_ref()), 1);
+        assert_eq!(next_in_turn(&more, last("b").as_ref()), 2, "c came, and the round goes on");
+        assert_eq!(next_in_turn(&few, last("c").as_ref()), 1, "c went, and d is next all the same");
+        assert_eq!(next_in_turn(&few, last("d").as_ref()), 0);
+        assert_eq!(next_in_turn(&[], last("d").as_ref()), 0);
     }
 }
