@@ -45,7 +45,8 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let refused = refused(board);
     let mut problems = problems(board, &owed, now);
     if shared.daemon {
-        problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(doubt));
+        let restored = shared.readers.ask(crate::ledger::Reader::last_restore)?.map(|restore| restore.at);
+        problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(|one| doubt(one, restored)));
     } else if !in_doubt.is_empty() {
         problems.push(Problem {
             since: in_doubt.iter().map(|doubt| doubt.started_at).min(),
@@ -182,14 +183,24 @@ fn answers_owed(lane: &Lane) -> u64 {
 }
 
 /// An attempt in doubt, as what needs a person.
-fn doubt(doubt: &InDoubt) -> Problem {
+///
+/// After a restore, rows that were sent before it perhaps, by attempts that the copy doesn't know, get attempts that
+/// are asked about and not sent.
+fn doubt(doubt: &InDoubt, restored: Option<Timestamp>) -> Problem {
     let request = &doubt.request;
+    let why = match restored.filter(|at| doubt.started_at >= *at) {
+        Some(at) => format!(
+            "either it was sent and got no answer, or its row may have been sent before the restore of {at}, by an \
+             attempt that the copy doesn't know of"
+        ),
+        None => "it was sent and got no answer".to_owned(),
+    };
     Problem {
         since: Some(doubt.started_at),
         customer: Some(request.customer.clone()),
         file: None,
         what: format!(
-            "attempt {} of registration {} (serial number {:?}) is in doubt: it was sent and got no answer",
+            "attempt {} of registration {} (serial number {:?}) is in doubt: {why}",
             request.attempt, request.registration, request.device.serial_number
         ),
         remedy: Some(format!(
