@@ -21,6 +21,8 @@ pub(crate) struct Layout {
     pub(crate) own: usize,
     /// Columns up to the last one with a heading: the sender's own and, in a result file, ours.
     pub(crate) named: usize,
+    /// The headings of all of those.
+    pub(crate) headings: Vec<String>,
 }
 
 /// One column that means something to us.
@@ -102,7 +104,8 @@ pub(crate) fn read(
         let hint = HeadingHint::OfResult(quoted(&[name]).concat());
         return Err(FileProblem::HeadingsDiffer { line, found: quoted(&names), expected: options.expected(), hint });
     }
-    let layout = Layout { places, own: names.len(), named: width };
+    let headings = cells.iter().take(width).map(|name| name.trim().to_owned()).collect();
+    let layout = Layout { places, own: names.len(), named: width, headings };
     let own = cells.iter().take(names.len()).map(str::to_owned).collect();
     Ok(Headings { format, layout, own })
 }

@@ -5,16 +5,17 @@
 /// hash at its limit, has under 20,000; a lost quote makes a record of the rest of the file.
 pub const RECORD_BYTES: usize = 1 << 20;
 
-/// Fields in one record. ERP exports have a few hundred columns at most.
-pub const RECORD_FIELDS: usize = 1024;
+/// Fields in one record: the columns of a spreadsheet, all of which Excel writes, empty, once a cell far to the right
+/// was formatted. ERP exports have a few hundred at most.
+pub const RECORD_FIELDS: usize = 16_384;
 
 /// Lines over which one quoted value may go before its quote counts as never closed. A hardware hash wrapped at 64
 /// characters has 256 lines at its limit, real ones a quarter of that; a lost quote that closes thousands of lines
 /// later would hide all the rows between in one cell.
 pub const QUOTED_LINES: u64 = 257;
 
-/// Bytes of the first line that are looked at to find the delimiter: room for as many headings as a record may have
-/// fields, 64 characters each.
+/// Bytes of the first line that are looked at to find the delimiter: room for a thousand headings of 64
+/// characters each, and for many more empty ones.
 pub const SNIFFED_BYTES: usize = 64 << 10;
 
 /// Lines below an unknown first one in which our headings are looked for: no report has a longer title.

@@ -332,7 +332,7 @@ pub enum RowProblem {
     /// Text behind a closing quote (`"15" Book`): what the value is can't be told without altering it. A quote inside a
     /// value that doesn't begin with one is fine (`15" Book`), and so is a doubled one in quotes (`"15"" Book"`).
     Quotes {
-        /// The column's name, or its number where there is no heading for it.
+        /// The column, also one that means nothing to us: what stands in the others can't be told either then.
         column: ColumnName,
         /// The device that a result file's echo of the row would name, where nothing else is wrong with it.
         echoed: Option<Box<Device>>,
@@ -342,10 +342,12 @@ pub enum RowProblem {
 /// A column as a message names it: our name for it, and the file's own heading where `columns` maps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnName {
-    /// Which of ours it is.
-    pub column: Column,
-    /// The heading in the file.
+    /// Which of ours it is; none where it is the sender's own, or one that a result file added.
+    pub column: Option<Column>,
+    /// The heading in the file; empty where it has none.
     pub heading: String,
+    /// Where in the row it stands, from 0.
+    pub index: usize,
 }
 
 impl RowProblem {

@@ -3,7 +3,7 @@
 use crate::device::{Column, Device};
 use crate::dialect::Delimiter;
 use crate::headings::{Layout, Place};
-use crate::limits::count;
+use crate::limits::{VALUE_CHARS, count};
 use crate::locale::Locale;
 use crate::message::names_device;
 use crate::problem::{ColumnName, RowProblem};
@@ -205,13 +205,52 @@ fn content<'a>(
     {
         return Err(RowProblem::OtherDelimiter { headings: delimiter, row, echoed: echoed(fields, layout) });
     }
-    // Quotes come before the count: lost ones are also what makes rows too long or too short.
-    let is_stray = |place: &&Place| strays.contains(&place.index);
-    if let Some(place) = layout.places.iter().filter(is_stray).min_by_key(|place| place.index) {
-        return Err(RowProblem::Quotes { column: place.name(), echoed: echoed(fields, layout) });
+    // Quotes come before the count: lost ones are also what makes rows too long or too short. In any column: where one
+    // was lost, values of several rows may stand in one.
+    if let Some(index) = strays.iter().copied().filter(|index| *index < layout.named).min() {
+        return Err(RowProblem::Quotes { column: layout.name(index), echoed: echoed(fields, layout) });
     }
     fits?;
-    values(fields, layout)
+    let content = values(fields, layout)?;
+    check_beside(fields, layout)?;
+    Ok(content)
+}
+
+/// The columns that mean nothing to us keep the limits of those that do, since a result file repeats them. Those that a
+/// result file added are repeated by nobody, but a line break in one hides the rows behind it: we never write one.
+fn check_beside(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
+    let may_hold_control = fields.may_hold_control();
+    if layout.places.len() == layout.named || (!may_hold_control && fields.text.len() <= VALUE_CHARS) {
+        return Ok(());
+    }
+    let beside = |index: &usize| layout.places.iter().all(|place| place.index != *index);
+    for index in (0..layout.named).filter(beside) {
+        let value = fields.get(index).unwrap_or_default();
+        let name = || layout.name(index);
+        if index < layout.own {
+            check_form(value, VALUE_CHARS, may_hold_control, char::is_control, name)?;
+        } else {
+            check_form(value, usize::MAX, may_hold_control, |character| matches!(character, '\r' | '\n'), name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a value is too long or holds a character that it can't hold.
+fn check_form(
+    value: &str,
+    limit: usize,
+    may_hold_control: bool,
+    is_wrong: fn(char) -> bool,
+    name: impl Fn() -> ColumnName,
+) -> Result<(), RowProblem> {
+    if let Some(found) = length_over(value, limit) {
+        return Err(RowProblem::TooLong { column: name(), found, limit: count(limit) });
+    }
+    if may_hold_control && let Some((index, character)) = value.chars().enumerate().find(|(_, one)| is_wrong(*one)) {
+        return Err(RowProblem::ControlCharacter { column: name(), character, position: count(index + 1) });
+    }
+    Ok(())
 }
 
 fn values<'a>(fields: &'a Fields, layout: &Layout) -> Result<Content<'a>, RowProblem> {
@@ -300,14 +339,7 @@ fn check(value: &str, place: &Place, may_hold_control: bool) -> Result<(), RowPr
     if (place.required || !value.is_empty()) && value.chars().all(blank) {
         return Err(RowProblem::EmptyValue { column: place.name() });
     }
-    if let Some(found) = length_over(value, place.limit) {
-        return Err(RowProblem::TooLong { column: place.name(), found, limit: count(place.limit) });
-    }
-    if may_hold_control
-        && let Some((index, character)) = value.chars().enumerate().find(|(_, character)| character.is_control())
-    {
-        return Err(RowProblem::ControlCharacter { column: place.name(), character, position: count(index + 1) });
-    }
+    check_form(value, place.limit, may_hold_control, char::is_control, || place.name())?;
     if place.column == Column::SerialNumber && is_scientific(value) {
         return Err(RowProblem::Scientific { column: place.name(), found: value.to_owned() });
     }
@@ -343,7 +375,17 @@ fn is_scientific(value: &str) -> bool {
 
 impl Place {
     fn name(&self) -> ColumnName {
-        ColumnName { column: self.column, heading: self.heading.clone() }
+        ColumnName { column: Some(self.column), heading: self.heading.clone(), index: self.index }
+    }
+}
+
+impl Layout {
+    /// The column with this index, from 0.
+    fn name(&self, index: usize) -> ColumnName {
+        self.places.iter().find(|place| place.index == index).map_or_else(
+            || ColumnName { column: None, heading: self.headings.get(index).cloned().unwrap_or_default(), index },
+            Place::name,
+        )
     }
 }
 

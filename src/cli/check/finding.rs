@@ -59,7 +59,7 @@ pub(super) fn key(suspicion: &Suspicion<'_>) -> Key {
 
 /// What a refused row has in common with others.
 pub(super) fn key_of_row(problem: &RowProblem) -> Key {
-    (problem.code(), problem.column().map(|name| name.column))
+    (problem.code(), problem.column().and_then(|name| name.column))
 }
 
 impl Finding {
@@ -100,8 +100,10 @@ impl Finding {
         let mut finding = Self::new(Severity::Error, problem.code(), message);
         finding.error = Some(ErrorCode::RowNotValid.code());
         finding.line = Some(row.line);
-        let index = problem.column().and_then(|name| row.index(name.column));
-        finding.column = index.and_then(|index| head.headings.get(index)).cloned();
+        let named = problem.column();
+        let index = named.map(|name| name.index);
+        let heading = named.filter(|name| !name.heading.is_empty()).map(|name| name.heading.clone());
+        finding.column = index.and_then(|index| head.headings.get(index)).cloned().or(heading);
         finding.mark = match (problem, index) {
             (RowProblem::FieldCount { expected, found, .. }, _) if found > expected => {
                 usize::try_from(*expected).map_or(Mark::Line, Mark::CellsFrom)

@@ -344,7 +344,7 @@ mod tests {
             FileProblem::QuoteNeverClosed { line: 41, position: 1, column: None },
             FileProblem::QuoteNeverClosed { line: 41, position: 1_207, column: Some("Model".to_owned()) },
             FileProblem::RecordTooLong { line: 41, limit: 1_048_576 },
-            FileProblem::TooManyFields { line: 2, limit: 1_024 },
+            FileProblem::TooManyFields { line: 2, limit: 16_384 },
             FileProblem::FormatNotAllowed { found: Format::SelfService, allowed: Format::Partner },
             FileProblem::TooLarge { bytes: 1_073_741_825, limit: 1_073_741_824 },
             FileProblem::TooManyRows { limit: 5_000_000 },
@@ -356,8 +356,8 @@ mod tests {
           Een aanhalingsteken (") dat op regel 41, kolom "Model", bij teken 1.207 opent, wordt nergens gesloten, zodat niet te zien is waar de rijen eindigen. Sluit het of verwijder het, en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         The row that begins on line 41 is longer than 1,048,576 bytes, as no real row is. Probably a quote (") opens there and is never closed. Correct the row and drop the file again. Nothing of this file was registered.
           De rij die op regel 41 begint, is langer dan 1.048.576 bytes; zo lang is geen echte rij. Waarschijnlijk opent daar een aanhalingsteken (") dat nergens wordt gesloten. Verbeter de rij en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
-        The row that begins on line 2 has more than 1,024 fields. Expected is one field for each heading. Correct the row and drop the file again. Nothing of this file was registered.
-          De rij die op regel 2 begint, heeft meer dan 1.024 velden. Verwacht wordt één veld per kolomkop. Verbeter de rij en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+        The row that begins on line 2 has more than 16,384 fields. Expected is one field for each heading. Correct the row and drop the file again. Nothing of this file was registered.
+          De rij die op regel 2 begint, heeft meer dan 16.384 velden. Verwacht wordt één veld per kolomkop. Verbeter de rij en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         The headings are "Manufacturer", "Model", "Serial Number", "Hardware Hash", and this folder doesn't accept that format. Expected, exactly: "Manufacturer", "Model", "Serial Number". Change the columns and drop the file again. Nothing of this file was registered.
           De kolomkoppen zijn "Manufacturer", "Model", "Serial Number", "Hardware Hash", en deze map aanvaardt die indeling niet. Verwacht, precies zo: "Manufacturer", "Model", "Serial Number". Pas de kolommen aan en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         The file has 1,073,741,825 bytes; at most 1,073,741,824 are accepted. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.

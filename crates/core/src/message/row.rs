@@ -25,8 +25,11 @@ pub fn row_problem(problem: &RowProblem, line: u64, locale: Locale) -> String {
 
 /// The heading as the file has it, and our name for the column where that is another.
 fn column_name(name: &ColumnName) -> String {
-    let ours = name.column.heading();
-    if name.heading == ours { quoted(ours) } else { format!("{} ({ours})", quoted(&name.heading)) }
+    match name.column.map(Column::heading) {
+        Some(ours) if name.heading != ours => format!("{} ({ours})", quoted(&name.heading)),
+        None if name.heading.is_empty() => (name.index + 1).to_string(),
+        _ => quoted(&name.heading),
+    }
 }
 
 fn what(problem: &RowProblem, language: Language) -> String {
@@ -38,11 +41,13 @@ fn what(problem: &RowProblem, language: Language) -> String {
             other_delimiter(*headings, *row, echoed.as_deref(), language)
         }
         RowProblem::OneCell => super::headings::one_cell(language),
-        RowProblem::EmptyValue { column } if matches!(column.column, Column::OrderId | Column::PurchaseId) => words!(
-            language,
-            "the value holds only blanks. Leave the cell empty where there is no value.",
-            "de waarde bevat alleen spaties. Laat de cel leeg waar geen waarde is.",
-        ),
+        RowProblem::EmptyValue { column } if matches!(column.column, Some(Column::OrderId | Column::PurchaseId)) => {
+            words!(
+                language,
+                "the value holds only blanks. Leave the cell empty where there is no value.",
+                "de waarde bevat alleen spaties. Laat de cel leeg waar geen waarde is.",
+            )
+        }
         RowProblem::EmptyValue { .. } => words!(
             language,
             "the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it.",
@@ -59,6 +64,7 @@ fn what(problem: &RowProblem, language: Language) -> String {
                  waarden in één veld.",
             )
         }
+        RowProblem::ControlCharacter { character: '\r' | '\n', position, .. } => line_break(*position, language),
         RowProblem::ControlCharacter { character, position, .. } => {
             let (name, position) = (control_name(*character, language), number(*position, language));
             words!(
@@ -92,6 +98,21 @@ fn what(problem: &RowProblem, language: Language) -> String {
             )
         }
     }
+}
+
+/// Mostly it isn't the value that is wrong, but a quote that lets the next rows become a part of it.
+fn line_break(position: u64, language: Language) -> String {
+    let position = number(position, language);
+    words!(
+        language,
+        "character {position} of the value is a line break: a quote (\") opens the value and is closed in a later line \
+         only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, \
+         remove the quote that is too much or add the one that is missing; if not, write the value in one line.",
+        "teken {position} van de waarde is een regeleinde: een aanhalingsteken (\") opent de waarde en sluit pas in een \
+         latere regel, en al deze regels zijn als één rij gelezen. Bekijk ze in een teksteditor: zijn het eigen rijen, \
+         verwijder dan het aanhalingsteken dat te veel is of voeg het ontbrekende toe; zo niet, schrijf de waarde dan \
+         op één regel.",
+    )
 }
 
 /// What a program would make of the row: by this a row of a result file is told that nobody corrected.
@@ -173,13 +194,15 @@ mod tests {
     }
 
     fn column(column: Column) -> ColumnName {
-        ColumnName { column, heading: column.heading().to_owned() }
+        ColumnName { column: Some(column), heading: column.heading().to_owned(), index: 0 }
     }
 
     #[test]
     fn what_is_wrong_with_a_row() {
-        let mapped = ColumnName { column: Column::SerialNumber, heading: "Serien\u{202e}nummer".to_owned() };
+        let mapped =
+            ColumnName { index: 2, column: Some(Column::SerialNumber), heading: "Serien\u{202e}nummer".to_owned() };
         let serial = column(Column::SerialNumber);
+        let beside = |heading: &str, index| ColumnName { column: None, heading: heading.to_owned(), index };
         let samples = [
             RowProblem::FieldCount { expected: 3, found: 4, echoed: Some(Box::new(device("Inc.", "Latitude"))) },
             RowProblem::FieldCount { expected: 3, found: 2, echoed: None },
@@ -190,7 +213,9 @@ mod tests {
             RowProblem::EmptyValue { column: column(Column::OrderId) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\t', position: 13 },
-            RowProblem::ControlCharacter { column: serial.clone(), character: '\n', position: 1 },
+            RowProblem::ControlCharacter { column: serial.clone(), character: '\n', position: 2 },
+            RowProblem::Quotes { column: beside("Order no.", 3), echoed: None },
+            RowProblem::TooLong { column: beside("", 4), found: 1_025, limit: 1_024 },
             RowProblem::ControlCharacter { column: serial, character: '\u{9b}', position: 2 },
             RowProblem::Scientific { column: mapped, found: "1,23E+11".to_owned() },
             RowProblem::Quotes {
@@ -217,8 +242,12 @@ mod tests {
           Regel 7, kolom "Manufacturer": de waarde telt 1.025 tekens; hoogstens 1.024 worden aanvaard. Waarschijnlijk staan er meerdere waarden in één veld. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serial Number": character 13 of the value is a tab (U+0009), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
           Regel 7, kolom "Serial Number": teken 13 van de waarde is een tab (U+0009), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
-        Line 7, column "Serial Number": character 1 of the value is a line break (U+000A), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
-          Regel 7, kolom "Serial Number": teken 1 van de waarde is een regeleinde (U+000A), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7, column "Serial Number": character 2 of the value is a line break: a quote (") opens the value and is closed in a later line only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, remove the quote that is too much or add the one that is missing; if not, write the value in one line. Correct the row and drop the file again.
+          Regel 7, kolom "Serial Number": teken 2 van de waarde is een regeleinde: een aanhalingsteken (") opent de waarde en sluit pas in een latere regel, en al deze regels zijn als één rij gelezen. Bekijk ze in een teksteditor: zijn het eigen rijen, verwijder dan het aanhalingsteken dat te veel is of voeg het ontbrekende toe; zo niet, schrijf de waarde dan op één regel. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7, column "Order no.": text stands behind a closing quote ("). Expected are quotes around the whole value, and every quote inside it written twice. Correct the row and drop the file again.
+          Regel 7, kolom "Order no.": achter een sluitend aanhalingsteken (") staat tekst. Verwacht worden aanhalingstekens om de hele waarde, en elk aanhalingsteken erin dubbel geschreven. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7, column 5: the value has 1,025 characters; at most 1,024 are accepted. Probably several values stand in one field. Correct the row and drop the file again.
+          Regel 7, kolom 5: de waarde telt 1.025 tekens; hoogstens 1.024 worden aanvaard. Waarschijnlijk staan er meerdere waarden in één veld. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serial Number": character 2 of the value is a control character (U+009B), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
           Regel 7, kolom "Serial Number": teken 2 van de waarde is een besturingsteken (U+009B), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serien\u{202e}nummer" (Serial Number): "1,23E+11" is what Excel leaves of a long serial number, and its digits are lost. Expected is the serial number itself. Take it from its source again, and set the column's format to Text before you fill it in. Correct the row and drop the file again.
@@ -231,7 +260,8 @@ mod tests {
     #[test]
     fn what_it_quotes_is_cut() {
         let heading = format!("{}{}", "x".repeat(64), "y".repeat(1_000_000));
-        let problem = RowProblem::EmptyValue { column: ColumnName { column: Column::Model, heading } };
+        let problem =
+            RowProblem::EmptyValue { column: ColumnName { column: Some(Column::Model), heading, index: 1 } };
         let text = row_problem(&problem, 7, Locale::En);
         assert!(text.contains("xxx…\""), "{text}");
         assert!(text.chars().count() < 400, "{text}");

@@ -155,7 +155,6 @@ fn never_closed(characters: &[char], start: usize) -> FileProblem {
 }
 
 fn problem(record: &Record, width: usize, named: usize, delimiter: char) -> Option<RowProblem> {
-    let columns = Format::Partner.columns();
     let torn = field_count(record, width, named);
     let echoed = || {
         let cell = |index: usize| record.cells.get(index).cloned().unwrap_or_default();
@@ -181,14 +180,29 @@ fn problem(record: &Record, width: usize, named: usize, delimiter: char) -> Opti
     if let (Some(_), Some((row, _))) = (&torn, row) {
         return Some(RowProblem::OtherDelimiter { headings, row: *row, echoed: echoed() });
     }
-    if let Some(column) = record.stray.and_then(|index| columns.get(index)) {
-        let column = ColumnName { column: *column, heading: column.heading().to_owned() };
-        return Some(RowProblem::Quotes { column, echoed: echoed() });
+    if let Some(index) = record.stray.filter(|index| *index < named) {
+        return Some(RowProblem::Quotes { column: column_name(index), echoed: echoed() });
     }
     if let Some((expected, found)) = torn {
         return Some(RowProblem::FieldCount { expected, found, echoed: echoed() });
     }
-    value_problem(&record.cells)
+    value_problem(&record.cells).or_else(|| {
+        let aside = record.cells.iter().enumerate().take(named).skip(width);
+        let breaks =
+            aside.filter_map(|(index, cell)| Some((index, cell.chars().position(|one| "\r\n".contains(one))?)));
+        breaks.into_iter().next().map(|(index, position)| RowProblem::ControlCharacter {
+            column: column_name(index),
+            character: record.cells[index].chars().nth(position).unwrap(),
+            position: count(position + 1),
+        })
+    })
+}
+
+/// The column with this index: ours, or behind them those of a result file.
+fn column_name(index: usize) -> ColumnName {
+    let column = Format::Partner.columns().get(index).copied();
+    let added = || ["State", "Error", "Error Details", "Request ID"][index - 3];
+    ColumnName { column, heading: column.map_or_else(added, Column::heading).to_owned(), index }
 }
 
 /// How many fields are expected and found, where they aren't as many.
@@ -209,8 +223,8 @@ fn field_count(record: &Record, width: usize, named: usize) -> Option<(u64, u64)
 }
 
 fn value_problem(cells: &[String]) -> Option<RowProblem> {
-    Format::Partner.columns().iter().zip(cells).find_map(|(column, value)| {
-        let column = ColumnName { column: *column, heading: column.heading().to_owned() };
+    cells.iter().take(3).enumerate().find_map(|(index, value)| {
+        let column = column_name(index);
         if value.chars().all(|character| matches!(character, ' ' | '\u{a0}')) {
             return Some(RowProblem::EmptyValue { column });
         }
@@ -219,8 +233,7 @@ fn value_problem(cells: &[String]) -> Option<RowProblem> {
             let character = value.chars().nth(position).unwrap();
             return Some(RowProblem::ControlCharacter { column, character, position: count(position + 1) });
         }
-        (column.column == Column::SerialNumber && scientific(value))
-            .then(|| RowProblem::Scientific { column, found: value.clone() })
+        (index == 2 && scientific(value)).then(|| RowProblem::Scientific { column, found: value.clone() })
     })
 }
 

@@ -4,7 +4,7 @@ use super::tests::{PARTNER, name, options, problem, read_with, row_problem, rows
 use super::*;
 use crate::device::Device;
 use crate::limits::QUOTED_LINES;
-use crate::problem::RowProblem;
+use crate::problem::{ColumnName, RowProblem};
 
 #[test]
 fn rows_are_refused_one_by_one() {
@@ -143,11 +143,42 @@ fn a_line_that_names_another_delimiter_than_the_headings_have_is_told_of() {
 }
 
 #[test]
-fn text_behind_quotes_is_seen_in_every_column_that_counts() {
+fn a_lost_quote_is_seen_in_every_column_and_mixes_no_rows() {
     let columns = BTreeMap::from([(Column::Model, "Modell".to_owned())]);
     let mapped = SheetOptions { columns, ..options() };
-    let text = "Pos,Manufacturer,Modell,Serial Number\n\"1\"a,M,\"15\" Book,S1\n\"1\"a,M,Book,S1\n";
-    let (rows, end) = read_with(mapped, text);
-    assert_eq!(end.unwrap().invalid, 1);
-    assert!(rows[0].starts_with("2: Quotes") && rows[1].starts_with("3: M|Book|S1"), "{rows:?}");
+    let read = |rows: &str| {
+        let (rows, end) = read_with(mapped.clone(), &format!("Pos,Manufacturer,Modell,Serial Number,Shelf\n{rows}"));
+        assert!(end.is_ok(), "{end:?}");
+        rows
+    };
+    let beside = |heading: &str, index| ColumnName { column: None, heading: heading.to_owned(), index };
+    let quotes = read("\"1\"a,M,\"15\" Book,S1,\n\"1\"a,M,Book,S1,\n1,M,Book,S2,\"A\"1\"\n");
+    for (row, column) in quotes.iter().zip([beside("Pos", 0), beside("Pos", 0), beside("Shelf", 4)]) {
+        assert!(row.contains("Quotes") && row.contains(&format!("{column:?}")), "{row}");
+    }
+    // The quote that is too much is closed by the one of a later row.
+    let swallowed = read("\"A1,M,Book,S1,\nC1\",M,Pad,S2,\n1,M,Book,S3,\"A\n1,M,Book,S4,A\"\n");
+    for (row, (column, position)) in swallowed.iter().zip([(beside("Pos", 0), 14), (beside("Shelf", 4), 2)]) {
+        let character = '\n';
+        let wanted = RowProblem::ControlCharacter { column, character, position };
+        assert!(row.contains(&format!("{wanted:?}")), "{row}");
+    }
+    let long = read(&format!("{},M,Book,S1,\n{},M,Book,S2,\n", "x".repeat(1025), "x".repeat(1024)));
+    assert!(long[0].contains("TooLong") && long[1].starts_with("3: M|Book|S2"), "{long:?}");
+}
+
+#[test]
+fn a_quote_that_was_lost_in_what_a_result_adds_hides_no_rows() {
+    let result = format!("{},State,Error,Error Details,Request ID\n", PARTNER.trim_end());
+    for row in [
+        "a,b,1,Registration failed,Device not found,\"Look at it,\na,b,2,Ready for user,,,\na,b,3,x,y,Look at it\",\n",
+        "a,b,1,Registration failed,Device not found,\"Look\" at it,\n",
+    ] {
+        let (rows, end) = read_with(options(), &format!("{result}{row}"));
+        assert_eq!((rows.len(), end.unwrap().invalid), (1, 1), "{rows:?}");
+        assert!(rows[0].contains("Error Details"), "{rows:?}");
+    }
+    // Whatever else stands there is ignored.
+    let (rows, _) = read_with(options(), &format!("{result}a,b,1,\t,x,{},\n", "y".repeat(2_000)));
+    assert!(rows[0].starts_with("2: a|b|1"), "{rows:?}");
 }

@@ -77,7 +77,8 @@ pub(super) fn row_problem(row: &str) -> RowProblem {
 }
 
 pub(super) fn name(column: Column) -> crate::problem::ColumnName {
-    crate::problem::ColumnName { column, heading: column.heading().to_owned() }
+    let index = Format::SelfService.columns().iter().position(|one| *one == column).unwrap();
+    crate::problem::ColumnName { column: Some(column), heading: column.heading().to_owned(), index }
 }
 
 pub(super) const PARTNER: &str = "Manufacturer,Model,Serial Number\n";
@@ -288,7 +289,7 @@ fn memory_stays_flat_whatever_comes() {
     let much = 16 * RECORD_BYTES;
     let open = FileProblem::QuoteNeverClosed { line: 2, position: 1, column: Some("Manufacturer".to_owned()) };
     let long = |line| Err(FileProblem::RecordTooLong { line, limit: 1 << 20 });
-    let wide = |line| Err(FileProblem::TooManyFields { line, limit: 1024 });
+    let wide = |line| Err(FileProblem::TooManyFields { line, limit: 16_384 });
     for (start, byte, wanted, soon) in [
         ("", b',', wide(1), true),
         ("", b'\n', Err(FileProblem::NoDataRow), false),
@@ -314,7 +315,7 @@ fn a_record_at_its_limits_is_read() {
     let row = |fields| format!("a,b,c{}\n", ",x".repeat(fields - 3));
     let wide = |fields| read_with(mapped(), &(headings(fields) + &row(fields))).1;
     assert_eq!(wide(RECORD_FIELDS).unwrap().rows, 1);
-    assert_eq!(wide(RECORD_FIELDS + 1), Err(FileProblem::TooManyFields { line: 1, limit: 1024 }));
+    assert_eq!(wide(RECORD_FIELDS + 1), Err(FileProblem::TooManyFields { line: 1, limit: 16_384 }));
     let long = |bytes: usize| {
         let text = headings(4) + "a,b,c," + &"x".repeat(bytes - 3);
         [1 << 16, 7, bytes].map(|chunk| read_as(Encoding::Utf8, mapped(), text.as_bytes(), chunk).1)
