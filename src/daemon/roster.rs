@@ -70,27 +70,42 @@ fn is_configured(config: &Config, name: &OsStr) -> bool {
     key.is_some_and(|key| config.customers.contains_key(&key))
 }
 
-/// The names of the folders in the root, the oldest first, but for the hidden and set aside ones; and those of
-/// links.
+/// The names of the folders in the root, of those that differ in capitals alone the oldest first, but for the hidden
+/// and set aside ones; and those of links.
 fn list(config: &Config) -> Option<(Vec<OsString>, Vec<OsString>)> {
     let root = beneath::open_path(&config.drop.root).ok()?;
-    let (mut folders, mut links) = (Vec::new(), Vec::new());
+    let (mut names, mut links) = (Vec::new(), Vec::new());
     for entry in Dir::read_from(&root).ok()? {
         let entry = entry.ok()?;
         let name = entry.file_name().to_bytes();
         if matches!(name.first(), Some(b'.' | b'_')) || name == b"lost+found" {
             continue;
         }
+        // What it is stands in the root itself, mostly. A folder isn't looked at for it: its share may hang.
+        let kind = match entry.file_type() {
+            FileType::Unknown => beneath::look(root.as_fd(), name).map_or(FileType::Unknown, |looked| looked.kind),
+            known => known,
+        };
         // A link isn't a folder here: nobody becomes a customer by pointing at somebody else's files.
-        let Ok(looked) = beneath::look(root.as_fd(), name) else { continue };
-        if looked.kind == FileType::Symlink {
+        if kind == FileType::Symlink {
             links.push(OsString::from_vec(name.to_vec()));
-        } else if looked.kind == FileType::Directory {
-            // Of two that differ in capitals alone the older one is the customer: a folder that is made later must
-            // not put another one's out of service.
-            let made = looked.stamp.born_ns;
-            folders.push((made.is_none(), made, OsString::from_vec(name.to_vec())));
+        } else if kind == FileType::Directory {
+            names.push(OsString::from_vec(name.to_vec()));
         }
+    }
+    let folded = |name: &OsStr| name.to_str().and_then(|name| CustomerKey::parse(name).ok()).map(|key| key.folded());
+    let mut alike: HashMap<String, u64> = HashMap::new();
+    for key in names.iter().filter_map(|name| folded(name)) {
+        *alike.entry(key).or_default() += 1;
+    }
+    let mut folders = Vec::with_capacity(names.len());
+    for name in names {
+        // Of two that differ in capitals alone the older one is the customer: a folder that is made later must not put
+        // another one's out of service.
+        let is_one_of_two = folded(&name).is_some_and(|key| alike.get(&key).is_some_and(|count| *count > 1));
+        let looked = is_one_of_two.then(|| beneath::look(root.as_fd(), name.as_bytes()).ok()).flatten();
+        let made = looked.and_then(|looked| looked.stamp.born_ns);
+        folders.push((made.is_none(), made, name));
     }
     folders.sort();
     Some((folders.into_iter().map(|(_, _, name)| name).collect(), links))

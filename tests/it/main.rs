@@ -58,6 +58,8 @@ mod retries;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod zoo;
 
 /// The daemon that tests here start and kill: this binary, run with [`daemon`]'s arguments.
