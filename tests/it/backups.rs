@@ -230,7 +230,7 @@ fn who_made_a_backup_is_on_record_with_a_daemon_and_without() -> Result<()> {
     };
     let user = rows(&env, "SELECT actor FROM audit_actions WHERE action = 'start' LIMIT 1")?.remove(0);
     let first = format!("{user}|{}|{}", text(&alone)?, head(&alone)?);
-    assert_eq!(rows(&env, made)?, [first.clone()]);
+    assert_eq!(rows(&env, made)?, std::slice::from_ref(&first));
     let daemon = start(&env)?;
     let beside = back_up(&env, "beside")?;
     assert_eq!(rows(&env, made)?, [first, format!("{user}|{}|{}", text(&beside)?, head(&beside)?)]);
