@@ -151,7 +151,7 @@ impl Ledger {
     /// Rows that aren't due yet, and when they are.
     fn waiting(&self) -> Result<Due> {
         let waiting = self.reader.waiting()?;
-        Ok(waiting.into_iter().map(|(row, _, _, due)| (row.get(), due)).collect())
+        Ok(waiting.into_iter().map(|later| (later.registration.get(), later.due)).collect())
     }
 
     /// What a single run may leave: rows that the registrar deferred, rows whose attempt is in doubt, and rows of the

@@ -95,7 +95,7 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
             "The expected headings stand on line {below}: delete the lines above it.",
             "De verwachte kolomkoppen staan op regel {below}: verwijder de regels erboven.",
         ),
-        HeadingHint::Unknown => copy_them(line, language),
+        HeadingHint::Unknown => name_them(line, language),
     }
 }
 
@@ -232,18 +232,17 @@ fn invisible(heading: &str, character: char, language: Language) -> String {
 }
 
 /// Names the line where that isn't the first: what stands above it (`sep=`, blank lines) is fine.
-fn copy_them(line: u64, language: Language) -> String {
-    if line == 1 {
-        return words!(
-            language,
-            "Copy the expected headings into the first line and leave that line as it is.",
-            "Kopieer de verwachte kolomkoppen naar de eerste regel en laat die regel zoals hij is.",
-        );
-    }
+fn name_them(line: u64, language: Language) -> String {
+    let (line_en, line_nl) = match line {
+        1 => ("the first line".to_owned(), "de eerste regel".to_owned()),
+        line => (format!("line {line}"), format!("regel {line}")),
+    };
     words!(
         language,
-        "Copy the expected headings into line {line} and leave that line as it is.",
-        "Kopieer de verwachte kolomkoppen naar regel {line} en laat die regel zoals hij is.",
+        "Give each column the expected heading that fits what stands in it, and put the columns into the expected \
+         order. If {line_en} is a device already, put a line with the expected headings above it.",
+        "Geef elke kolom de verwachte kolomkop die past bij wat erin staat, en zet de kolommen in de verwachte \
+         volgorde. Is {line_nl} al een apparaat, zet er dan een regel met de verwachte kolomkoppen boven.",
     )
 }
 
