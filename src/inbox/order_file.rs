@@ -10,7 +10,6 @@ use devicedrop_core::name::{is_blank, order_file_name, path_text};
 use devicedrop_core::order::{BadOrderFile, JsonKind, OrderKey, OrderProblem};
 use rustix::fs::FileType;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 
 use super::desk::SideFile;
 use super::drop_path::DropPath;
@@ -97,12 +96,7 @@ fn parse(bytes: &[u8]) -> Result<OrderIds, OrderProblem> {
     if text.trim().is_empty() {
         return Err(OrderProblem::Empty);
     }
-    let value: Json = serde_json::from_str(&text).map_err(|error| match error.classify() {
-        Category::Io | Category::Syntax | Category::Eof | Category::Data => OrderProblem::NotJson {
-            line: u64::try_from(error.line()).unwrap_or(u64::MAX),
-            column: u64::try_from(error.column()).unwrap_or(u64::MAX).max(1),
-        },
-    })?;
+    let value: Json = serde_json::from_str(&text).map_err(|error| not_json(&text, &error))?;
     let members = match value {
         Json::Object(members) => members,
         other => return Err(OrderProblem::NotAnObject { found: other.kind() }),
@@ -129,6 +123,33 @@ fn parse(bytes: &[u8]) -> Result<OrderIds, OrderProblem> {
         return Err(OrderProblem::NothingSaid);
     }
     Ok(ids)
+}
+
+/// What to say of a text that isn't JSON. Word processors and phones make quotation marks typographic, and few people see
+/// that.
+fn not_json(text: &str, error: &serde_json::Error) -> OrderProblem {
+    let counted = |number: usize| u64::try_from(number).unwrap_or(u64::MAX).max(1);
+    let line = counted(error.line());
+    match text.split('\n').nth(error.line().saturating_sub(1)).and_then(outside_of_texts) {
+        Some((at, found)) => OrderProblem::TypographicQuote { line, column: counted(at + 1), found },
+        None => OrderProblem::NotJson { line, column: counted(error.column()) },
+    }
+}
+
+/// The first typographic quotation mark of a line that stands outside of straight ones: its place in characters, from 0.
+fn outside_of_texts(line: &str) -> Option<(usize, char)> {
+    let mut inside = false;
+    let mut before = ' ';
+    for (at, character) in line.chars().enumerate() {
+        if character == '"' && before != '\\' {
+            inside = !inside;
+        }
+        if !inside && matches!(character, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2033}' | '\u{ff02}') {
+            return Some((at, character));
+        }
+        before = character;
+    }
+    None
 }
 
 fn checked(key: OrderKey, text: String) -> Result<String, OrderProblem> {
@@ -265,11 +286,18 @@ mod tests {
         let unknown = |key: &str| OrderProblem::UnknownKey { key: key.to_owned() };
         let not_a_text = |found| OrderProblem::NotAText { key: OrderKey::OrderId, found };
         let long = format!(r#"{{"order_id": "{}"}}"#, "x".repeat(1_025));
-        let cases: [(&[u8], OrderProblem); 20] = [
+        let typographic = |line, column, found| OrderProblem::TypographicQuote { line, column, found };
+        let cases: [(&[u8], OrderProblem); 23] = [
             (b"", OrderProblem::Empty),
             (b" \r\n", OrderProblem::Empty),
             (b"{", OrderProblem::NotJson { line: 1, column: 1 }),
             (b"{\n  \"order_id\": 'x'\n}", OrderProblem::NotJson { line: 2, column: 15 }),
+            ("{\u{201c}order_id\u{201d}: \"1\"}".as_bytes(), typographic(1, 2, '\u{201c}')),
+            (
+                "{\"order_id\": \"\u{e9}\",\n \"purchase_id\": \u{201e}P\u{201c}}".as_bytes(),
+                typographic(2, 17, '\u{201e}'),
+            ),
+            ("{\"order_id\": \"a \u{201c}b\u{201d}\" x}".as_bytes(), OrderProblem::NotJson { line: 1, column: 26 }),
             (b"{\"order_id\": \"1\"} more", OrderProblem::NotJson { line: 1, column: 19 }),
             (b"{\"order_id\": \"\xFF\"}", OrderProblem::NotText),
             (b"[]", OrderProblem::NotAnObject { found: JsonKind::List }),

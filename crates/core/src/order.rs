@@ -22,6 +22,15 @@ pub enum OrderProblem {
         /// The column, the first being 1.
         column: u64,
     },
+    /// From this place on it isn't JSON, since a quotation mark there is a typographic one.
+    TypographicQuote {
+        /// The line, the first being 1.
+        line: u64,
+        /// The character of it, the first being 1.
+        column: u64,
+        /// The mark.
+        found: char,
+    },
     /// It is neither UTF-8 nor UTF-16.
     NotText,
     /// It is JSON, but no object.

@@ -28,6 +28,13 @@ fn why(problem: &OrderProblem, language: Language) -> String {
             "It isn't valid JSON: something is wrong in line {line} at column {column}.",
             "Het is geen geldige JSON: er klopt iets niet in regel {line} bij kolom {column}.",
         ),
+        OrderProblem::TypographicQuote { line, column, found } => words!(
+            language,
+            "It isn't valid JSON: in line {line} at column {column} stands {found}, a typographic quotation mark; type \
+             the straight one of the keyboard (\") there and everywhere else.",
+            "Het is geen geldige JSON: in regel {line} bij kolom {column} staat {found}, een typografisch \
+             aanhalingsteken; typ daar en overal elders het rechte van het toetsenbord (\").",
+        ),
         OrderProblem::NotText => {
             words!(language, "It isn't text in UTF-8.", "Het is geen tekst in UTF-8.")
         }
@@ -206,6 +213,7 @@ mod tests {
         let problems = [
             OrderProblem::Empty,
             OrderProblem::NotJson { line: 2, column: 17 },
+            OrderProblem::TypographicQuote { line: 1, column: 2, found: '\u{201c}' },
             OrderProblem::NotText,
             OrderProblem::NotAnObject { found: JsonKind::List },
             OrderProblem::UnknownKey { key: "orderid\u{1b}".to_owned() },
@@ -235,6 +243,8 @@ mod tests {
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is leeg. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
         This file waits: its order file "a.order.json" can't be used. It isn't valid JSON: something is wrong in line 2 at column 17. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: er klopt iets niet in regel 2 bij kolom 17. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
+        This file waits: its order file "a.order.json" can't be used. It isn't valid JSON: in line 1 at column 2 stands “, a typographic quotation mark; type the straight one of the keyboard (") there and everywhere else. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: in regel 1 bij kolom 2 staat “, een typografisch aanhalingsteken; typ daar en overal elders het rechte van het toetsenbord ("). Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
         This file waits: its order file "a.order.json" can't be used. It isn't text in UTF-8. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
           Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen tekst in UTF-8. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
         This file waits: its order file "a.order.json" can't be used. It holds a list instead of names and values in braces. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
