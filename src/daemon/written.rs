@@ -10,7 +10,6 @@ use devicedrop_core::settle::Stamp;
 
 use crate::durable;
 use crate::inbox::DropPath;
-use crate::ledger::views::{Cell, Lookup, Test, View};
 use crate::results::{Ours, Placed};
 
 use super::shared::{AskError, Shared};
@@ -102,16 +101,8 @@ pub(super) fn note_notice(shared: &Shared, customer: &CustomerKey, placed: &Plac
 
 /// Whether something with this hash was written by us, at any path, as far as that is on record.
 pub(super) fn anywhere(shared: &Shared, sha256: &Sha256) -> Result<bool, AskError> {
-    let sha256 = sha256.to_string();
-    shared.readers.ask(|reader| {
-        if reader.note(None, ANSWER, &sha256)?.is_some() {
-            return Ok(true);
-        }
-        let view = View::Results;
-        let filters = vec![view.filter("sha256", Test::Is(Cell::Text(sha256.clone())))?];
-        let found = reader.lookup(&Lookup { view, filters, limit: 1, after: None, newest_first: false })?;
-        Ok(!found.is_empty())
-    })
+    let noted = |reader: &crate::ledger::Reader| reader.note(None, ANSWER, &sha256.to_string());
+    shared.readers.ask(|reader| Ok(noted(reader)?.is_some() || reader.is_result(sha256)?))
 }
 
 /// What we last wrote at the names of a folder.

@@ -11,6 +11,9 @@ use crate::ledger::command::{KnownFile, OwedKind};
 use crate::ledger::error::ReadError;
 use crate::ledger::rows::{Known, Owed, Submission, Totals, Unfinished};
 
+/// Asked for each file with a result's name that isn't ours, so it must not read the table.
+const IS_RESULT: &str = "SELECT 1 FROM result WHERE sha256 = ? LIMIT 1";
+
 impl Reader {
     /// The files of a customer that were taken, as they lay there.
     pub fn known_files(&self, customer: &CustomerKey) -> Result<Vec<Known>, ReadError> {
@@ -182,6 +185,11 @@ impl Reader {
         )
     }
 
+    /// Whether a result with this content was ever written, anywhere.
+    pub fn is_result(&self, sha256: &Sha256) -> Result<bool, ReadError> {
+        Ok(one(&self.db, IS_RESULT, [sha256.as_bytes()], |_| Ok(()))?.is_some())
+    }
+
     /// Whether the copy of this content is needed still: for rows that aren't accepted yet, for pending rows, or for
     /// a result that is owed.
     pub fn content_is_needed(&self, sha256: &Sha256) -> Result<bool, ReadError> {
@@ -218,5 +226,22 @@ impl Reader {
             |row| count(row, 0),
         )?;
         Ok(rejected.unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::tests::Trial;
+
+    #[test]
+    fn a_result_is_found_by_its_content_in_the_index_alone() {
+        let trial = Trial::new();
+        let reader = trial.reader();
+        assert!(!reader.is_result(&Sha256::of(b"none")).expect("an answer"));
+        let mut statement = reader.db.prepare(&format!("EXPLAIN QUERY PLAN {IS_RESULT}")).expect("a plan");
+        let steps = statement.query_map([[0_u8; 32].as_slice()], |row| row.get::<_, String>(3)).expect("steps");
+        let plan: Vec<String> = steps.map(|step| step.expect("a step")).collect();
+        assert_eq!(plan, ["SEARCH result USING COVERING INDEX result_sha256 (sha256=?)"]);
     }
 }

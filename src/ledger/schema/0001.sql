@@ -176,6 +176,7 @@ CREATE TABLE result(
   final INTEGER NOT NULL CHECK (final IN (0, 1))
 ) STRICT;
 CREATE INDEX result_submission ON result(submission);
+CREATE INDEX result_sha256 ON result(sha256);
 
 CREATE TABLE refusal(
   id INTEGER PRIMARY KEY,
