@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use devicedrop_core::device::{Device, Sha256};
 use devicedrop_core::dialect::Dialect;
@@ -73,12 +74,13 @@ pub(super) enum Read<'a> {
     },
 }
 
-/// Writes the answer to a rehearsal. What may stand at its name is what we last wrote there, as with every result.
+/// Writes the answer to a rehearsal, and counts `beats` up while it goes on. What may stand at its name is what we last wrote there, as with every result.
 pub(super) fn answer(
     shared: &Shared,
     customer: &CustomerSettings,
     path: &DropPath,
     read: Read<'_>,
+    beats: &AtomicU64,
 ) -> Result<(), PayError> {
     let folder = open_folder(shared, customer, path)?;
     let mode = shared.config().results.mode;
@@ -90,7 +92,7 @@ pub(super) fn answer(
             results::write(&place, &mut ours, customer.locale, Content::Refused { details, dialect })?
         }
         Read::Rows { copy, encoding, options } => {
-            let mut foresight = Foresight::new(shared, customer, copy, encoding, options)?;
+            let mut foresight = Foresight::new(shared, customer, copy, encoding, options, beats)?;
             let content = Content::Rows { copy, encoding, options, fates: &mut foresight };
             results::write(&place, &mut ours, customer.locale, content)?
         }
@@ -137,6 +139,8 @@ pub(super) fn read_note(note: &str) -> Option<(Stamp, Option<Sha256>)> {
 /// What would become of the rows of a file, told a chunk of it ahead of what is written.
 struct Foresight<'a> {
     shared: &'a Shared,
+    /// Counts up as the answer goes on, however long it takes.
+    beats: &'a AtomicU64,
     customer: &'a CustomerSettings,
     support: Option<String>,
     copy: File,
@@ -167,10 +171,12 @@ impl<'a> Foresight<'a> {
         copy: &mut File,
         encoding: Encoding,
         options: &SheetOptions,
+        beats: &'a AtomicU64,
     ) -> Result<Self, PayError> {
-        let late = late_notes(shared, customer, copy, encoding, options).map_err(PayError::Copy)?;
+        let late = late_notes(shared, customer, copy, encoding, options, beats).map_err(PayError::Copy)?;
         Ok(Self {
             shared,
+            beats,
             customer,
             support: shared.config().support.clone(),
             copy: copy.try_clone().map_err(PayError::Copy)?,
@@ -186,7 +192,7 @@ impl<'a> Foresight<'a> {
     fn read_on(&mut self) -> io::Result<bool> {
         let mut buffer = vec![0; CHUNK];
         while self.ready.is_empty() {
-            go_on(self.shared)?;
+            go_on(self.shared, self.beats)?;
             let Some(mut reader) = self.reader.take() else { return Ok(false) };
             // The writer of the result reads the same file by its own place in it.
             let read = self.copy.read_at(&mut buffer, self.offset)?;
@@ -305,7 +311,8 @@ impl Fates for Foresight<'_> {
 }
 
 /// An answer that takes long ends when the daemon does.
-fn go_on(shared: &Shared) -> io::Result<()> {
+fn go_on(shared: &Shared, beats: &AtomicU64) -> io::Result<()> {
+    beats.fetch_add(1, Ordering::Relaxed);
     if shared.stop.is_cancelled() { Err(io::Error::other("the daemon stops")) } else { Ok(()) }
 }
 
@@ -341,6 +348,7 @@ fn late_notes(
     copy: &mut File,
     encoding: Encoding,
     options: &SheetOptions,
+    beats: &AtomicU64,
 ) -> io::Result<BTreeMap<u64, Vec<String>>> {
     let (mut watcher, mut past) = (Watcher::new(), Past::new());
     let whereabouts = shared.readers.ask(|reader| reader.whereabouts(&customer.key)).map_err(io::Error::other)?;
@@ -356,7 +364,7 @@ fn late_notes(
         if past.is_full() {
             tell_of_past(shared, &whereabouts, &mut past, head, &mut note)?;
         }
-        go_on(shared)
+        go_on(shared, beats)
     })?;
     if let Ok(sheet) = sheet {
         tell_of_past(shared, &whereabouts, &mut past, &sheet.head, &mut note)?;

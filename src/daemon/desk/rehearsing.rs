@@ -69,7 +69,7 @@ impl CustomerDesk {
             Rehearsed::TooLarge { limit } => {
                 let problem = FileProblem::TooLarge { bytes: facts.stamp.size, limit };
                 let read = Read::Refused { problem: &problem, dialect: Dialect::STANDARD };
-                (rehearsal::answer(&self.shared, &self.settings, &path, read), None)
+                (rehearsal::answer(&self.shared, &self.settings, &path, read, &self.beats), None)
             }
             Rehearsed::Whole { sha256, mut copy } => {
                 (self.answer_content(&path, &mut copy, &mut rows)?, Some(sha256))
@@ -114,6 +114,6 @@ impl CustomerDesk {
                 Read::Refused { problem, dialect: Dialect::sniffed(&beginning) }
             }
         };
-        Ok(rehearsal::answer(&self.shared, &self.settings, path, read))
+        Ok(rehearsal::answer(&self.shared, &self.settings, path, read, &self.beats))
     }
 }
