@@ -44,6 +44,7 @@ mod written;
 
 pub(crate) use desk::is_spent;
 pub use shared::Shared;
+pub(crate) use space::over_the_day;
 pub use start::{GivenRegistrar, Parts, StartError, registrar_of, shared_of};
 
 use std::sync::Arc;

@@ -12,9 +12,11 @@ use devicedrop_core::shown::shown;
 use devicedrop_core::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, RegistrarKind};
 use crate::inbox::Hold;
 use crate::ledger::rows::Totals;
+use crate::ledger::{ReadError, Reader};
 
 use super::lanes::pause;
 use super::shared::{AskError, Shared};
@@ -64,11 +66,27 @@ pub(super) fn may_take(
     }
     let config = shared.config();
     let today = today.totals(shared, customer)?;
+    Ok(if is_over_the_day(&config, today, bytes) { Err(Hold::DayLimit) } else { Ok(()) })
+}
+
+/// Whether a file of `bytes` is more than a customer may still deliver on a day on which this much came.
+fn is_over_the_day(config: &Config, today: &Totals, bytes: u64) -> bool {
     let over = today.bytes.saturating_add(bytes) > config.drop.per_customer_bytes_per_day
         || today.rows >= config.drop.per_customer_rows_per_day;
     // What is larger than a whole day's limit would wait for ever: it goes alone.
     let alone = today.files == 0;
-    Ok(if over && !alone { Err(Hold::DayLimit) } else { Ok(()) })
+    over && !alone
+}
+
+/// What a customer delivered today, if a file of `bytes` would be more than may still come.
+pub(crate) fn over_the_day(
+    config: &Config,
+    reader: &Reader,
+    customer: &CustomerKey,
+    bytes: u64,
+) -> Result<Option<Totals>, ReadError> {
+    let today = reader.totals(customer, midnight(SystemClock.now()))?;
+    Ok(is_over_the_day(config, &today, bytes).then_some(today))
 }
 
 /// Whether the disks of ledger, archive and registry have `bytes` beyond what is held back.

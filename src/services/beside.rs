@@ -10,7 +10,7 @@ use devicedrop_core::name::{Kind, classify, marker_name, order_file_name, path_t
 
 use crate::beneath;
 use crate::config::{Completeness, Config, CustomerSettings, OrderRule};
-use crate::daemon::is_spent;
+use crate::daemon::{is_spent, over_the_day};
 use crate::inbox::beside::{Wanted, lacking, sha256_of};
 use crate::inbox::{DropPath, Why};
 use crate::ledger::Reader;
@@ -35,22 +35,35 @@ pub(super) fn waits_for(
         || DropPath::file(name.as_bytes()),
         |inside| DropPath::from_bytes(inside.as_os_str().as_bytes()),
     );
-    let reader = inside.and_then(|_| Reader::open(&config.ledger.path).ok());
+    let ledger = Reader::open(&config.ledger.path).ok();
+    let reader = ledger.as_ref().filter(|_| inside.is_some());
     let wanted = Wanted {
         marker: customer.complete == Completeness::Marker,
         order_file: customer.order == OrderRule::Required,
         max_file_size: config.drop.max_file_size,
     };
     let found = lacking::<Infallible>(folder.as_fd(), &csv, wanted, &mut |side| {
-        let spent = |reader: &Reader| is_spent(reader, &customer.key, side).unwrap_or(false);
+        let spent = |reader: &&Reader| is_spent(reader, &customer.key, side).unwrap_or(false);
         Ok(reader.as_ref().is_some_and(spent))
     });
     let Ok(found) = found;
-    if found.is_empty() || reader.as_ref().is_some_and(|reader| is_on_record(reader, config, customer, &folder, &csv))
-    {
+    let next_day = ledger.as_ref().and_then(|reader| next_day(reader, config, customer, path));
+    let is_nothing = found.is_empty() && next_day.is_none();
+    if is_nothing || reader.is_some_and(|reader| is_on_record(reader, config, customer, &folder, &csv)) {
         return Vec::new();
     }
-    found.into_iter().filter_map(|why| told(why, &csv, wanted.order_file)).collect()
+    found.into_iter().filter_map(|why| told(why, &csv, wanted.order_file)).chain(next_day).collect()
+}
+
+/// Whether the file would have to wait for another day's limit.
+fn next_day(reader: &Reader, config: &Config, customer: &CustomerSettings, path: &Path) -> Option<WaitsFor> {
+    let bytes = path.metadata().ok()?.len();
+    // One that is over the limit of a file is answered unread, and counts for no day.
+    if bytes > config.drop.max_file_size {
+        return None;
+    }
+    let today = over_the_day(config, reader, &customer.key, bytes).ok()??;
+    Some(WaitsFor::NextDay { bytes: today.bytes, rows: today.rows })
 }
 
 /// Whether the file was taken as it lies there: then what it needed then was used up by it.

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::TestEnv;
 
-use crate::scene::{CONTOSO, csv, env, start, stop, wait_for_verdict};
+use crate::scene::{CONTOSO, csv, env, explain, run_once, start, stop, wait_for_verdict};
 
 /// The codes of what `check` finds about a file, and whether it would be refused.
 fn found(env: &TestEnv, name: &str) -> Result<(Vec<String>, bool)> {
@@ -124,5 +124,54 @@ fn a_customer_that_is_not_there_is_told_of() -> Result<()> {
     fs::write(&broken, "[drop\n")?;
     let broken = env.run(&["check", "--config", broken.to_str().context("a path in UTF-8")?, path])?;
     ensure!(broken.code == Some(2) && !broken.stderr.contains("u{a}"), "{broken:?}");
+    Ok(())
+}
+
+#[test]
+fn check_tells_of_the_days_limit_as_the_daemon_goes_by_it() -> Result<()> {
+    let mut env = env()?;
+    env.set("drop.per_customer_rows_per_day", "2")?;
+    env.write_file(CONTOSO, "first.csv", csv(&["1"]))?;
+    run_once(&env)?;
+    env.write_file(CONTOSO, "second.csv", csv(&["2"]))?;
+    says(&env, "second.csv", &[], false)?;
+    run_once(&env)?;
+    let third = env.write_file(CONTOSO, "third.csv", csv(&["3"]))?;
+    says(&env, "third.csv", &["day_limit"], false)?;
+    says(&env, "second.csv", &["registered_before"], false)?;
+    let mut daemon = start(&env)?;
+    wait_for_verdict(&env, &mut daemon, &third, "waiting", "over the day's limit")?;
+    stop(daemon)
+}
+
+#[test]
+fn a_path_is_the_same_file_however_it_is_written() -> Result<()> {
+    let env = env()?;
+    let file = env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    fs::create_dir(env.root().join(CONTOSO).join("PO-1"))?;
+    run_once(&env)?;
+    symlink(env.root(), env.path("link"))?;
+    symlink(env.root().join(CONTOSO), env.path("folder"))?;
+    let result = file.with_file_name("a.result.csv");
+    for path in [
+        env.root().join("contoso/../contoso/a.csv"),
+        env.root().join("contoso/PO-1/../a.csv"),
+        env.path("drop/../drop/contoso/./a.csv"),
+        env.path("link/contoso/a.csv"),
+        env.path("link/../drop/contoso/a.csv"),
+        env.path("folder/a.csv"),
+    ] {
+        let text = path.to_str().context("a path in UTF-8")?;
+        ensure!(explain(&env, &path)?.0 == "accepted", "explain {text}");
+        fs::remove_file(&result)?;
+        let written = env.run(&["result", text])?;
+        ensure!(written.code == Some(0) && result.exists(), "{text}: {written:?}");
+        let checked = env.run(&["check", "--json", text])?;
+        let codes = checked.json()?["findings"].to_string();
+        ensure!(codes.contains("registered_before") && !codes.contains("no_customer"), "{text}: {codes}");
+    }
+    let outside = env.root().join("contoso/../../state/ledger.db");
+    let output = env.run(&["explain", outside.to_str().context("a path in UTF-8")?])?;
+    ensure!(output.code == Some(2) && output.stderr.contains("doesn't lie in the drop folder"), "{output:?}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The words for what a file that is checked would wait for: what lies beside it, or doesn't.
 
 use super::suspicion::Told;
-use super::{Language, order, quoted, words};
+use super::{Language, number, order, quoted, words};
 use crate::locale::Locale;
 use crate::order::BadOrderFile;
 
@@ -36,6 +36,13 @@ pub enum WaitsFor {
     },
     /// An order file that can be used.
     UsableOrderFile(BadOrderFile),
+    /// Another day: with it the customer would be over the day's limit.
+    NextDay {
+        /// The bytes that were delivered today.
+        bytes: u64,
+        /// The rows.
+        rows: u64,
+    },
     /// The customer is paused.
     Unpausing,
 }
@@ -53,6 +60,7 @@ impl WaitsFor {
             Self::OrderFile(_) => "no_order_file",
             Self::UnusedOrderFile { .. } => "used_order_file",
             Self::UsableOrderFile(_) => "bad_order_file",
+            Self::NextDay { .. } => "day_limit",
             Self::Unpausing => "paused",
         }
     }
@@ -69,6 +77,25 @@ pub fn waits_for(what: &WaitsFor, locale: Locale) -> Told {
     let (what, help) = match what {
         WaitsFor::OrderFile(_) | WaitsFor::UnusedOrderFile { .. } | WaitsFor::UsableOrderFile(_) => {
             for_order_file(what, language)
+        }
+        WaitsFor::NextDay { bytes, rows } => {
+            let (bytes, rows) = (number(*bytes, language), number(*rows, language));
+            (
+                words!(
+                    language,
+                    "it would wait: it is more than the customer may still deliver today ({bytes} bytes and {rows} \
+                     rows came already)",
+                    "het zou wachten: het is meer dan de klant vandaag nog mag aanleveren ({bytes} bytes en {rows} \
+                     rijen kwamen al)",
+                ),
+                words!(
+                    language,
+                    "it is taken by itself after midnight UTC; the limits are `per_customer_bytes_per_day` and \
+                     `per_customer_rows_per_day`",
+                    "het wordt na middernacht UTC vanzelf gelezen; de limieten zijn `per_customer_bytes_per_day` en \
+                     `per_customer_rows_per_day`",
+                ),
+            )
         }
         WaitsFor::Unpausing => (
             words!(language, "it would wait: the customer is paused", "het zou wachten: de klant is gepauzeerd"),
@@ -254,6 +281,7 @@ mod tests {
             bad(OrderProblem::NotJson { line: 2, column: 15 }),
             bad(OrderProblem::OtherName { name: "A.ORDER.JSON".to_owned() }),
             bad(OrderProblem::Link),
+            WaitsFor::NextDay { bytes: 12_345, rows: 678 },
             WaitsFor::Unpausing,
         ];
         let each = |what: &WaitsFor, locale| {
@@ -285,6 +313,8 @@ mod tests {
           bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. // Noem het "a.order.json", of verwijder het.
         bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It is a link, and links aren't followed. // Put a file of its own at that name, or remove what stands there.
           bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is een koppeling, en die worden niet gevolgd. // Zet een eigen bestand onder die naam, of verwijder wat er staat.
+        day_limit: it would wait: it is more than the customer may still deliver today (12,345 bytes and 678 rows came already) // it is taken by itself after midnight UTC; the limits are `per_customer_bytes_per_day` and `per_customer_rows_per_day`
+          day_limit: het zou wachten: het is meer dan de klant vandaag nog mag aanleveren (12.345 bytes en 678 rijen kwamen al) // het wordt na middernacht UTC vanzelf gelezen; de limieten zijn `per_customer_bytes_per_day` en `per_customer_rows_per_day`
         paused: it would wait: the customer is paused // set `paused = false` in the customer's section of the configuration when it is to go on
           paused: het zou wachten: de klant is gepauzeerd // zet `paused = false` in de sectie van de klant in de configuratie als het verder mag
         "#);
