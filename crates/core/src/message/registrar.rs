@@ -181,6 +181,11 @@ mod tests {
         Details::Error { error, request_id: "dd-4711", support: None, words: None }
     }
 
+    fn not_valid(words: &str) -> Details<'_> {
+        let error = ErrorCode::HardwareHashNotValid;
+        Details::Error { error, request_id: "dd-4711", support: None, words: Some(words) }
+    }
+
     #[test]
     fn what_became_of_a_row() {
         let mismatch = HashMismatch {
@@ -195,12 +200,6 @@ mod tests {
             request_id: "dd-4711",
             support,
             words,
-        };
-        let not_valid = |words| Details::Error {
-            error: ErrorCode::HardwareHashNotValid,
-            request_id: "dd-4711",
-            support: None,
-            words: Some(words),
         };
         let date = Timestamp::from_unix_ms(1_795_356_339_003);
         let samples: Vec<Details<'_>> = ErrorCode::ALL
