@@ -13,7 +13,9 @@ use crate::dialect::Delimiter;
 pub enum FileProblem {
     /// Not a single byte, or nothing but a byte order mark.
     Empty,
-    /// Headings (or only blank lines) and no data row below them.
+    /// Blank lines, empty cells, Excel's `sep=` line, and nothing else.
+    Blank,
+    /// Headings and no data row below them.
     NoDataRow,
     /// An Excel workbook, a ZIP, a PDF, ...: the name says `.csv`, the bytes say otherwise.
     OtherKind(OtherKind),
@@ -125,6 +127,7 @@ impl FileProblem {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
+            Self::Blank => "blank",
             Self::NoDataRow => "no_data_row",
             Self::OtherKind(_) => "other_kind",
             Self::NulByte { .. } => "nul_byte",
@@ -152,6 +155,7 @@ impl FileProblem {
     pub fn may_be_incomplete(&self) -> bool {
         match self {
             Self::Empty
+            | Self::Blank
             | Self::NoDataRow
             | Self::NulByte { .. }
             | Self::Utf8Cut { .. }

@@ -182,7 +182,7 @@ impl Parser {
             Stage::Preamble(preamble) => {
                 let nothing = preamble.is_empty();
                 let Some(opening) = preamble.finish(&options.known_headings()) else {
-                    return Err(if nothing { FileProblem::Empty } else { FileProblem::NoDataRow });
+                    return Err(if nothing { FileProblem::Empty } else { FileProblem::Blank });
                 };
                 let mut table = Table::open(&opening, options, self.bom)?;
                 table.text(&mut opening.held.as_slice(), options, sink)?;
@@ -307,7 +307,8 @@ impl Table {
             Some(Known { head, .. }) if self.rows > 0 || options.empty_files => {
                 Ok(Sheet { head, rows: self.rows, invalid: self.invalid, doubt })
             }
-            _ => Err(FileProblem::NoDataRow),
+            Some(_) => Err(FileProblem::NoDataRow),
+            None => Err(FileProblem::Blank),
         }
     }
 }

@@ -202,6 +202,7 @@ fn place(problem: &FileProblem, free: bool) -> Option<(u64, Mark)> {
             (*line, mark)
         }
         FileProblem::Empty
+        | FileProblem::Blank
         | FileProblem::NoDataRow
         | FileProblem::OtherKind(_)
         | FileProblem::Utf16WithoutMark

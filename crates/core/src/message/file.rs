@@ -10,6 +10,7 @@ pub fn file_problem(problem: &FileProblem, locale: Locale) -> String {
     let language = Language::from(locale);
     let why = match problem {
         FileProblem::Empty => empty(language),
+        FileProblem::Blank => blank(language),
         FileProblem::NoDataRow => no_data_row(language),
         FileProblem::OtherKind(kind) => other_kind(*kind, language),
         FileProblem::NulByte { line } => encoding::nul_byte(*line, language),
@@ -46,6 +47,17 @@ fn empty(language: Language) -> String {
          again when its content is complete.",
         "Het bestand is leeg. Verwacht worden een regel met kolomkoppen en daaronder één rij per apparaat. Lever het \
          bestand opnieuw aan als de inhoud volledig is.",
+    )
+}
+
+fn blank(language: Language) -> String {
+    words!(
+        language,
+        "The file holds neither headings nor devices. Expected are a line of headings \
+         and below it one row for each device. Drop the file again when its content is complete.",
+        "Het bestand bevat geen kolomkoppen en geen apparaten. Verwacht worden een \
+         regel met kolomkoppen en daaronder één rij per apparaat. Lever het bestand opnieuw aan als de inhoud \
+         volledig is.",
     )
 }
 
@@ -269,11 +281,13 @@ mod tests {
             OtherKind::Xml,
             OtherKind::Json,
         ];
-        let problems = [FileProblem::Empty, FileProblem::NoDataRow, FileProblem::Poison];
+        let problems = [FileProblem::Empty, FileProblem::Blank, FileProblem::NoDataRow, FileProblem::Poison];
         let samples: Vec<FileProblem> = problems.into_iter().chain(kinds.map(FileProblem::OtherKind)).collect();
         insta::assert_snapshot!(both(|locale| samples.iter().map(|p| file_problem(p, locale)).collect()), @r##"
         The file is empty. Expected are a line of headings and below it one row for each device. Drop the file again when its content is complete. Nothing of this file was registered.
           Het bestand is leeg. Verwacht worden een regel met kolomkoppen en daaronder één rij per apparaat. Lever het bestand opnieuw aan als de inhoud volledig is. Niets uit dit bestand is geregistreerd.
+        The file holds neither headings nor devices. Expected are a line of headings and below it one row for each device. Drop the file again when its content is complete. Nothing of this file was registered.
+          Het bestand bevat geen kolomkoppen en geen apparaten. Verwacht worden een regel met kolomkoppen en daaronder één rij per apparaat. Lever het bestand opnieuw aan als de inhoud volledig is. Niets uit dit bestand is geregistreerd.
         The file has no row with a device: nothing stands below the headings. Expected is one row for each device. Add the devices and drop the file again. Nothing of this file was registered.
           Het bestand bevat geen rij met een apparaat: onder de kolomkoppen staat niets. Verwacht wordt één rij per apparaat. Voeg de apparaten toe en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
         Reading this file stopped the service before, so it isn't read again. Contact whoever runs the service. Nothing of this file was registered.

@@ -27,7 +27,7 @@ pub(crate) fn read(text: &str, delimiter: char) -> Outcome {
     let characters: Vec<char> = text.chars().collect();
     let (records, end) = records(&characters, delimiter);
     let mut data = records.into_iter().filter(|record| !blank(&record.cells));
-    let Some(headings) = data.next() else { return (Vec::new(), end.and(Err(FileProblem::NoDataRow))) };
+    let Some(headings) = data.next() else { return (Vec::new(), end.and(Err(FileProblem::Blank))) };
     let names: Vec<&str> = headings.cells.iter().map(|cell| cell.trim()).collect();
     let mut last = names.len();
     while names[last - 1].is_empty() {

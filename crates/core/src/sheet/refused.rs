@@ -89,9 +89,11 @@ fn files_are_rejected_as_a_whole() {
     };
     for (text, wanted) in [
         ("", FileProblem::Empty),
-        ("\n \r\n", FileProblem::NoDataRow),
+        ("\n", FileProblem::Blank),
+        ("\n \r\n", FileProblem::Blank),
         ("Manufacturer,Model,Serial Number", FileProblem::NoDataRow),
-        ("sep=;\n", FileProblem::NoDataRow),
+        ("sep=;\n", FileProblem::Blank),
+        (",,\n", FileProblem::Blank),
         ("Manufacturer,Model,Serial Number\n,,\n\"\",\n", FileProblem::NoDataRow),
         ("Manufacturer,Model,Serial Number\na,\"b\n\",\"c\na,b,c\n", open(3, 3, Some("Serial Number"))),
         ("Manufacturer,Model,Serial Number\nDéll\t, \"b\",c\"\",\"\n", open(2, 16, None)),
@@ -107,7 +109,7 @@ fn files_are_rejected_as_a_whole() {
     );
     let empty_fine = SheetOptions { empty_files: true, ..options() };
     assert_eq!(read_with(empty_fine.clone(), PARTNER).1.unwrap().rows, 0);
-    assert_eq!(read_with(empty_fine, "\n").1, Err(FileProblem::NoDataRow));
+    assert_eq!(read_with(empty_fine, "\n").1, Err(FileProblem::Blank));
 }
 
 #[test]

@@ -292,7 +292,7 @@ fn memory_stays_flat_whatever_comes() {
     let wide = |line| Err(FileProblem::TooManyFields { line, limit: 16_384 });
     for (start, byte, wanted, soon) in [
         ("", b',', wide(1), true),
-        ("", b'\n', Err(FileProblem::NoDataRow), false),
+        ("", b'\n', Err(FileProblem::Blank), false),
         ("", b'a', long(1), true),
         ("", b'"', long(1), true),
         (PARTNER, b',', wide(2), true),
