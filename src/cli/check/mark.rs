@@ -228,13 +228,15 @@ mod tests {
         Some(7)
         ");
         let joined = "Cafe\u{301} A\u{30a}s,x,1".as_bytes();
-        insta::assert_snapshot!(drawn(joined, &Mark::Cell(1, None), comma), @"
-        Café Ås,x,1
+        // Without the marks, which take no room, as a terminal shows what stands below what.
+        let bare = |drawn: String| drawn.replace(['\u{301}', '\u{30a}'], "");
+        insta::assert_snapshot!(bare(drawn(joined, &Mark::Cell(1, None), comma)), @"
+        Cafe As,x,1
                 ^
         Some(11)
         ");
-        insta::assert_snapshot!(drawn(joined, &Mark::Cell(0, Some(4..5)), comma), @"
-        Café Ås,x,1
+        insta::assert_snapshot!(bare(drawn(joined, &Mark::Cell(0, Some(4..5)), comma)), @"
+        Cafe As,x,1
            ^
         Some(5)
         ");
