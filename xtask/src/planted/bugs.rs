@@ -24,6 +24,12 @@ const CUTS: Guard =
     Guard::Chore(&["power-cuts", "--points", "60", "--restart-every", "0", "--seed", "1"], "after event");
 const KILLS: Guard = Guard::Chore(&["kill-sweep", "--points", "60"], "killed in front of");
 
+/// The guard that must notice a bug, too, if there is a second one.
+pub(super) fn second_guard(bug: &Bug) -> Option<Guard> {
+    let simulation = Guard::Chore(&["simulate", "--seeds", "3", "--steps", "80"], "a violation; again");
+    matches!(bug.number, "M4" | "M5" | "M6").then_some(simulation)
+}
+
 pub(super) const ALL: [Bug; 14] = [
     Bug {
         number: "M1",

@@ -3,12 +3,14 @@
 //! It knows nothing of ledgers, calls or restarts. What a registrar holds is read from the registrar's own journal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_core::device::Sha256;
 use serde_json::Value;
 
 use crate::campaign::Chance;
+use crate::checker::walk;
 use crate::env::TestEnv;
 use crate::scripted::{What, read_journal};
 use crate::under_test::journal;
@@ -109,7 +111,7 @@ impl Model {
                 ensure!(found == expected, "the rows of {id}, {customer}/{file}: {found:?}, not {expected:?}");
             }
         }
-        Ok(())
+        results_say_what_is_on_record(env)
     }
 
     /// What holds in the end: what lies there was taken, and every row has the end that it must have.
@@ -162,6 +164,31 @@ impl Model {
         ensure!(held == wanted, "the registrar has {held:?}, and it was asked for {wanted:?}");
         Ok(())
     }
+}
+
+/// A device that a result calls ready is ready on record. (Rows that failed may be tried again meanwhile.)
+fn results_say_what_is_on_record(env: &TestEnv) -> Result<()> {
+    let ready = "SELECT customer, serial_number FROM audit_registrations
+                 WHERE state IN ('ready_for_user', 'active', 'inactive')";
+    let ready: BTreeSet<Vec<String>> = env.query(ready)?.iter().map(|row| row.iter().map(text).collect()).collect();
+    for customer in CUSTOMERS {
+        let mut files = Vec::new();
+        let folder = env.root().join(customer);
+        if folder.is_dir() {
+            walk(&folder, &mut files)?;
+        }
+        for file in files.iter().filter(|file| file.to_string_lossy().ends_with(".result.csv")) {
+            let said = fs::read_to_string(file)?;
+            ensure!(said.ends_with('\n'), "{} is cut off", file.display());
+            for row in said.lines() {
+                let cells: Vec<&str> = row.split(',').collect();
+                let [_, _, serial, "Ready for user" | "Active" | "Inactive", ..] = cells.as_slice() else { continue };
+                let device = Vec::from([customer.to_owned(), (*serial).to_owned()]);
+                ensure!(ready.contains(&device), "{} says what isn't on record: {row}", file.display());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a row may come to: its states and errors.
