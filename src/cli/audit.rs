@@ -22,6 +22,8 @@ pub struct VerifyAsk {
     pub receipts: Vec<PathBuf>,
     /// A snapshot that is verified in place of the ledger.
     pub snapshot: Option<PathBuf>,
+    /// Whether each archived original is read again, row by row.
+    pub originals: bool,
     /// Keys, or files that hold them, one of which must have signed each of these.
     pub keys: Vec<String>,
     /// The epoch up to which restores are known to whoever asks; 0 for none.
@@ -54,6 +56,8 @@ pub struct Verified {
     pub without_originals: bool,
     /// How many archived originals were read and compared.
     pub originals: u64,
+    /// How many rows of archived originals were read again and compared with the record.
+    pub rows_read_again: u64,
     /// How many more were removed, as the record says.
     pub originals_removed: u64,
     /// How many checkpoints the record was compared with.
@@ -121,6 +125,7 @@ fn verify(
         checkpoints: args.checkpoints.clone(),
         receipts: args.receipts.clone(),
         snapshot: args.snapshot.clone(),
+        originals: args.originals,
         keys: args.keys.clone(),
         accept_epoch: args.accept_epoch.unwrap_or(0),
     };
@@ -198,9 +203,15 @@ fn print_ledger(told: &Verified, output: &mut Output) -> Result<(), CliError> {
         removed => format!("; removed, as the record says, {removed}"),
     };
     if told.without_originals {
-        output.line("originals    left out: they don't come with a snapshot")?;
+        output.line("originals    left out: they don't come with a snapshot, and --originals wasn't given")?;
     } else {
         output.line(format_args!("originals    read and compared {originals}{removed}"))?;
+    }
+    if told.rows_read_again > 0 {
+        output.line(format_args!(
+            "             rows read again and compared with the record {}",
+            told.rows_read_again
+        ))?;
     }
     let here = match told.checkpoints_here {
         0 => String::new(),

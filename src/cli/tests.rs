@@ -51,6 +51,7 @@ impl Services for Scripted {
             registrations: 6_000,
             without_originals: ask.snapshot.is_some(),
             originals: 12,
+            rows_read_again: if ask.originals { 6_000 } else { 0 },
             originals_removed: 1,
             checkpoints: u64::try_from(ask.checkpoints.len()).unwrap_or(0),
             checkpoints_here: 0,

@@ -39,6 +39,7 @@ use super::space::{self, Today};
 use super::written::{self, Noted, WRITTEN, Written};
 
 use acceptance::Content;
+pub(crate) use sheets::options_on_record;
 pub(super) use sheets::{as_accepted, sheet_options};
 
 /// Topics of the notes that a lane keeps in the ledger, beside the record.

@@ -174,7 +174,7 @@ pub fn rows_of_copy(
 }
 
 /// A row as the record takes it.
-fn registration(row: &Row<'_>) -> NewRegistration {
+pub fn registration(row: &Row<'_>) -> NewRegistration {
     let owned = |text: &str| Some(text.to_owned());
     match &row.content {
         Ok(content) => NewRegistration {

@@ -42,7 +42,7 @@ pub mod supervise;
 pub mod turns;
 mod written;
 
-pub(crate) use desk::is_spent;
+pub(crate) use desk::{is_spent, options_on_record};
 pub use shared::Shared;
 pub(crate) use space::over_the_day;
 pub use start::{GivenRegistrar, Parts, StartError, registrar_of, shared_of};

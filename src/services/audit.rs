@@ -2,6 +2,8 @@
 //!
 //! What is recomputed and how is the ledger's; here it meets the archive, the keys and the files that people bring.
 
+mod reread;
+
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,6 +26,8 @@ use crate::ledger::Reader;
 use crate::ledger::rows::Head;
 use crate::ledger::verify::{Original, Part, Progress, Verification, Verifier};
 use crate::proof::signing::{self, SigningKeyError};
+
+use reread::Reread;
 
 use super::lookups::failure::Told;
 use super::{copies, failure, proofs};
@@ -62,13 +66,19 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
     let verification = recompute(&mut verifier, &checkpoints, clock, say)?;
     let took = clock.elapsed().saturating_sub(began);
     let mut originals = Originals::default();
-    let without_originals = ask.snapshot.is_some();
+    let without_originals = ask.snapshot.is_some() && !ask.originals;
     if !without_originals {
         originals.compare(&config.ledger.originals, &verifier, say)?;
     }
+    let mut reread = Reread::default();
+    if ask.originals {
+        reread.compare(&archive(&config.ledger.originals)?, &verifier, say)?;
+    }
     let mut told = verified(&verification, originals, kept, took);
     told.sound &= receipts.found.is_empty() && here.found.is_empty();
-    told.found.extend(receipts.found.into_iter().chain(here.found));
+    told.rows_read_again = reread.rows;
+    told.sound &= reread.found.is_empty();
+    told.found.extend(reread.found.into_iter().chain(receipts.found).chain(here.found));
     told.without_originals = without_originals;
     told.checkpoints_here = here_count;
     told.receipts = count(&ask.receipts);
@@ -118,6 +128,7 @@ fn without_ledger(ask: &VerifyAsk, receipts: proofs::Checked) -> Verified {
         registrations: 0,
         without_originals: true,
         originals: 0,
+        rows_read_again: 0,
         originals_removed: 0,
         checkpoints: 0,
         checkpoints_here: 0,
@@ -146,6 +157,7 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
         registrations: told.registrations,
         without_originals: false,
         originals: originals.compared,
+        rows_read_again: 0,
         originals_removed: originals.removed,
         checkpoints: u64::try_from(checkpoints).unwrap_or(u64::MAX),
         checkpoints_here: 0,
@@ -214,10 +226,7 @@ impl Originals {
     const TOLD: usize = 100;
 
     fn compare(&mut self, folder: &Path, verifier: &Verifier, say: Say<'_>) -> Result<(), Failure> {
-        let archive = Archive::open(folder).map_err(|error| {
-            let what = format!("the originals' folder {} can't be opened", shown(&folder.display().to_string()));
-            failure(what, vec![error.to_string()], Some("run it as the daemon's user, or as root".to_owned()))
-        })?;
+        let archive = archive(folder)?;
         for page in originals(verifier) {
             for original in page? {
                 self.compare_one(&archive, &original);
@@ -246,6 +255,13 @@ impl Originals {
             self.found.push(format!("the archived original {sha256} (submission {submission}) {wrong}"));
         }
     }
+}
+
+fn archive(folder: &Path) -> Result<Archive, Failure> {
+    Archive::open(folder).map_err(|error| {
+        let what = format!("the originals' folder {} can't be opened", shown(&folder.display().to_string()));
+        failure(what, vec![error.to_string()], Some("run it as the daemon's user, or as root".to_owned()))
+    })
 }
 
 fn hash_of(mut copy: File) -> io::Result<[u8; 32]> {

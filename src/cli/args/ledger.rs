@@ -76,7 +76,11 @@ pub struct VerifyArgs {
     #[arg(long = "receipt", value_name = "FILE")]
     pub receipts: Vec<PathBuf>,
 
-    /// A snapshot to be verified in place of the ledger; the archived originals are left out then
+    /// Reads each archived original again, too, and compares every row with the record
+    #[arg(long)]
+    pub originals: bool,
+
+    /// A snapshot to be verified in place of the ledger; the archived originals then only with --originals
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
 

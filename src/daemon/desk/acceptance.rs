@@ -70,7 +70,7 @@ impl CustomerDesk {
             writer.close_submission(entry, delivery, file).wait().map_err(DeskError::new)?;
             entry
         };
-        noted.map_or(Ok(()), Pending::wait).map_err(DeskError::new)?;
+        noted.into_iter().try_for_each(Pending::wait).map_err(DeskError::new)?;
         self.today.add(claimed.bytes, sheet.rows);
         Step::Accepted.passed();
         tracing::info!(

@@ -11,6 +11,7 @@ mod epochs;
 mod finding;
 mod indexes;
 mod present;
+mod reread;
 mod schema;
 mod submissions;
 mod work;
@@ -31,6 +32,7 @@ use super::rows::Head;
 
 pub use epochs::Epoch;
 pub use finding::{Finding, Lost};
+pub use reread::{Accepted, Recorded};
 
 /// Findings told in full; more are counted.
 const TOLD: usize = 100;
