@@ -27,6 +27,8 @@ use super::rows::{Submission, Tally};
 
 pub use epoch::Restore;
 pub use export::Moment;
+#[cfg(test)]
+pub(super) use export::sql as whole_view;
 
 /// A reading connection. One for each thread; it can be sent to another, and not shared.
 #[derive(Debug)]

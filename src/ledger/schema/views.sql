@@ -107,12 +107,14 @@ LEFT JOIN outcome_word ow ON ow.number = o.outcome
 LEFT JOIN error_word ew ON ew.number = o.error
 LEFT JOIN error_text e ON e.error = o.error;
 
--- A registration is its own first transition; an outcome that ends the trying is one too.
+-- A registration is its own first transition; an outcome that ends the trying is one too. The three parts have columns
+-- of one affinity, or SQLite would put all of them together first, and sort them, before it picks any.
 CREATE VIEW audit_transitions AS
 SELECT
   r.id AS seq, strftime('%Y-%m-%dT%H:%M:%fZ', s.at / 1000.0, 'unixepoch') AS at, r.id AS registration_id, s.shown AS submission_id,
-  c.text AS customer, s.file, r.line, r.serial_number, NULL AS from_state, 'registration_pending' AS to_state,
-  NULL AS error, 'received' AS cause, NULL AS actor, NULL AS attempt_id
+  c.text AS customer, s.file, r.line, r.serial_number, CAST(NULL AS TEXT) AS from_state,
+  CAST('registration_pending' AS TEXT) AS to_state, CAST(NULL AS TEXT) AS error, CAST('received' AS TEXT) AS cause,
+  CAST(NULL AS TEXT) AS actor, CAST(NULL AS INTEGER) AS attempt_id
 FROM registration r
 JOIN range x ON x.submission = r.submission AND r.id BETWEEN x.first AND x.last
 JOIN submission s ON s.id = x.submission
@@ -120,8 +122,9 @@ JOIN tally y ON y.submission = x.submission
 LEFT JOIN customer c ON c.number = s.customer
 UNION ALL SELECT
   o.id, strftime('%Y-%m-%dT%H:%M:%fZ', o.at / 1000.0, 'unixepoch'), r.id, s.shown,
-  c.text, s.file, r.line, r.serial_number, 'registration_pending',
-  CASE o.outcome WHEN 3 THEN 'registration_failed' ELSE 'ready_for_user' END, ew.word, 'attempt', NULL, o.attempt
+  c.text, s.file, r.line, r.serial_number, CAST('registration_pending' AS TEXT),
+  CAST(CASE o.outcome WHEN 3 THEN 'registration_failed' ELSE 'ready_for_user' END AS TEXT), ew.word,
+  CAST('attempt' AS TEXT), CAST(NULL AS TEXT), o.attempt
 FROM outcome o
 JOIN attempt a ON a.id = o.attempt
 JOIN registration r ON r.id = a.registration
@@ -149,7 +152,7 @@ CREATE VIEW audit_devices AS SELECT
   c.text AS customer, m.text AS manufacturer, n.text AS model, r.serial_number, sw.word AS state,
   strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(o.at, t.at, s.at) / 1000.0, 'unixepoch') AS since,
   strftime('%Y-%m-%dT%H:%M:%fZ', p.last_seen / 1000.0, 'unixepoch') AS last_seen,
-  r.id AS registration_id, coalesce(r.order_id, s.order_id) AS order_id,
+  p.registration AS registration_id, coalesce(r.order_id, s.order_id) AS order_id,
   coalesce(r.purchase_id, s.purchase_id) AS purchase_id
 FROM registration r
 JOIN present p ON p.registration = r.id

@@ -4,6 +4,7 @@ mod guards;
 mod life;
 mod model;
 mod opening;
+mod plans;
 mod tamper;
 mod verify;
 

@@ -23,11 +23,13 @@ pub(super) struct Sizes {
     pub(super) folders: u64,
     /// Whether the folders stay. ext4 is slow for minutes where thousands of files were just deleted.
     pub(super) keep: bool,
+    /// Whether snapshots are taken meanwhile.
+    pub(super) snapshots: bool,
 }
 
 impl Sizes {
     pub(super) fn parse(arguments: &[&str]) -> Result<Self> {
-        let mut sizes = Self { rows: 100_000, files: 10_000, folders: 100, keep: false };
+        let mut sizes = Self { rows: 100_000, files: 10_000, folders: 100, keep: false, snapshots: false };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let size = match *argument {

@@ -10,6 +10,8 @@
 
 mod check;
 mod data;
+mod look;
+mod meanwhile;
 mod process;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -48,8 +51,8 @@ pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Resul
     let binary = process::build(top)?;
     writeln!(out, "{sizes}; {}", machine())?;
     let once = campaign(&binary, &sizes, out)?;
-    writeln!(out, "twice the rows:")?;
-    let twice = campaign(&binary, &Sizes { rows: sizes.rows * 2, files: 0, ..sizes }, out)?;
+    writeln!(out, "twice the rows, while one snapshot after the other is taken:")?;
+    let twice = campaign(&binary, &Sizes { rows: sizes.rows * 2, files: 0, snapshots: true, ..sizes }, out)?;
     let allowed = once.long + once.long * GROWTH_MAX_PERCENT / 100;
     // What the registrar holds of its inventory grows by design; everything else must not.
     let grown = twice.long.saturating_sub(twice.idle.saturating_sub(once.idle));
@@ -102,7 +105,7 @@ fn in_folder(folder: &Path, binary: &Path, sizes: &Sizes, out: &mut impl Write) 
     let made = data::make(folder, sizes)?;
     let program = Program::start(folder, binary)?;
     program.command(&["registry", "import"], &[&made.inventory])?;
-    let claimed = phase(&program, &made.claimed)?;
+    let claimed = phase(&program, &made.claimed, false)?;
     check::results(&made.claimed)?;
     program.stop()?;
     // Begun anew, so that neither the import nor the rival's claims count.
@@ -117,14 +120,16 @@ fn in_folder(folder: &Path, binary: &Path, sizes: &Sizes, out: &mut impl Write) 
         if drop.files.is_empty() {
             continue;
         }
-        let phase = phase(&program, drop)?;
+        let phase = phase(&program, drop, sizes.snapshots)?;
         check::results(drop)?;
         check::counts(&program.ledger(), seen, &drop.expected)?;
         seen = phase.last;
         *peak = phase.reading.peak;
         writeln!(out, "  {name:12} {phase}")?;
     }
+    let ledger = program.ledger();
     program.stop()?;
+    look::look(&ledger, out)?;
     Ok(peaks)
 }
 
@@ -137,6 +142,10 @@ struct Phase {
     /// The longest time from an acceptance to the file's first result.
     first_result: Duration,
     ledger_grown: u64,
+    /// The longest time between two commits.
+    pause: Duration,
+    /// How many snapshots were taken meanwhile, and how long the longest took.
+    snapshots: Option<(u32, Duration)>,
     reading: Reading,
     /// The last entry of the record.
     last: i64,
@@ -149,7 +158,8 @@ impl fmt::Display for Phase {
         write!(
             f,
             "{} rows in {} files, all final after {:.2} s ({:.2} s settling, {:.2} s work): {} rows/s, {} files/s, \
-             {:.2} s cpu\n               first result at most {:.2} s after the acceptance; ledger {} bytes a row; {}",
+             {:.2} s cpu\n               first result at most {:.2} s after the acceptance; ledger {} bytes a row; {}\n               \
+             longest time between two commits {:.3} s",
             self.rows,
             self.files,
             self.took.as_secs_f64(),
@@ -160,13 +170,32 @@ impl fmt::Display for Phase {
             self.cpu.as_secs_f64(),
             self.first_result.as_secs_f64(),
             self.ledger_grown.checked_div(self.rows).unwrap_or(0),
-            self.reading
-        )
+            self.reading,
+            self.pause.as_secs_f64()
+        )?;
+        self.snapshots.map_or(Ok(()), |(count, longest)| {
+            write!(f, "; snapshots taken {count}, each in at most {:.2} s", longest.as_secs_f64())
+        })
     }
 }
 
-/// Drops files and waits until the last of them has its final result.
-fn phase(program: &Program, drop: &Drop) -> Result<Phase> {
+/// Drops files and waits until the last of them has its final result, with snapshots taken meanwhile or without.
+fn phase(program: &Program, drop: &Drop, snapshots: bool) -> Result<Phase> {
+    let stop = AtomicBool::new(false);
+    let ledger = program.ledger();
+    std::thread::scope(|scope| {
+        let pause = scope.spawn(|| meanwhile::longest_pause(&ledger, &stop));
+        let taken = snapshots.then(|| scope.spawn(|| meanwhile::snapshots(program, &stop)));
+        let phase = work(program, drop);
+        stop.store(true, Ordering::Relaxed);
+        let ended = || anyhow::anyhow!("a thread of the campaign panicked");
+        let pause = pause.join().map_err(|_| ended())??;
+        let snapshots = taken.map(|taken| taken.join().map_err(|_| ended())?).transpose()?;
+        Ok(Phase { pause, snapshots, ..phase? })
+    })
+}
+
+fn work(program: &Program, drop: &Drop) -> Result<Phase> {
     let ledger = check::open(&program.ledger())?;
     let before = check::last_entry(&ledger)?;
     let size_before = check::size(&ledger)?;
@@ -200,6 +229,8 @@ fn phase(program: &Program, drop: &Drop) -> Result<Phase> {
         cpu,
         first_result: check::longest_wait(&ledger, before)?,
         ledger_grown: check::size(&ledger)?.saturating_sub(size_before),
+        pause: Duration::ZERO,
+        snapshots: None,
         reading: reading.max(&program.reading()?),
         last: check::last_entry(&ledger)?,
     })
