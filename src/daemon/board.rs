@@ -59,6 +59,8 @@ pub struct State {
     pub clock_held: Option<String>,
     /// What is lacking on which disk, and since when.
     pub space: Option<(String, Timestamp)>,
+    /// Who makes the ledger's log grow by reading, and since when.
+    pub held: Option<(String, Timestamp)>,
     /// What the start found and mended, in sentences.
     pub recovery: Vec<String>,
     /// The attempts in doubt that it found.
@@ -141,6 +143,7 @@ impl Board {
                 dispatcher_idle: false,
                 clock_held: None,
                 space: None,
+                held: None,
                 recovery: Vec::new(),
                 doubts: Doubts::default(),
             }),

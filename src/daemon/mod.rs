@@ -15,6 +15,7 @@ mod explain;
 #[cfg(test)]
 mod fairness;
 pub mod gate;
+mod held;
 pub mod judge;
 mod lanes;
 mod lifecycle;
@@ -94,6 +95,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("dispatcher", dispatcher::run(Arc::clone(&shared)));
     tasks.start("doubts", doubts::run(Arc::clone(&shared)));
     tasks.start("space", space::watch(Arc::clone(&shared)));
+    tasks.start("readers", held::watch(Arc::clone(&shared)));
     tasks.start("lifecycle", lifecycle::run(Arc::clone(&shared)));
     tasks.start("checkpoints", checkpoints::run(Arc::clone(&shared)));
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));

@@ -44,6 +44,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let last_entry = shared.readers.ask(crate::ledger::Reader::head)?.map(|head| head.at);
     let refused = refused(board);
     let mut problems = problems(board, &owed, now);
+    problems.extend(board.held.as_ref().map(held));
     if shared.daemon {
         let restored = shared.readers.ask(crate::ledger::Reader::last_restore)?.map(|restore| restore.at);
         problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(|one| doubt(one, restored)));
@@ -256,6 +257,11 @@ fn oldest(board: &State, owed: &[Owed]) -> Option<Unfinished> {
         }
     });
     waiting.chain(owed).min_by_key(|one| one.since)
+}
+
+fn held((why, since): &(String, Timestamp)) -> Problem {
+    let remedy = Some(super::held::REMEDY.to_owned());
+    Problem { since: Some(*since), customer: None, file: None, what: why.clone(), remedy }
 }
 
 fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {

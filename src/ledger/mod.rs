@@ -17,6 +17,7 @@ mod hasher;
 mod holder;
 mod inline;
 pub mod lock;
+pub mod log;
 mod open;
 pub mod pending;
 pub mod prove;
