@@ -44,6 +44,29 @@ fn an_untouched_ledger_is_sound_and_says_what_it_cannot_tell() -> Result<()> {
 }
 
 #[test]
+fn originals_are_read_again_by_the_headings_of_their_time() -> Result<()> {
+    let mut env = settled()?;
+    let theirs = r#"{ "Manufacturer" = "Hersteller", "Model" = "Modell", "Serial Number" = "Nummer" }"#;
+    env.set("customers.contoso.columns", theirs)?;
+    env.drop_file(
+        CONTOSO,
+        "erp.csv",
+        "Nummer;Modell;Hersteller\n7;ContosoABC;SpiralOrbit\n;ContosoABC;SpiralOrbit\n",
+    )?;
+    run_once(&env)?;
+    env.unset("customers.contoso.columns")?;
+    env.drop_file(CONTOSO, "later.csv", csv(&["3"]))?;
+    run_once(&env)?;
+    let actions = "SELECT subject, reason FROM audit_actions WHERE action = 'use_columns' ORDER BY seq";
+    let actions = crate::scene::rows(&env, actions)?;
+    let mapping = r#"{"Manufacturer":"Hersteller","Model":"Modell","Serial Number":"Nummer"}"#;
+    assert_eq!(actions, [format!("customer contoso|{mapping}"), "customer contoso|{}".to_owned()]);
+    let (code, report) = verified(&env, &["--originals"])?;
+    assert_eq!((code, &report["rows_read_again"]), (Some(0), &Value::from(5)), "{report}");
+    Ok(())
+}
+
+#[test]
 fn a_changed_or_missing_original_is_named() -> Result<()> {
     let env = settled()?;
     let copy = copy_of_the_file(&env)?;
