@@ -26,7 +26,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     let stop: CancellationToken = shared.stop.clone();
     while !stop.is_cancelled() {
         let asked = Arc::clone(&shared);
-        let held = tokio::task::spawn_blocking(move || held(&asked.config().ledger.path, MUCH)).await.ok().flatten();
+        let held = crate::blocking::run(move || held(&asked.config().ledger.path, MUCH)).await.ok().flatten();
         let change = {
             let mut board = shared.board.lock();
             let change = board.held.is_some() != held.is_some();

@@ -213,7 +213,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::unicode_not_nfc, reason = "characters without a width of their own are what this is about")]
     fn a_mark_stands_under_its_place_whatever_the_width_of_the_characters_before_it() {
         let comma = Some(Delimiter::Comma);
         let lenovo = "\u{8054}\u{60f3},\u{ff54}\u{ff4d},\u{ff11}\u{ff12}3".as_bytes();
