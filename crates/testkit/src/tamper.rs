@@ -47,12 +47,15 @@ pub struct Told {
 }
 
 /// Where nothing of the record stands, as the schema says, with the columns that may differ; none for all of them.
-const BESIDE: [(&str, Option<&str>); 10] = [
+const BESIDE: [(&str, Option<&str>); 12] = [
     ("known_file", None),
     ("note", None),
     ("owed", None),
     ("run", None),
+    // The planner's statistics, and how their tables are made.
+    ("sqlite_stat", None),
     ("sqlite_stat1", None),
+    ("sqlite_stat4", None),
     ("present", Some("due")),
     // A device in use is seen again and again; only the first time moves it and is on record.
     ("present", Some("last_seen")),
@@ -193,10 +196,13 @@ fn read(path: &Path) -> Result<Dump> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     };
     let mut dump = Dump::new();
-    dump.insert(
-        "the schema".to_owned(),
-        rows(&db, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2")?,
-    );
+    for (part, wanted) in [("the schema", "NOT LIKE"), ("beside sqlite_stat", "LIKE")] {
+        let sql = format!(
+            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name {wanted} 'sqlite\\_stat%' ESCAPE '\\'
+             ORDER BY 1, 2"
+        );
+        dump.insert(part.to_owned(), rows(&db, &sql)?);
+    }
     for (kind, hint, order) in [("table", " NOT INDEXED", ""), ("view", "", " ORDER BY 1")] {
         for name in text(&format!("SELECT name FROM sqlite_schema WHERE type = '{kind}'"))? {
             let columns = text(&format!("SELECT name FROM pragma_table_info('{name}')"))?;
