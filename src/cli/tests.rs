@@ -296,8 +296,9 @@ fn verification_names_the_first_that_is_not_as_it_was() {
 #[test]
 fn a_backup_says_what_is_in_it_and_whether_that_is_sound() {
     let folder = folder();
-    let made = ran(folder.path(), &["backup", "/backup/one"], None);
+    let made = ran(folder.path(), &["backup", "/backup/one"], Some(Answer::BackupRecorded));
     assert_eq!((made.exit, made.err.as_str()), (Exit::Done, ""));
+    assert!(matches!(made.asked.as_slice(), [Request::BackedUp { with_key: false, .. }]), "{:?}", made.asked);
     assert_snapshot!(made.out, @r"
     backup         /backup/one
     record         entries 20000, blocks 17, epoch 1, until 2026-11-22T14:00:00.000Z
@@ -310,6 +311,11 @@ fn a_backup_says_what_is_in_it_and_whether_that_is_sound() {
     ");
     let odd = ran(folder.path(), &["backup", "--with-key", "/backup/one"], None);
     assert_eq!(odd.exit, Exit::No);
+    assert_snapshot!(odd.err, @r"
+    the backup is whole; that it was made can't be put on record:
+    error: not now
+      because it rains
+    ");
     assert_snapshot!(odd.out.lines().skip(5).collect::<Vec<_>>().join("\n"), @r"
     signing key    in it
 

@@ -201,7 +201,7 @@ fn other_encodings_and_a_row_over_two_lines_are_shown_as_they_stand() {
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let (_, told) = check("a.csv", utf16, false);
     assert_snapshot!(told, @r#"
-    error: Line 2, column "Model": character 2 of the value is a line break (U+000D), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
+    error: Line 2, column "Model": character 2 of the value is a line break (U+000D): a quote (") opens the value and is closed in a later line only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, remove the quote that is too much or add the one that is missing; if not, write the value in one line. Correct the row and drop the file again.
      --> a.csv:2:8
       |
     2 | Müller;"a

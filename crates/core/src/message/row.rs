@@ -64,7 +64,9 @@ fn what(problem: &RowProblem, language: Language) -> String {
                  waarden in één veld.",
             )
         }
-        RowProblem::ControlCharacter { character: '\r' | '\n', position, .. } => line_break(*position, language),
+        RowProblem::ControlCharacter { character: character @ ('\r' | '\n'), position, .. } => {
+            line_break(*character, *position, language)
+        }
         RowProblem::ControlCharacter { character, position, .. } => {
             let (name, position) = (control_name(*character, language), number(*position, language));
             words!(
@@ -101,14 +103,14 @@ fn what(problem: &RowProblem, language: Language) -> String {
 }
 
 /// Mostly it isn't the value that is wrong, but a quote that lets the next rows become a part of it.
-fn line_break(position: u64, language: Language) -> String {
-    let position = number(position, language);
+fn line_break(character: char, position: u64, language: Language) -> String {
+    let (name, position) = (control_name(character, language), number(position, language));
     words!(
         language,
-        "character {position} of the value is a line break: a quote (\") opens the value and is closed in a later line \
+        "character {position} of the value is {name}: a quote (\") opens the value and is closed in a later line \
          only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, \
          remove the quote that is too much or add the one that is missing; if not, write the value in one line.",
-        "teken {position} van de waarde is een regeleinde: een aanhalingsteken (\") opent de waarde en sluit pas in een \
+        "teken {position} van de waarde is {name}: een aanhalingsteken (\") opent de waarde en sluit pas in een \
          latere regel, en al deze regels zijn als één rij gelezen. Bekijk ze in een teksteditor: zijn het eigen rijen, \
          verwijder dan het aanhalingsteken dat te veel is of voeg het ontbrekende toe; zo niet, schrijf de waarde dan \
          op één regel.",
@@ -242,8 +244,8 @@ mod tests {
           Regel 7, kolom "Manufacturer": de waarde telt 1.025 tekens; hoogstens 1.024 worden aanvaard. Waarschijnlijk staan er meerdere waarden in één veld. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serial Number": character 13 of the value is a tab (U+0009), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
           Regel 7, kolom "Serial Number": teken 13 van de waarde is een tab (U+0009), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
-        Line 7, column "Serial Number": character 2 of the value is a line break: a quote (") opens the value and is closed in a later line only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, remove the quote that is too much or add the one that is missing; if not, write the value in one line. Correct the row and drop the file again.
-          Regel 7, kolom "Serial Number": teken 2 van de waarde is een regeleinde: een aanhalingsteken (") opent de waarde en sluit pas in een latere regel, en al deze regels zijn als één rij gelezen. Bekijk ze in een teksteditor: zijn het eigen rijen, verwijder dan het aanhalingsteken dat te veel is of voeg het ontbrekende toe; zo niet, schrijf de waarde dan op één regel. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7, column "Serial Number": character 2 of the value is a line break (U+000A): a quote (") opens the value and is closed in a later line only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, remove the quote that is too much or add the one that is missing; if not, write the value in one line. Correct the row and drop the file again.
+          Regel 7, kolom "Serial Number": teken 2 van de waarde is een regeleinde (U+000A): een aanhalingsteken (") opent de waarde en sluit pas in een latere regel, en al deze regels zijn als één rij gelezen. Bekijk ze in een teksteditor: zijn het eigen rijen, verwijder dan het aanhalingsteken dat te veel is of voeg het ontbrekende toe; zo niet, schrijf de waarde dan op één regel. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Order no.": text stands behind a closing quote ("). Expected are quotes around the whole value, and every quote inside it written twice. Correct the row and drop the file again.
           Regel 7, kolom "Order no.": achter een sluitend aanhalingsteken (") staat tekst. Verwacht worden aanhalingstekens om de hele waarde, en elk aanhalingsteken erin dubbel geschreven. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column 5: the value has 1,025 characters; at most 1,024 are accepted. Probably several values stand in one field. Correct the row and drop the file again.
