@@ -35,6 +35,9 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
     if let Some(hint) = expected.iter().find_map(|headings| rewritten(found, headings, free)) {
         return hint;
     }
+    if let (true, Some(hint)) = (free, slips::renamed(found, expected, free)) {
+        return hint;
+    }
     let plain: Vec<String> = found.iter().map(|name| plain(name)).collect();
     let has = |name: &str| plain.iter().any(|found| found == name);
     if has("manufacturername") && has("devicemodel") {
@@ -47,7 +50,8 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
         return HeadingHint::Extra(quoted(extra));
     }
     // Among a customer's own headings any others may stand, in any order.
-    let strictly = || slips::too_many(found, expected).or_else(|| slips::other_words(found, expected));
+    let words = || slips::other_words(found, expected).or_else(|| slips::renamed(found, expected, free));
+    let strictly = || slips::too_many(found, expected).or_else(words);
     if let (false, Some(hint)) = (free, strictly()) {
         return hint;
     }
@@ -246,7 +250,10 @@ mod tests {
         assert_eq!(free("Serien-Nummer,Modell,Hersteller,Pos"), HeadingHint::Renamed);
         assert_eq!(free("Pos,Modell,Hersteller"), HeadingHint::Incomplete(vec!["Seriennummer".to_owned()]));
         assert_eq!(free("Modell,Hersteller,Seriennummer,Modell"), HeadingHint::Twice("Modell".to_owned()));
-        assert_eq!(free("Manufacturer,Model,Serial Number"), HeadingHint::Unknown);
+        let ours = [(1, "Manufacturer", "Hersteller"), (2, "Model", "Modell"), (3, "Serial Number", "Seriennummer")]
+            .map(|(at, from, to)| (at, from.to_owned(), to.to_owned()));
+        assert_eq!(free("Manufacturer,Model,Serial Number"), HeadingHint::Rename(ours.to_vec()));
+        assert_eq!(free("A,B,C"), HeadingHint::Unknown);
         assert_eq!(free("1,Dell,Latitude,8CD1X2Z"), HeadingHint::Missing);
     }
 }

@@ -248,6 +248,8 @@ pub enum HeadingHint {
     TwoDelimiters,
     /// All columns are there, some under other names: their numbers from 1, their names, and the right ones.
     Rename(Vec<(u64, String, String)>),
+    /// The same, and in another order than they are to have.
+    RenameAndMove(Vec<(u64, String, String)>),
     /// Others stand among them: their numbers from 1 and their names, which may be empty.
     Delete(Vec<(u64, String)>),
     /// All in one cell, since the line `sep=` above them names another delimiter than theirs.

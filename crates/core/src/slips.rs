@@ -11,10 +11,29 @@ use crate::problem::HeadingHint;
 
 /// What other lists call our columns, without blanks, capitals and hyphens.
 const OTHER_WORDS: [(&str, &[&str]); 3] = [
-    ("manufacturer", &["make", "maker", "brand", "vendor", "fabrikant", "merk", "hersteller", "manufacturername"]),
-    ("model", &["modelname", "devicemodel", "product", "modell", "modelnaam"]),
-    ("serialnumber", &["serial", "serialno", "serialno.", "sn", "s/n", "serienummer", "seriennummer", "serienr"]),
+    (
+        "manufacturer",
+        &["make", "maker", "brand", "vendor", "fabrikant", "merk", "hersteller", "marke", "manufacturername"],
+    ),
+    ("model", &["modelname", "devicemodel", "product", "type", "modell", "modelnaam", "typ"]),
+    (
+        "serialnumber",
+        &[
+            "serial",
+            "serialno",
+            "serialno.",
+            "sn",
+            "s/n",
+            "serienummer",
+            "seriennummer",
+            "serienr",
+            "deviceserialnumber",
+        ],
+    ),
 ];
+
+/// What we call the columns of a format, in its order.
+const OURS: [&str; 4] = ["Manufacturer", "Model", "Serial Number", "Hardware Hash"];
 
 /// All headings in their order, once those are taken apart that another delimiter holds together.
 pub(crate) fn of_delimiters(found: &[&str], expected: &[Vec<String>]) -> Option<HeadingHint> {
@@ -70,6 +89,33 @@ pub(crate) fn other_words(found: &[&str], expected: &[Vec<String>]) -> Option<He
         };
         Some(HeadingHint::Rename(others.into_iter().map(rename).collect()))
     })
+}
+
+/// All of a format's columns, under our names where the customer has others, or under those that other lists have. `free`
+/// says that they may stand in any order and among others.
+pub(crate) fn renamed(found: &[&str], expected: &[Vec<String>], free: bool) -> Option<HeadingHint> {
+    let all_of = |headings: &Vec<String>| {
+        let place = |(ours, heading): (&&str, &String)| {
+            let is_it = |name: &str| same_plain(name, heading) || same_plain(name, ours) || is_word_for(name, ours);
+            let mut places = (0..).zip(found).filter(|(_, name)| is_it(name));
+            places.next().filter(|_| places.next().is_none()).map(|(place, name)| (place, *name, heading.clone()))
+        };
+        let all: Option<Vec<(usize, &str, String)>> = OURS.iter().zip(headings).map(place).collect();
+        all.filter(|_| free || found.len() == headings.len())
+    };
+    let all = expected.iter().filter_map(all_of).max_by_key(Vec::len)?;
+    let moved = !free && all.iter().map(|(place, ..)| *place).ne(0..all.len());
+    let mut others: Vec<_> = all
+        .into_iter()
+        .filter(|(_, name, heading)| name != heading)
+        .map(|(place, name, heading)| (count(place + 1), quoted(&[name]).concat(), heading))
+        .collect();
+    others.sort_unstable();
+    match (others.is_empty(), moved) {
+        (true, _) => None,
+        (false, false) => Some(HeadingHint::Rename(others)),
+        (false, true) => Some(HeadingHint::RenameAndMove(others)),
+    }
 }
 
 fn is_word_for(name: &str, heading: &str) -> bool {
@@ -129,6 +175,33 @@ mod tests {
         ] {
             assert_eq!(guess(line, ','), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn columns_under_other_names_are_told_by_them_in_any_order_too() {
+        let all = |all: &[(u64, &str, &str)]| -> Vec<_> {
+            all.iter().map(|(at, from, to)| (*at, (*from).to_owned(), (*to).to_owned())).collect()
+        };
+        let words = [(1, "Serienummer", "Serial Number"), (3, "Fabrikant", "Manufacturer")];
+        assert_eq!(guess("Serienummer,Model,Fabrikant", ','), HeadingHint::RenameAndMove(all(&words)));
+        let ours = ["Hersteller", "Modell", "Seriennummer"].map(str::to_owned).to_vec();
+        let mapped = |line: &str| hint(&line.split(',').collect::<Vec<_>>(), std::slice::from_ref(&ours), true);
+        for (line, wanted) in [
+            (
+                "Serial Number,Lager,Model,Manufacturer",
+                &[(1, "Serial Number", "Seriennummer"), (3, "Model", "Modell"), (4, "Manufacturer", "Hersteller")][..],
+            ),
+            (
+                "Manufacturer name,Device model,Seriennummer",
+                &[(1, "Manufacturer name", "Hersteller"), (2, "Device model", "Modell")],
+            ),
+            ("Hersteller,Typ,Seriennummer", &[(2, "Typ", "Modell")]),
+        ] {
+            assert_eq!(mapped(line), HeadingHint::Rename(all(wanted)), "{line}");
+        }
+        // Two that could be it.
+        let serial = HeadingHint::Incomplete(vec!["Seriennummer".to_owned()]);
+        assert_eq!(mapped("Hersteller,Modell,Serial,SN"), serial);
     }
 
     #[test]

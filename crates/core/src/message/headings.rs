@@ -86,7 +86,8 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
         ),
         HeadingHint::Stray(delimiter) => stray(*delimiter, language),
         HeadingHint::TwoDelimiters => two_delimiters(language),
-        HeadingHint::Rename(columns) => rename(columns, language),
+        HeadingHint::Rename(columns) => rename(columns, false, language),
+        HeadingHint::RenameAndMove(columns) => rename(columns, true, language),
         HeadingHint::Delete(columns) => delete(columns, language),
         HeadingHint::SepLine { named, used } => sep_line(*named, *used, language),
         HeadingHint::Invisible { heading, character } => invisible(heading, *character, language),
@@ -142,13 +143,21 @@ fn stray(delimiter: Delimiter, language: Language) -> String {
     )
 }
 
-fn rename(columns: &[(u64, String, String)], language: Language) -> String {
+fn rename(columns: &[(u64, String, String)], and_move: bool, language: Language) -> String {
     let each = columns.iter().map(|(number, found, wanted)| {
         let (found, wanted) = (quoted(found), quoted(wanted));
-        words!(language, "column {number} from {found} to {wanted}", "kolom {number} van {found} in {wanted}")
+        words!(language, "column {number} from {found} to {wanted}", "kolom {number} van {found} naar {wanted}")
     });
     let each = each.collect::<Vec<_>>().join(", ");
-    words!(language, "Rename {each}, if that is what stands in it.", "Hernoem {each}, als dat is wat erin staat.",)
+    let (also_en, also_nl) = match and_move {
+        true => (", and put the columns in the expected order", ", en zet de kolommen in de verwachte volgorde"),
+        false => ("", ""),
+    };
+    words!(
+        language,
+        "Rename {each}, if that is what stands in it{also_en}.",
+        "Hernoem {each}, als dat is wat erin staat{also_nl}.",
+    )
 }
 
 fn delete(columns: &[(u64, String)], language: Language) -> String {
