@@ -137,6 +137,10 @@ impl Readers {
     /// More idle connections than this aren't kept. Opening one costs as much as some hundred questions.
     const IDLE_MAX: usize = 32;
 
+    /// So many of them keep what they read in memory: the ones that are lent again and again. Of the others, which wait
+    /// for the next time that many ask at once, each would keep up to two megabytes.
+    const WARM_MAX: usize = 4;
+
     /// Readers of the ledger at this path.
     pub fn new(ledger: PathBuf) -> Self {
         Self { untrusted: CancellationToken::new(), ledger, idle: Mutex::new(Vec::new()) }
@@ -155,8 +159,12 @@ impl Readers {
             }
         })?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < Self::IDLE_MAX {
+        if idle.len() < Self::WARM_MAX {
             idle.push(reader);
+        } else if idle.len() < Self::IDLE_MAX {
+            // Behind the warm ones, which are lent first.
+            reader.forget_pages()?;
+            idle.insert(0, reader);
         }
         Ok(answer)
     }

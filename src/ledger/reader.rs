@@ -48,6 +48,11 @@ impl Reader {
         Ok(Self { db: open::copy_reader(path)? })
     }
 
+    /// Gives up the pages that it holds in memory; the next question reads its own again.
+    pub fn forget_pages(&self) -> Result<(), ReadError> {
+        Ok(self.db.release_memory()?)
+    }
+
     /// Recomputes one block from its entries, and its place in the chain, and compares.
     pub fn check_block(&self, number: u64) -> Result<(), Untrusted> {
         check::block_numbered(&self.db, number).map(|_| ())

@@ -149,9 +149,10 @@ fn rename(columns: &[(u64, String, String)], and_move: bool, language: Language)
         words!(language, "column {number} from {found} to {wanted}", "kolom {number} van {found} naar {wanted}")
     });
     let each = each.collect::<Vec<_>>().join(", ");
-    let (also_en, also_nl) = match and_move {
-        true => (", and put the columns in the expected order", ", en zet de kolommen in de verwachte volgorde"),
-        false => ("", ""),
+    let (also_en, also_nl) = if and_move {
+        (", and put the columns in the expected order", ", en zet de kolommen in de verwachte volgorde")
+    } else {
+        ("", "")
     };
     words!(
         language,

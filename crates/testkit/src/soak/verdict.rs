@@ -97,7 +97,8 @@ pub(super) fn pronounce(lives: &[Life], quick: bool, out: &mut dyn Write) -> Res
                 grown.push(format!("{name} grew in life {}", number + 1));
             }
             let began = first.get_or_insert(thirds).first;
-            if !(Thirds { first: began, ..thirds }).keeps(&bound) {
+            // In a slice each life has a ledger several times as large as the one before, and SQLite's caches with it.
+            if !quick && !(Thirds { first: began, ..thirds }).keeps(&bound) {
                 grown.push(format!("{name} in life {} is above that of the first", number + 1));
             }
         }
@@ -105,7 +106,8 @@ pub(super) fn pronounce(lives: &[Life], quick: bool, out: &mut dyn Write) -> Res
     ensure!(grown.is_empty(), "not flat: {}", grown.join("; "));
     writeln!(
         out,
-        "flat: the median of each life's last third lies within its bound over that of its first third, and of the first life's"
+        "flat: the median of each life's last third lies within its bound over that of its first third{}",
+        if quick { "" } else { ", and of the first life's" }
     )?;
     Ok(())
 }

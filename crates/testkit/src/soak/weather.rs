@@ -43,6 +43,18 @@ impl Drop for Mounted {
     }
 }
 
+/// Not possible while anybody has a file open there for writing, as somebody mostly has for a moment.
+fn read_only(folder: &Path) -> Result<()> {
+    let mut tried = Ok(());
+    for _ in 0..1_000 {
+        tried = done(Command::new("mount").args(["-o", "remount,ro"]).arg(folder));
+        if tried.is_ok() {
+            break;
+        }
+    }
+    tried
+}
+
 fn done(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("can't run {command:?}"))?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -182,7 +194,7 @@ impl<'a> Weather<'a> {
             Kind::LedgersDiskFull => fill(&env.path("state"), 1 << 20)?,
             Kind::DropFolderFull => fill(&env.root().join(CRAMPED), 0)?,
             Kind::DropFolderReadOnly => {
-                done(Command::new("mount").args(["-o", "remount,ro"]).arg(env.root().join(CRAMPED)))?;
+                read_only(&env.root().join(CRAMPED))?;
                 Undo::Writable
             }
             Kind::DropFolderGone => {
