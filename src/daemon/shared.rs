@@ -162,9 +162,10 @@ impl Readers {
         if idle.len() < Self::WARM_MAX {
             idle.push(reader);
         } else if idle.len() < Self::IDLE_MAX {
-            // Behind the warm ones, which are lent first.
-            reader.forget_pages()?;
-            idle.insert(0, reader);
+            // Behind the warm ones, which are lent first. One that can't forget is closed; the answer stands either way.
+            if reader.forget_pages().is_ok() {
+                idle.insert(0, reader);
+            }
         }
         Ok(answer)
     }
