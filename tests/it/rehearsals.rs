@@ -356,3 +356,19 @@ fn a_long_rehearsal_is_answered_row_by_row() -> Result<()> {
     }
     stop(daemon)
 }
+
+#[test]
+fn copies_of_a_rehearsal_and_of_its_answer_are_rehearsals() -> Result<()> {
+    let env = env()?;
+    let mut daemon = start(&env)?;
+    let names = ["a.check (1).csv", "a.check - Copy.csv", "a.check.csv.csv", "a.check.result - Copy.csv"];
+    for name in names {
+        env.drop_file(CONTOSO, name, csv(&["1"]))?;
+    }
+    for name in names {
+        let answer = format!("{}.result.csv", name.strip_suffix(".csv").unwrap_or(name));
+        wait_for_answer(&mut daemon, &beside(&env, &answer), &all_would_be(&["1"]))?;
+    }
+    wait_for_rows(&env, &mut daemon, ON_RECORD, &["0"])?;
+    stop(daemon)
+}

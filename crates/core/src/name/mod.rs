@@ -21,7 +21,7 @@ pub use text::{path_bytes, path_text};
 pub enum Kind {
     /// A list of devices to register.
     Submission,
-    /// A list of devices to check only: `*.check.csv`.
+    /// A list of devices to check only: `*.check.csv`, and a copy of one under the name that its copier gave it.
     Rehearsal,
     /// Order and purchase ID for a CSV: `*.order.json`.
     OrderFile,
@@ -117,7 +117,7 @@ pub fn classify(name: &[u8]) -> Kind {
         return Kind::Marker;
     }
     if ends_in(name, ".csv") {
-        return if ends_in(name, ".check.csv") { Kind::Rehearsal } else { Kind::Submission };
+        return if is_rehearsal(name) { Kind::Rehearsal } else { Kind::Submission };
     }
     match NEAR_MISSES.into_iter().find(|(ending, _)| ends_in(name, ending)) {
         Some((_, near_miss)) => Kind::NotACsv(near_miss),
@@ -131,7 +131,42 @@ pub fn answers_rehearsal(name: &[u8]) -> bool {
     let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let unnumbered = stem.get(..stem.len() - digits).unwrap_or_default();
     let stem = without_ending(stem, ".result").or_else(|| without_ending(unnumbered, ".result-"));
-    stem.is_some_and(|stem| ends_in(stem, ".check"))
+    stem.is_some_and(|stem| is_rehearsal(&[stem, b".csv"].concat()))
+}
+
+/// Whether the name of a CSV is that of a rehearsal, or of a copy of one.
+///
+/// To register what somebody only wanted to try can't be undone, and who copies a rehearsal seldom sees how the copy is
+/// named: `a.check (1).csv`, `a.check - Copy (2).csv`, `a.check kopie.csv`, `a.check.csv.csv`.
+fn is_rehearsal(name: &[u8]) -> bool {
+    let mut stem = name;
+    while let Some(shorter) = without_ending(stem, ".csv") {
+        stem = shorter.trim_ascii_end();
+    }
+    let plain = stem;
+    while let Some(shorter) = without_copy_mark(stem) {
+        stem = shorter;
+    }
+    // The answer to a rehearsal is told by its own name; a copy of it isn't.
+    ends_in(stem, ".check") || (stem != plain && ends_in(stem, ".check.result"))
+}
+
+/// What systems add to the name of a copy, in their languages.
+const COPY_WORDS: [&str; 6] = ["copy", "kopie", "copie", "copia", "(copy)", "(kopie)"];
+
+/// A stem without the last mark of a copy, if it ends in one: a number in brackets, or a word, with a number or not.
+fn without_copy_mark(stem: &[u8]) -> Option<&[u8]> {
+    let word = |stem: &'_ [u8]| COPY_WORDS.into_iter().find(|word| ends_in(stem, word)).map(str::len);
+    let digits = |text: &[u8]| text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let without = |count: usize| stem.get(..stem.len().checked_sub(count)?);
+    let marked = if let Some(inside) = stem.strip_suffix(b")").filter(|inside| digits(inside) > 0) {
+        without(digits(inside) + 1)?.strip_suffix(b"(")?
+    } else {
+        let unnumbered = without(digits(stem))?.trim_ascii_end();
+        unnumbered.get(..unnumbered.len().checked_sub(word(unnumbered)?)?)?
+    };
+    let marked = marked.trim_ascii_end();
+    Some(marked.strip_suffix(b"-").map_or(marked, <[u8]>::trim_ascii_end))
 }
 
 /// Whether what isn't a CSV would have a name of our own output if it were saved as one: `A.result.xlsx`.

@@ -60,6 +60,36 @@ fn names_mean_what_the_contract_says() {
 }
 
 #[test]
+fn a_copy_of_a_rehearsal_is_one() {
+    let cases: [(&[u8], Kind); 21] = [
+        (b"devices.check (1).csv", Kind::Rehearsal),
+        (b"devices.check(12).csv", Kind::Rehearsal),
+        (b"devices.check - Copy.csv", Kind::Rehearsal),
+        (b"devices.check - Kopie (2).csv", Kind::Rehearsal),
+        (b"devices.check copy 2.csv", Kind::Rehearsal),
+        (b"devices.check (copy).csv", Kind::Rehearsal),
+        (b"devices.check - Copy - Copy.csv", Kind::Rehearsal),
+        (b"devices.check.csv.csv", Kind::Rehearsal),
+        (b"devices.check .csv", Kind::Rehearsal),
+        (b"devices.check.result - Copy.csv", Kind::Rehearsal),
+        (b"devices.check.result (1).csv", Kind::Rehearsal),
+        (b"devices.check-20261122.csv", Kind::Submission),
+        (b"devices.check2.csv", Kind::Submission),
+        (b"devices.checked.csv", Kind::Submission),
+        (b"devices.check (x).csv", Kind::Submission),
+        (b"devices.check ().csv", Kind::Submission),
+        (b"devices - Copy.csv", Kind::Submission),
+        (b"devices.result - Copy.csv", Kind::Submission),
+        (b"copy.csv", Kind::Submission),
+        (b"(1).csv", Kind::Submission),
+        (b"devices.csv.csv", Kind::Submission),
+    ];
+    for (name, kind) in cases {
+        assert_eq!(classify(name), kind, "{}", name.escape_ascii());
+    }
+}
+
+#[test]
 fn folders_set_aside_are_left_alone() {
     let ignore = ["archief".to_owned(), "Überholt".to_owned()];
     assert_eq!(folder_is_taken(b"PO-4711", &ignore), Ok(()));
