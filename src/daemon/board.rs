@@ -209,6 +209,12 @@ impl Board {
         notices.filter(|(_, told)| !told.done).map(|(path, told)| (path.clone(), told.cause.clone())).collect()
     }
 
+    /// Whether what is said of the file that lies at a path now is why it isn't taken: then that stands at its result's
+    /// name, and nothing of what lay there before.
+    pub(super) fn is_told_otherwise(&self, customer: &CustomerKey, path: &DropPath) -> bool {
+        self.lock().customers.get(customer).is_some_and(|lane| lane.notices.contains_key(path))
+    }
+
     /// The answer to a path is in place.
     pub(super) fn answered(&self, customer: &CustomerKey, path: &DropPath) {
         self.lane(customer, |lane| {

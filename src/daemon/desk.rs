@@ -101,6 +101,11 @@ impl CustomerDesk {
         Arc::clone(&self.beats)
     }
 
+    /// Something more of the pass is done.
+    fn goes_on(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Goes by other settings from now on.
     pub(super) fn reconfigure(&mut self, settings: CustomerSettings) {
         self.settings = settings;
@@ -216,8 +221,8 @@ impl CustomerDesk {
         tracing::warn!(customer = %self.settings.key, file = %path.text(), submission = %new.id, why = %why, "rejected");
         let delivery = self.delivery(path, facts);
         let known = self.known_file(path, &facts.stamp);
-        let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
         self.shared.board.taken(&self.settings.key, path);
+        let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
         self.remember(path, Known { stamp: facts.stamp, sha256: None, submission: Some(entry) })?;
         self.bells.results.notify_one();
         Ok(())
@@ -311,7 +316,7 @@ impl Desk for CustomerDesk {
 
     fn is_closing(&self) -> bool {
         // Asked for each entry of a folder and for each piece of a file.
-        self.beats.fetch_add(1, Ordering::Relaxed);
+        self.goes_on();
         self.shared.stop.is_cancelled()
     }
 
@@ -343,6 +348,8 @@ impl Desk for CustomerDesk {
         Step::Claimed.passed();
         let Claimed { path, arrival, sha256, bytes, facts, copy, pin, order_id, purchase_id, spent } = claimed;
         let mut claimed = Content { path, sha256, bytes, facts, copy, order_id, purchase_id };
+        // Before its result is due, which nothing else stands in the way of any more.
+        self.shared.board.taken(&self.settings.key, &claimed.path);
         let entry = match &arrival {
             Arrival::Moved { from, submission } => {
                 let (from, submission) = (from.clone(), *submission);
@@ -369,7 +376,6 @@ impl Desk for CustomerDesk {
             }
         };
         drop(pin);
-        self.shared.board.taken(&self.settings.key, &claimed.path);
         self.spend(&spent, entry)?;
         let known = Known { stamp: claimed.facts.stamp, sha256: Some(claimed.sha256), submission: Some(entry) };
         self.remember(&claimed.path, known)?;

@@ -136,11 +136,17 @@ fn suggested(bytes: &[u8]) -> Encoding {
     }
 }
 
-/// Judges an archived copy, all of it.
-pub fn judge_copy(copy: &mut File, encoding: Encoding, options: &SheetOptions) -> io::Result<Judged> {
+/// Judges an archived copy, all of it, and says with each row that it goes on.
+pub fn judge_copy(
+    copy: &mut File,
+    encoding: Encoding,
+    options: &SheetOptions,
+    goes_on: &mut dyn FnMut(),
+) -> io::Result<Judged> {
     let mut rows = Rows { kept: Vec::new(), too_many: false };
     let verdict = read_sheet(copy, encoding, options, &mut |_, row| {
         rows.keep(&row);
+        goes_on();
         Ok(())
     })?;
     let rows = (!rows.too_many).then_some(rows.kept);

@@ -144,6 +144,8 @@ fn words(path: &DropPath, cause: &Cause, customer: &CustomerSettings) -> String 
         Cause::Refused(Refusal::OtherContent) => Notice::OtherContent,
         Cause::Refused(Refusal::OtherMarkerName { found, expected }) => Notice::MarkerName { found, expected },
         Cause::Refused(Refusal::BlankFolder) => Notice::BlankFolder,
+        Cause::Refused(Refusal::NoMarker) => Notice::NoMarker,
+        Cause::Refused(Refusal::NoOrderFile) => Notice::NoOrderFile,
         Cause::Refused(Refusal::OldMarker) => Notice::OldMarker,
         Cause::Refused(Refusal::SpentMarker) => Notice::SpentMarker,
         Cause::Refused(Refusal::UnusableMarker) => Notice::UnusableMarker,

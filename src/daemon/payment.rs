@@ -47,7 +47,7 @@ pub(super) struct Payment {
     pub(super) folder: OwnedFd,
     /// The path of the original inside the drop folder.
     pub(super) original: DropPath,
-    /// Whether newer content lies, or lay, at that path.
+    /// Whether newer content lies, or lay, at that path, taken or not.
     pub(super) superseded: bool,
     /// Its path inside the drop folder.
     pub(super) file: String,
@@ -163,7 +163,8 @@ pub(super) fn pay(
     let path = path_of(submission.tally.as_ref().map_or(&submission.file, |tally| &tally.path));
     let folder = open_folder(shared, customer, &path)?;
     let short = submission.id.short();
-    let superseded = submission.tally.as_ref().is_some_and(|tally| tally.superseded);
+    let superseded = submission.tally.as_ref().is_some_and(|tally| tally.superseded)
+        || shared.board.is_told_otherwise(&customer.key, &path);
     let place = Place {
         folder: folder.as_fd(),
         path: path.bytes(),
@@ -356,7 +357,7 @@ fn read_again(shared: &Shared, customer: &CustomerSettings, submission: &Submiss
         Err(problem) => return Some(problem),
     };
     let options = sheet_options(shared, customer);
-    judge::judge_copy(&mut copy, encoding, &options).ok()?.verdict.err()
+    judge::judge_copy(&mut copy, encoding, &options, &mut || ()).ok()?.verdict.err()
 }
 
 /// The fates of a submission's rows, read from the ledger a few thousand at a time.

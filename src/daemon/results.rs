@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{CustomerSettings, ResultsWhen};
 use crate::ledger::command::{NewAction, OwedKind};
-use crate::ledger::rows::Owed;
+use crate::ledger::rows::{Owed, Submission};
 use crate::step::Step;
 
+use super::desk::path_of;
 use super::lanes::pause;
 use super::originals;
 use super::payment::{self, PayError, Payment};
@@ -218,13 +219,19 @@ fn due(shared: &Shared, owed: &Owed, memory: &mut Memory, elapsed: Duration) -> 
     if last {
         return Some(if memory.vain > 0 { not_before } else { met });
     }
-    if shared.config().results.when == ResultsWhen::Final {
+    if shared.config().results.when == ResultsWhen::Final || is_told_otherwise(shared, &owed.submission) {
         return None;
     }
     Some(match owed.kind {
         OwedKind::First | OwedKind::Final => met.saturating_add(FIRST_GRACE).max(not_before),
         OwedKind::Refresh => met.saturating_add(shared.config().results.refresh).max(not_before),
     })
+}
+
+/// Whether the sender is told something else at the plain name: only the final answer comes then, under its own name.
+fn is_told_otherwise(shared: &Shared, submission: &Submission) -> bool {
+    let path = submission.tally.as_ref().map_or(&submission.file, |tally| &tally.path);
+    shared.board.is_told_otherwise(&submission.customer, &path_of(path))
 }
 
 /// Pays one result, and says on record that it did.

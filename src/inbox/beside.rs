@@ -50,21 +50,22 @@ pub(super) enum Marker {
 pub(super) fn order<E>(
     folder: BorrowedFd<'_>,
     csv: &DropPath,
+    required: bool,
     other_name: impl FnOnce() -> Option<String>,
     is_spent: IsSpent<'_, E>,
 ) -> Result<Order, E> {
+    let bad = |problem| {
+        let name = path_text(&order_file_name(csv.name()));
+        Order::Bad(BadOrderFile { name, problem, can_be_left_out: !required })
+    };
     let Some(file) = OrderFile::of(folder, csv) else {
-        let bad = |found| BadOrderFile {
-            name: path_text(&order_file_name(csv.name())),
-            problem: OrderProblem::OtherName { name: found },
-        };
-        return Ok(other_name().map(bad).map_or(Order::Missing, Order::Bad));
+        return Ok(other_name().map_or(Order::Missing, |name| bad(OrderProblem::OtherName { name })));
     };
     let side = file.side.clone();
     if is_spent(&side)? {
         return Ok(Order::Spent);
     }
-    Ok(file.read().map_or_else(Order::Bad, |ids| Order::Says(ids, side)))
+    Ok(file.read().map_or_else(bad, |ids| Order::Says(ids, side)))
 }
 
 /// Looks at the marker of a CSV whose last change was at this ctime.
@@ -135,7 +136,7 @@ pub fn lacking<E>(
             }
         }
     }
-    match order(folder, csv, || meant(Side::OrderFile), is_spent)? {
+    match order(folder, csv, wanted.order_file, || meant(Side::OrderFile), is_spent)? {
         Order::Missing if wanted.order_file => lacking.push(Why::NoOrderFile),
         Order::Missing | Order::Says(..) => {}
         Order::Spent => lacking.push(Why::SpentOrderFile),

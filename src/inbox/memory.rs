@@ -29,6 +29,10 @@ pub(super) struct Tracked {
     pub(super) differs: bool,
     /// It was read and found to be nothing that is on record, so that it needs all that a new file needs.
     pub(super) is_new: bool,
+    /// Whether it has another content than the one that was last taken here, once that was looked at.
+    pub(super) is_other: Option<bool>,
+    /// A refusal was told that holds no more. What was written of it still stands.
+    pub(super) was_told: bool,
     /// Its marker, while that settles itself.
     pub(super) marker: Option<Settling>,
     /// A marker that named another content than the file's, and the file then.
@@ -38,8 +42,17 @@ pub(super) struct Tracked {
 
 impl Tracked {
     fn new(stamp: Stamp, now: Duration) -> Self {
-        let settling = Settling::new(stamp, now);
-        Self { settling, blocked: None, differs: false, is_new: false, marker: None, wrong_marker: None, pass: 0 }
+        Self {
+            settling: Settling::new(stamp, now),
+            blocked: None,
+            differs: false,
+            is_new: false,
+            is_other: None,
+            was_told: false,
+            marker: None,
+            wrong_marker: None,
+            pass: 0,
+        }
     }
 
     /// The file was seen again. What was found out by reading it holds for as long as it stays as it is.
@@ -47,6 +60,7 @@ impl Tracked {
         if stamp != self.settling.stamp() {
             self.differs = false;
             self.is_new = false;
+            self.is_other = None;
             self.settling.seen(stamp, now);
         }
     }
@@ -121,6 +135,11 @@ impl Memory {
         if self.told.len() < MOST_REMEMBERED || self.told.contains_key(&key) {
             self.told.insert(key, value);
         }
+    }
+
+    /// Whether a refusal of the file was told since it was last done with.
+    pub(super) fn was_told(&self, path: &DropPath) -> bool {
+        self.told.contains_key(&self.hash(path)) || self.tracked.get(path).is_some_and(|tracked| tracked.was_told)
     }
 
     /// What was told of the file doesn't hold any more. Says whether anything was.

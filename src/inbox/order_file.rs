@@ -6,8 +6,8 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use devicedrop_core::limits::VALUE_CHARS;
-use devicedrop_core::name::{is_blank, order_file_name, path_text};
-use devicedrop_core::order::{BadOrderFile, JsonKind, OrderKey, OrderProblem};
+use devicedrop_core::name::{is_blank, order_file_name};
+use devicedrop_core::order::{JsonKind, OrderKey, OrderProblem};
 use rustix::fs::FileType;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -77,17 +77,15 @@ impl OrderFile {
     }
 
     /// Reads it.
-    pub(super) fn read(self) -> Result<OrderIds, BadOrderFile> {
-        let name = path_text(self.side.path.name());
+    pub(super) fn read(self) -> Result<OrderIds, OrderProblem> {
         let size = self.side.stamp.size;
-        let read = self.content.and_then(|mut file| {
+        self.content.and_then(|mut file| {
             if size > LARGEST {
                 return Err(OrderProblem::TooLarge { bytes: size, limit: LARGEST });
             }
             let bytes = read_up_to(&mut file, LARGEST).map_err(|_| OrderProblem::Unreadable)?;
             parse(&bytes)
-        });
-        read.map_err(|problem| BadOrderFile { name, problem })
+        })
     }
 }
 

@@ -30,6 +30,10 @@ use crate::clock::Clock;
 /// A sender has so long to put right by itself what would be refused.
 pub(super) const GRACE: Duration = Duration::from_mins(1);
 
+/// So long a first file may lack its marker or its order file before its sender is told: a sender that writes many files
+/// and all their markers after them isn't done yet, and would take the answer for the result.
+pub(super) const LONG_GRACE: Duration = Duration::from_hours(1);
+
 /// The next pass is never begun sooner than this, whatever is about to settle.
 const SHORTEST_NEXT: Duration = Duration::from_millis(10);
 
@@ -62,6 +66,8 @@ pub(super) enum Step {
     Wait(Why, Duration),
     /// It waits, and is refused once it has waited for the grace.
     Blocked(Why, Refusal),
+    /// The same, after another grace.
+    Lacking(Why, Refusal, Duration),
 }
 
 impl Pass<'_> {
@@ -79,6 +85,8 @@ impl Pass<'_> {
         }
         let known = self.desk.known(path)?;
         let change = known.as_ref().map(|known| compare(&known.stamp, &looked.stamp, self.root.knowing));
+        // What was told of another content that lay here stands in the place of its answer: it is delivered again.
+        let change = if self.memory.was_told(path) { change.map(|_| Change::Delivered) } else { change };
         match change {
             Some(Change::None) => {
                 self.memory.remember(path, &looked.stamp);
@@ -146,6 +154,10 @@ impl Pass<'_> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Step::Wait(Why::Unsettled(Unsettled::HeldOpen), self.settings.quiet.settle));
             }
+            // What was taken already goes on being answered: only its mode or owner changed, as far as can be seen.
+            Err(error) if candidate.change == Some(Change::Attributes) => {
+                return Ok(Step::Wait(unopened(&error), self.settings.rescan));
+            }
             Err(error) => return Ok(Step::Blocked(unopened(&error), Refusal::Unreadable)),
         };
         if opened != *looked {
@@ -175,38 +187,55 @@ impl Pass<'_> {
         let now = self.clock.elapsed();
         match step {
             Step::Gone => {}
-            Step::Done(stamp) => self.memory.remember(path, &stamp),
+            Step::Done(stamp) => {
+                self.memory.untell(path);
+                self.memory.remember(path, &stamp);
+            }
             Step::Wait(why, remaining) => {
                 tracked.blocked = None;
                 if self.memory.untell(path) {
+                    tracked.was_told = true;
                     self.desk.no_longer_refused(path)?;
                 }
                 self.look_again(remaining);
                 self.note(path, why, self.clock.now().minus(tracked.settling.quiet(now)));
                 self.memory.put_back(path, tracked);
             }
-            Step::Blocked(why, refusal) => {
-                let stamp = tracked.settling.stamp();
-                let since = match &tracked.blocked {
-                    Some((blocked, since)) if *blocked == refusal => *since,
-                    _ => now,
-                };
-                tracked.blocked = Some((refusal.clone(), since));
-                let waited = now.saturating_sub(since);
-                // What was told before is no longer what is wrong.
-                if !self.memory.is_told(path, &stamp, &refusal) && self.memory.untell(path) {
-                    self.desk.no_longer_refused(path)?;
-                }
-                self.note(path, why, self.clock.now().minus(waited));
-                if waited < GRACE {
-                    self.look_again(GRACE.saturating_sub(waited));
-                } else if !self.memory.is_told(path, &stamp, &refusal) {
-                    self.desk.refused(path, &refusal)?;
-                    self.memory.tell(path, &stamp, &refusal);
-                }
-                self.memory.put_back(path, tracked);
-            }
+            Step::Blocked(why, refusal) => self.blocked(path, tracked, (why, refusal), GRACE)?,
+            Step::Lacking(why, refusal, grace) => self.blocked(path, tracked, (why, refusal), grace)?,
         }
+        Ok(())
+    }
+
+    /// Waits with a file that can't be taken as it is, and has it refused once that was so for the grace.
+    fn blocked(
+        &mut self,
+        path: &DropPath,
+        mut tracked: Tracked,
+        (why, refusal): (Why, Refusal),
+        grace: Duration,
+    ) -> Result<(), DeskError> {
+        let now = self.clock.elapsed();
+        let stamp = tracked.settling.stamp();
+        let since = match &tracked.blocked {
+            Some((blocked, since)) if *blocked == refusal => *since,
+            _ => now,
+        };
+        tracked.blocked = Some((refusal.clone(), since));
+        let waited = now.saturating_sub(since);
+        // What was told before is no longer what is wrong.
+        if !self.memory.is_told(path, &stamp, &refusal) && self.memory.untell(path) {
+            tracked.was_told = true;
+            self.desk.no_longer_refused(path)?;
+        }
+        self.note(path, why, self.clock.now().minus(waited));
+        if waited < grace {
+            self.look_again(grace.saturating_sub(waited));
+        } else if !self.memory.is_told(path, &stamp, &refusal) {
+            self.desk.refused(path, &refusal)?;
+            self.memory.tell(path, &stamp, &refusal);
+        }
+        self.memory.put_back(path, tracked);
         Ok(())
     }
 

@@ -3,19 +3,21 @@
 use std::io::{self, Read};
 
 use devicedrop_core::device::Sha256;
-use devicedrop_core::name::{Side, is_blank, marker_name, path_text};
+use devicedrop_core::name::{Side, is_blank, marker_name, path_text, result_name, result_name_numbered};
 use devicedrop_core::settle::{Openness, Readiness, Settling, Stamp};
 
 use super::beside::{Marker, Order, hashes_of, marker, order};
-use super::desk::{Arrival, DeskError, SideFile};
+use super::claim::digest;
+use super::desk::{Arrival, DeskError, Known, SideFile, Wrote};
 use super::drop_path::DropPath;
 use super::memory::Tracked;
 use super::near::NearNames;
 use super::order_file::OrderFile;
-use super::pass::{Pass, Step};
+use super::pass::{GRACE, LONG_GRACE, Pass, Step};
 use super::taking::Candidate;
 use super::why::{Refusal, Why};
 use super::{Completion, OrderFiles};
+use crate::beneath::{look, open_file};
 
 /// What the files beside a CSV, and its folder, say of it.
 #[derive(Debug, Default)]
@@ -74,7 +76,7 @@ impl Pass<'_> {
         if let Some(why) = beside.lacks_for(&Arrival::New) {
             let may_be_again = candidate.known.is_some() && beside.no_marker.is_none();
             if tracked.is_new || !(may_be_again || self.may_be_moved_here(candidate)?) {
-                return Ok(Err(self.wait_for(why)));
+                return Ok(Err(self.wait_for(why, candidate, tracked)?));
             }
         }
         if beside.order_id.is_none() {
@@ -88,19 +90,75 @@ impl Pass<'_> {
     }
 
     /// What becomes of a file that lacks something beside it.
-    pub(super) fn wait_for(&self, why: Why) -> Step {
-        match &why {
+    pub(super) fn wait_for(
+        &mut self,
+        why: Why,
+        candidate: &Candidate<'_>,
+        tracked: &mut Tracked,
+    ) -> Result<Step, DeskError> {
+        let refusal = match &why {
             Why::OtherMarkerName { found, expected } => {
-                let refusal = Refusal::OtherMarkerName { found: found.clone(), expected: expected.clone() };
-                Step::Blocked(why, refusal)
+                Refusal::OtherMarkerName { found: found.clone(), expected: expected.clone() }
             }
             // One that is there and doesn't count stays so, while its sender thinks that all is done.
-            Why::OldMarker => Step::Blocked(why, Refusal::OldMarker),
-            Why::SpentMarker => Step::Blocked(why, Refusal::SpentMarker),
-            Why::UnusableMarker => Step::Blocked(why, Refusal::UnusableMarker),
-            Why::SpentOrderFile => Step::Blocked(why, Refusal::SpentOrderFile),
-            _ => Step::Wait(why, self.settings.rescan),
+            Why::OldMarker => Refusal::OldMarker,
+            Why::SpentMarker => Refusal::SpentMarker,
+            Why::UnusableMarker => Refusal::UnusableMarker,
+            Why::SpentOrderFile => Refusal::SpentOrderFile,
+            Why::NoMarker => return self.lacks(why, Refusal::NoMarker, candidate, tracked),
+            Why::NoOrderFile => return self.lacks(why, Refusal::NoOrderFile, candidate, tracked),
+            _ => return Ok(Step::Wait(why, self.settings.rescan)),
+        };
+        Ok(Step::Blocked(why, refusal))
+    }
+
+    /// What is still to come may take its time, unless what stands beside the file answers something else than what
+    /// lies there now.
+    fn lacks(
+        &mut self,
+        why: Why,
+        refusal: Refusal,
+        candidate: &Candidate<'_>,
+        tracked: &mut Tracked,
+    ) -> Result<Step, DeskError> {
+        let told = self.memory.is_told(candidate.path, &candidate.looked.stamp, &refusal);
+        if !told && !tracked.is_new && !self.is_other_content(candidate, tracked) {
+            return Ok(Step::Wait(why, self.settings.rescan));
         }
+        let grace = if told || self.is_answered(candidate)? { GRACE } else { LONG_GRACE };
+        Ok(Step::Lacking(why, refusal, grace))
+    }
+
+    /// Whether a file has another content than the one that was last taken at its path, if any was.
+    fn is_other_content(&self, candidate: &Candidate<'_>, tracked: &mut Tracked) -> bool {
+        let Some(Known { stamp, sha256: Some(known), .. }) = &candidate.known else { return true };
+        let seen = candidate.looked.stamp;
+        if stamp.size != seen.size {
+            return true;
+        }
+        *tracked.is_other.get_or_insert_with(|| {
+            let read = open_file(candidate.folder, candidate.path.name());
+            let digest =
+                read.map(|mut file| digest(&mut file, self.settings.max_file_size, || !self.desk.is_closing()));
+            // What can't be read to its end now is no reason to take an answer away.
+            matches!(digest, Ok(Ok(sha256)) if sha256 != *known)
+        })
+    }
+
+    /// Whether an answer of ours stands beside a file.
+    fn is_answered(&mut self, candidate: &Candidate<'_>) -> Result<bool, DeskError> {
+        for number in 1.. {
+            let name = match number {
+                1 => result_name(candidate.path.bytes()),
+                number => result_name_numbered(candidate.path.bytes(), number),
+            };
+            let Ok(looked) = look(candidate.folder, &name) else { break };
+            let stands = self.desk.wrote(&candidate.path.beside(&name), &looked.stamp)?;
+            if stands != Wrote::Nothing {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The name of what was probably meant to be this beside a file, and isn't.
@@ -166,7 +224,8 @@ impl Pass<'_> {
             Some(_) => None,
             None => self.meant_for(Side::OrderFile, candidate),
         };
-        let seen = order(candidate.folder, candidate.path, || other_name, &mut |side| self.desk.is_spent(side))?;
+        let seen =
+            order(candidate.folder, candidate.path, required, || other_name, &mut |side| self.desk.is_spent(side))?;
         let (ids, side) = match seen {
             Order::Says(ids, side) => (ids, side),
             Order::Missing => {

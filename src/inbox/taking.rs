@@ -160,7 +160,7 @@ impl Pass<'_> {
         };
         if let Some(why) = beside.lacks_for(&arrival) {
             tracked.is_new = true;
-            return Ok(self.wait_for(why));
+            return self.wait_for(why, candidate, tracked);
         }
         if arrival == Arrival::New && may_be_incomplete && !tracked.settling.doubted() {
             tracked.settling.doubt();

@@ -148,12 +148,16 @@ pub enum Refusal {
     },
     /// Its folder, whose name would be its order ID, has a blank name.
     BlankFolder,
+    /// Its marker isn't there.
+    NoMarker,
     /// Its marker is older than its last change.
     OldMarker,
     /// Its marker was used for an earlier delivery.
     SpentMarker,
     /// What stands at its marker's name is a link, has a second one, or can't be opened.
     UnusableMarker,
+    /// Its order file isn't there.
+    NoOrderFile,
     /// Its order file was used for an earlier submission.
     SpentOrderFile,
 }
@@ -166,9 +170,11 @@ impl Refusal {
             | Self::OtherContent
             | Self::OtherMarkerName { .. }
             | Self::BlankFolder
+            | Self::NoMarker
             | Self::OldMarker
             | Self::SpentMarker
             | Self::UnusableMarker
+            | Self::NoOrderFile
             | Self::SpentOrderFile => true,
             Self::SecondLink
             | Self::Unreadable
@@ -194,9 +200,11 @@ impl Refusal {
             Self::OtherContent => "other_content",
             Self::OtherMarkerName { .. } => "other_marker_name",
             Self::BlankFolder => "blank_folder",
+            Self::NoMarker => "no_marker",
             Self::OldMarker => "old_marker",
             Self::SpentMarker => "spent_marker",
             Self::UnusableMarker => "unusable_marker",
+            Self::NoOrderFile => "no_order_file",
             Self::SpentOrderFile => "spent_order_file",
         }
     }
@@ -222,6 +230,8 @@ impl fmt::Display for Refusal {
                 return f.write_str(&message::notice(&notice, Locale::En));
             }
             Self::BlankFolder => return f.write_str(&message::notice(&Notice::BlankFolder, Locale::En)),
+            Self::NoMarker => return f.write_str(&message::notice(&Notice::NoMarker, Locale::En)),
+            Self::NoOrderFile => return f.write_str(&message::notice(&Notice::NoOrderFile, Locale::En)),
             Self::OldMarker => return f.write_str(&message::notice(&Notice::OldMarker, Locale::En)),
             Self::SpentMarker => return f.write_str(&message::notice(&Notice::SpentMarker, Locale::En)),
             Self::UnusableMarker => return f.write_str(&message::notice(&Notice::UnusableMarker, Locale::En)),

@@ -8,6 +8,8 @@ pub struct BadOrderFile {
     pub name: String,
     /// What is wrong with it.
     pub problem: OrderProblem,
+    /// Whether its CSV goes without one.
+    pub can_be_left_out: bool,
 }
 
 /// Why an order file can't be used.

@@ -34,7 +34,9 @@ impl CustomerDesk {
         let options = sheet_options(&self.shared, &self.settings);
         let judged = match self.judged.take() {
             Some(Ok(judged)) => judged,
-            Some(Err(encoding)) => judge_copy(&mut claimed.copy, encoding, &options).map_err(DeskError::new)?,
+            Some(Err(encoding)) => {
+                judge_copy(&mut claimed.copy, encoding, &options, &mut || self.goes_on()).map_err(DeskError::new)?
+            }
             None => return Err(DeskError::new(io::Error::other("a file was handed over before it was read"))),
         };
         let Judged { verdict, encoding, rows } = judged;
@@ -209,7 +211,7 @@ impl CustomerDesk {
         let options = sheet_options(&self.shared, &self.settings);
         self.judged = Some(Ok(match encoding {
             Err(problem) => Judged { verdict: Err(problem), encoding: None, rows: None },
-            Ok(encoding) => judge_copy(&mut bytes, encoding, &options)?,
+            Ok(encoding) => judge_copy(&mut bytes, encoding, &options, &mut || ())?,
         }));
         let mut content = Content {
             path: path.clone(),

@@ -98,7 +98,9 @@ impl CustomerDesk {
         let options = sheet_options(&self.shared, &self.settings);
         let Judged { verdict, encoding, .. } = match self.judged.take() {
             Some(Ok(judged)) => judged,
-            Some(Err(encoding)) => judge_copy(copy, encoding, &options).map_err(DeskError::new)?,
+            Some(Err(encoding)) => {
+                judge_copy(copy, encoding, &options, &mut || self.goes_on()).map_err(DeskError::new)?
+            }
             None => return Err(DeskError::new(std::io::Error::other("a rehearsal came before it was read"))),
         };
         let read = match (&verdict, encoding) {

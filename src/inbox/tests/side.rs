@@ -24,6 +24,95 @@ fn a_file_waits_for_its_marker() {
 }
 
 #[test]
+fn a_marker_that_never_comes_is_told_of_after_an_hour() {
+    let mut scene = with_marker();
+    scene.write("a.csv", "x\n");
+    assert_eq!(scene.run(Duration::from_mins(59)), [""; 0]);
+    assert_eq!(scene.run(Duration::from_mins(2)), ["refused a.csv: no_marker"]);
+    assert_eq!(scene.run(Duration::from_mins(5)), [""; 0], "once");
+    scene.write("a.csv.done", "");
+    assert_eq!(scene.settled(), ["new a.csv: x"]);
+}
+
+/// What we wrote beside a file, as the desk knows it.
+fn answer(scene: &mut Scene, name: &str) {
+    use std::os::unix::fs::MetadataExt;
+    scene.write(name, "answer\n");
+    let mtime_ns = fs::metadata(scene.path(name)).unwrap();
+    let mtime_ns = mtime_ns.mtime() * 1_000_000_000 + mtime_ns.mtime_nsec();
+    scene.desk.wrote.insert(DropPath::file(name.as_bytes()), (mtime_ns, Sha256::of(b"answer\n")));
+}
+
+#[test]
+fn another_content_without_its_marker_is_told_that_it_waits_where_an_answer_stands() {
+    for name in ["a.result.csv", "a.result-2.csv"] {
+        let mut scene = with_marker();
+        scene.write("a.csv", "x\n");
+        scene.write("a.csv.done", "");
+        scene.settled();
+        // Somebody else's, at the result's own name.
+        scene.write("a.result.csv", "theirs\n");
+        answer(&mut scene, name);
+        fs::remove_file(scene.path("a.csv.done")).unwrap();
+        scene.write("a.csv", "z\n");
+        assert_eq!(scene.settled(), [""; 0]);
+        assert_eq!(scene.why(), [("a.csv".into(), Why::NoMarker)]);
+        let heard = scene.run(Duration::from_secs(61));
+        assert!(heard.contains(&"refused a.csv: no_marker".to_owned()), "{heard:?}");
+        // What lay there before comes back, as if it had never been away.
+        scene.write("a.csv", "x\n");
+        scene.write("a.csv.done", "");
+        assert_eq!(scene.settled(), ["no longer refused a.csv", "again a.csv: x"]);
+    }
+}
+
+#[test]
+fn the_same_content_without_its_marker_keeps_its_answer() {
+    let mut scene = with_marker();
+    scene.write("a.csv", "x\n");
+    scene.write("a.csv.done", "");
+    scene.settled();
+    answer(&mut scene, "a.result.csv");
+    fs::remove_file(scene.path("a.csv.done")).unwrap();
+    scene.write("a.csv", "x\n");
+    scene.set_mtime("a.csv", 1_000);
+    assert_eq!(scene.run(Duration::from_hours(2)), [""; 0]);
+    assert_eq!(scene.why(), [("a.csv".into(), Why::NoMarker)]);
+}
+
+#[test]
+fn what_was_told_of_a_marker_changes_with_it() {
+    let mut scene = with_marker();
+    scene.write("a.csv.done", "");
+    scene.write("a.csv", "x\n");
+    tick(&scene, "a.csv.done", || scene.write("a.csv", "x\n"));
+    assert_eq!(scene.run(Duration::from_secs(63)), ["refused a.csv: old_marker"]);
+    answer(&mut scene, "a.result.csv");
+    fs::remove_file(scene.path("a.csv.done")).unwrap();
+    let heard = scene.run(Duration::from_secs(70));
+    assert_eq!(heard, ["no longer refused a.csv", "refused a.csv: no_marker"]);
+}
+
+#[test]
+fn what_comes_back_with_its_old_times_is_answered_again() {
+    let mut scene = with_order();
+    scene.write("a.order.json", r#"{"order_id": "1"}"#);
+    scene.write("a.csv", "x\n");
+    scene.set_mtime("a.csv", 1_000);
+    assert_eq!(scene.settled(), ["new a.csv: x order 1"]);
+    answer(&mut scene, "a.result.csv");
+    fs::remove_file(scene.path("a.order.json")).unwrap();
+    fs::rename(scene.path("a.csv"), scene.outer.join("aside")).unwrap();
+    scene.write("a.csv", "y\n");
+    let heard = scene.run(Duration::from_secs(63));
+    assert!(heard.contains(&"refused a.csv: no_order_file".to_owned()), "{heard:?}");
+    fs::rename(scene.outer.join("aside"), scene.path("a.csv")).unwrap();
+    assert_eq!(scene.settled(), ["no longer refused a.csv", "again a.csv: x"]);
+    scene.inbox.memory.forget_remembered();
+    assert_eq!(scene.settled(), [""; 0], "and then it is as it was");
+}
+
+#[test]
 fn a_marker_counts_for_what_it_was_written_after() {
     let mut scene = with_marker();
     scene.write("a.csv", "x\n");
@@ -166,7 +255,11 @@ fn an_order_file_that_is_none_is_told_of() {
 
 fn is_waited_for(scene: &mut Scene, problem: OrderProblem) {
     assert_eq!(scene.settled(), [""; 0]);
-    let bad = BadOrderFile { name: "a.order.json".into(), problem };
+    let bad = BadOrderFile {
+        name: "a.order.json".into(),
+        problem,
+        can_be_left_out: scene.settings.order_files == OrderFiles::Optional,
+    };
     assert_eq!(scene.why(), [("a.csv".into(), Why::BadOrderFile(bad))]);
     assert_eq!(scene.run(Duration::from_secs(61)), ["refused a.csv: bad_order_file"]);
 }

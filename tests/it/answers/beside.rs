@@ -39,6 +39,42 @@ fn what_was_used_up_is_told_of_until_it_is_written_anew() -> Result<()> {
 }
 
 #[test]
+fn the_answer_to_what_lay_there_before_gives_way_to_why_the_new_file_waits() -> Result<()> {
+    let mut env = env()?;
+    env.set("customers.contoso.complete", "\"marker\"")?;
+    let mut daemon = start(&env)?;
+    let path = env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let marker = env.write_file(CONTOSO, "a.csv.done", "")?;
+    let result = path.with_file_name("a.result.csv");
+    wait_for_answer(&mut daemon, &result, &all_ready(&["1"]))?;
+    fs::remove_file(&marker)?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["22"]))?;
+    env.drop_file(CONTOSO, "first.csv", csv(&["3"]))?;
+    for file in [&path, &path.with_file_name("first.csv")] {
+        wait_for_verdict(&env, &mut daemon, file, "waiting", "waiting for its marker")?;
+    }
+    put_forward(&env, MINUTE)?;
+    told(&mut daemon, &result, "waits for its marker")?;
+    wait_for_files(&env, &mut daemon, "refused", &["a.csv"])?;
+    // What is asked for by a command stands beside it.
+    let written = env.run(&["result", path.to_str().context("UTF-8")?])?;
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let short = rows(&env, "SELECT file FROM audit_results ORDER BY seq DESC LIMIT 1")?.concat();
+    assert!(short.starts_with("a.") && short.ends_with(".result.csv") && short != "a.result.csv", "{short}");
+    assert_eq!(fs::read_to_string(path.with_file_name(short))?, all_ready(&["1"]));
+    assert!(fs::read_to_string(&result)?.contains("waits for its marker"));
+    // A first file gets time for its marker.
+    assert!(!path.with_file_name("first.result.csv").exists());
+    put_forward(&env, MINUTE * 62)?;
+    told(&mut daemon, &path.with_file_name("first.result.csv"), "waits for its marker")?;
+    fs::write(&marker, "")?;
+    wait_for_answer(&mut daemon, &result, &all_ready(&["22"]))?;
+    stop(daemon)?;
+    assert_eq!(rows(&env, REFUSALS)?, ["a.csv|no_marker", "first.csv|no_marker"]);
+    Ok(())
+}
+
+#[test]
 fn a_used_marker_is_explained_as_such() -> Result<()> {
     let mut env = env()?;
     env.set("customers.contoso.complete", "\"marker\"")?;

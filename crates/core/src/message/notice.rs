@@ -44,6 +44,10 @@ pub enum Notice<'a> {
         /// The name that a marker has.
         expected: &'a str,
     },
+    /// It waits for its marker.
+    NoMarker,
+    /// It waits for its order file.
+    NoOrderFile,
     /// Its marker is older than its last change.
     OldMarker,
     /// Its marker was used for an earlier delivery.
@@ -100,6 +104,7 @@ pub fn notice(notice: &Notice<'_>, locale: Locale) -> String {
              verstuurd. Lever het bestand en de markering opnieuw aan.",
         ),
         Notice::MarkerName { found, expected } => marker_name(found, expected, language),
+        Notice::NoMarker | Notice::NoOrderFile => is_to_come(notice, language),
         Notice::OldMarker | Notice::SpentMarker | Notice::UnusableMarker | Notice::SpentOrderFile => {
             does_not_count(notice, language)
         }
@@ -179,6 +184,26 @@ fn marker_name(found: &str, expected: &str, language: Language) -> String {
         "Dit bestand wacht op zijn markering {expected}. {found} is die niet: in de naam telt elk teken mee, ook \
          hoofdletters en spaties. Noem het {expected}.",
     )
+}
+
+/// A marker or an order file that isn't there.
+fn is_to_come(notice: &Notice<'_>, language: Language) -> String {
+    match notice {
+        Notice::NoMarker => words!(
+            language,
+            "This file waits for its marker, and nothing of it was read yet. Once the file is complete, write an empty \
+             file beside it whose name is the file's whole name with .done added.",
+            "Dit bestand wacht op zijn markering; er is nog niets van gelezen. Zet zodra het bestand compleet is een \
+             leeg bestand ernaast, met als naam de hele naam van het bestand met .done erachter.",
+        ),
+        _ => words!(
+            language,
+            "This file waits for its order file, and nothing of it was registered yet. Put the order file beside it \
+             (the same name with .order.json instead of .csv).",
+            "Dit bestand wacht op zijn orderbestand; er is nog niets van ingeschreven. Zet het orderbestand ernaast \
+             (dezelfde naam met .order.json in plaats van .csv).",
+        ),
+    }
 }
 
 /// A marker or an order file that lies there and doesn't count for the file as it is now.
@@ -281,10 +306,6 @@ mod tests {
             Notice::SecondLink,
             Notice::OtherContent,
             Notice::MarkerName { found: "A.CSV.DONE", expected: "A.CSV.done" },
-            Notice::OldMarker,
-            Notice::SpentMarker,
-            Notice::UnusableMarker,
-            Notice::SpentOrderFile,
             Notice::BlankFolder,
             Notice::FolderUnreadable,
             Notice::DayLimit,
@@ -315,14 +336,6 @@ mod tests {
           De markering noemt de SHA-256 van een andere inhoud, dus het bestand is niet aangekomen zoals het is verstuurd. Lever het bestand en de markering opnieuw aan.
         This file waits for its marker "A.CSV.done". "A.CSV.DONE" isn't it: in the name every character counts, capitals and blanks too. Rename it to "A.CSV.done".
           Dit bestand wacht op zijn markering "A.CSV.done". "A.CSV.DONE" is die niet: in de naam telt elk teken mee, ook hoofdletters en spaties. Noem het "A.CSV.done".
-        This file waits for its marker: the one there is older than the file's last change, so it doesn't say that the file is complete. Once it is, write the marker (the same name with .done added) anew.
-          Dit bestand wacht op zijn markering: de aanwezige is ouder dan de laatste wijziging van het bestand, dus zij zegt niet dat het bestand compleet is. Schrijf de markering (dezelfde naam met .done erachter) opnieuw zodra dat zo is.
-        This file waits for its marker: the one there was used up by what lay here before, and a marker counts once. Once the file is complete, write the marker (the same name with .done added) anew.
-          Dit bestand wacht op zijn markering: de aanwezige is al gebruikt voor wat hier eerder lag, en een markering telt één keer. Schrijf de markering (dezelfde naam met .done erachter) opnieuw zodra het bestand compleet is.
-        This file waits for its marker: what stands at the marker's name is a link, a folder or a special file, has a second name elsewhere (a hard link), or may not be read. Remove it and write a file of its own there (the same name with .done added).
-          Dit bestand wacht op zijn markering: wat onder de naam van de markering staat, is een koppeling, een map of een speciaal bestand, heeft elders een tweede naam (een harde koppeling) of mag niet worden gelezen. Verwijder het en schrijf daar een eigen bestand (dezelfde naam met .done erachter).
-        This file waits for its order file: the one there was used up by what lay here before, and an order file counts once. Write the order file (the same name with .order.json instead of .csv) anew, with the order of this file.
-          Dit bestand wacht op zijn orderbestand: het aanwezige is al gebruikt voor wat hier eerder lag, en een orderbestand telt één keer. Schrijf het orderbestand (dezelfde naam met .order.json in plaats van .csv) opnieuw, met de order van dit bestand.
         This file waits: the name of its folder would be its order ID and holds nothing but blanks. Name the folder after the order, or put the file into the drop folder itself.
           Dit bestand wacht: de naam van de map zou de order-ID zijn en bestaat alleen uit spaties. Noem de map naar de order, of zet het bestand in de aanlevermap zelf.
         This folder may not be looked into: the service has no permission to list it, so the files in it wait. They are read as soon as it may. Give the folder's group the right to list and to enter it, or drop the files into a new folder.
@@ -335,6 +348,31 @@ mod tests {
           Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) Geef de CSV een naam zonder ".result": resultaatbestanden worden niet gelezen.
         "dev.result.csv" isn't read: it has the name of a result file, and those are answers. Save it under a name without ".result", and drop that file.
           "dev.result.csv" wordt niet gelezen: het heeft de naam van een resultaatbestand, en die zijn antwoorden. Sla het op onder een naam zonder ".result" en lever dat bestand aan.
+        "##);
+    }
+    #[test]
+    fn what_lies_beside_a_file_is_to_come_or_counts_for_nothing() {
+        let samples = [
+            Notice::NoMarker,
+            Notice::NoOrderFile,
+            Notice::OldMarker,
+            Notice::SpentMarker,
+            Notice::UnusableMarker,
+            Notice::SpentOrderFile,
+        ];
+        insta::assert_snapshot!(both(|locale| samples.iter().map(|n| notice(n, locale)).collect()), @r##"
+        This file waits for its marker, and nothing of it was read yet. Once the file is complete, write an empty file beside it whose name is the file's whole name with .done added.
+          Dit bestand wacht op zijn markering; er is nog niets van gelezen. Zet zodra het bestand compleet is een leeg bestand ernaast, met als naam de hele naam van het bestand met .done erachter.
+        This file waits for its order file, and nothing of it was registered yet. Put the order file beside it (the same name with .order.json instead of .csv).
+          Dit bestand wacht op zijn orderbestand; er is nog niets van ingeschreven. Zet het orderbestand ernaast (dezelfde naam met .order.json in plaats van .csv).
+        This file waits for its marker: the one there is older than the file's last change, so it doesn't say that the file is complete. Once it is, write the marker (the same name with .done added) anew.
+          Dit bestand wacht op zijn markering: de aanwezige is ouder dan de laatste wijziging van het bestand, dus zij zegt niet dat het bestand compleet is. Schrijf de markering (dezelfde naam met .done erachter) opnieuw zodra dat zo is.
+        This file waits for its marker: the one there was used up by what lay here before, and a marker counts once. Once the file is complete, write the marker (the same name with .done added) anew.
+          Dit bestand wacht op zijn markering: de aanwezige is al gebruikt voor wat hier eerder lag, en een markering telt één keer. Schrijf de markering (dezelfde naam met .done erachter) opnieuw zodra het bestand compleet is.
+        This file waits for its marker: what stands at the marker's name is a link, a folder or a special file, has a second name elsewhere (a hard link), or may not be read. Remove it and write a file of its own there (the same name with .done added).
+          Dit bestand wacht op zijn markering: wat onder de naam van de markering staat, is een koppeling, een map of een speciaal bestand, heeft elders een tweede naam (een harde koppeling) of mag niet worden gelezen. Verwijder het en schrijf daar een eigen bestand (dezelfde naam met .done erachter).
+        This file waits for its order file: the one there was used up by what lay here before, and an order file counts once. Write the order file (the same name with .order.json instead of .csv) anew, with the order of this file.
+          Dit bestand wacht op zijn orderbestand: het aanwezige is al gebruikt voor wat hier eerder lag, en een orderbestand telt één keer. Schrijf het orderbestand (dezelfde naam met .order.json in plaats van .csv) opnieuw, met de order van dit bestand.
         "##);
     }
 }

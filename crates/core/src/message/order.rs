@@ -166,27 +166,32 @@ fn about_the_file(problem: &OrderProblem, language: Language) -> String {
 
 fn remedy(bad: &BadOrderFile, language: Language) -> String {
     let name = quoted(&bad.name);
-    match bad.problem {
-        OrderProblem::NotAFile | OrderProblem::Link | OrderProblem::SecondLink => words!(
-            language,
-            "Put a file of its own at that name, or remove what stands there.",
-            "Zet een eigen bestand onder die naam, of verwijder wat er staat.",
-        ),
+    let remedy = match bad.problem {
+        OrderProblem::NotAFile | OrderProblem::Link | OrderProblem::SecondLink => {
+            words!(language, "Put a file of its own at that name", "Zet een eigen bestand onder die naam",)
+        }
         OrderProblem::Unreadable => words!(
             language,
-            "Give the folder's group the right to read it, or drop it again.",
-            "Geef de groep van de map leesrecht, of lever het opnieuw aan.",
+            "Give the folder's group the right to read it, or drop it again",
+            "Geef de groep van de map leesrecht, of lever het opnieuw aan",
         ),
-        OrderProblem::OtherName { .. } => {
-            words!(language, "Rename it to {name}, or remove it.", "Noem het {name}, of verwijder het.")
-        }
+        OrderProblem::OtherName { .. } => words!(language, "Rename it to {name}", "Geef het de naam {name}"),
         _ => words!(
             language,
             "Write it like {{\"order_id\": \"...\", \"purchase_id\": \"...\"}}, of which one may be left out, and \
-             drop it again, or remove it.",
+             drop it again",
             "Schrijf het als {{\"order_id\": \"...\", \"purchase_id\": \"...\"}}, waarvan er één mag ontbreken, en \
-             lever het opnieuw aan, of verwijder het.",
+             lever het opnieuw aan",
         ),
+    };
+    if bad.can_be_left_out {
+        words!(
+            language,
+            "{remedy}, or remove it: no order file is needed here.",
+            "{remedy}, of verwijder het: een orderbestand is hier niet nodig.",
+        )
+    } else {
+        format!("{remedy}.")
     }
 }
 
@@ -207,6 +212,11 @@ mod tests {
     use crate::message::tests::both;
     use crate::message::{Notice, notice};
     use crate::order::OrderKey::{OrderId, PurchaseId};
+
+    fn of(problem: &OrderProblem) -> BadOrderFile {
+        let can_be_left_out = !matches!(problem, OrderProblem::Empty | OrderProblem::Link);
+        BadOrderFile { name: "a.order.json".to_owned(), problem: problem.clone(), can_be_left_out }
+    }
 
     #[test]
     fn each_problem_says_what_and_what_to_do() {
@@ -233,50 +243,50 @@ mod tests {
         ];
         let told = |locale| {
             let each = problems.iter().map(|problem| {
-                let bad = BadOrderFile { name: "a.order.json".to_owned(), problem: problem.clone() };
+                let bad = of(problem);
                 notice(&Notice::BadOrderFile(&bad), locale)
             });
             each.collect()
         };
         insta::assert_snapshot!(both(told), @r##"
-        This file waits: its order file "a.order.json" can't be used. It is empty. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is leeg. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It isn't valid JSON: something is wrong in line 2 at column 17. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: er klopt iets niet in regel 2 bij kolom 17. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It isn't valid JSON: in line 1 at column 2 stands “, a typographic quotation mark; type the straight one of the keyboard (") there and everywhere else. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: in regel 1 bij kolom 2 staat “, een typografisch aanhalingsteken; typ daar en overal elders het rechte van het toetsenbord ("). Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It isn't text in UTF-8. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen tekst in UTF-8. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It holds a list instead of names and values in braces. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het bevat een lijst in plaats van namen en waarden tussen accolades. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It has the name "orderid\u{1b}"; only "order_id" and "purchase_id" are known, in small letters. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het bevat de naam "orderid\u{1b}"; alleen "order_id" en "purchase_id" zijn bekend, in kleine letters. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It has "order_id" twice. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" staat er twee keer in. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. Its "order_id" is a number; expected is a text in quotes. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" is een getal; verwacht wordt een tekst tussen aanhalingstekens. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. Its "purchase_id" is empty; leave out what there is no value for. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "purchase_id" is leeg; laat weg waar geen waarde voor is. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. Its "order_id" holds nothing but blanks; leave out what there is no value for. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" bevat alleen spaties; laat weg waar geen waarde voor is. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. Its "order_id" has 2,000 characters; at most 1,024 are accepted. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" heeft 2.000 tekens; er worden er hoogstens 1.024 aanvaard. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. Its "order_id" holds a control character (U+000A), such as a line break or a tab. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" bevat een stuurteken (U+000A), zoals een regeleinde of een tab. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It gives neither an "order_id" nor a "purchase_id". Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het bevat geen "order_id" en ook geen "purchase_id". Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It has 70,000 bytes; at most 65,536 are read. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het telt 70.000 bytes; er worden er hoogstens 65.536 gelezen. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        This file waits: its order file "a.order.json" can't be used. It isn't a regular file but a folder or a special file. Put a file of its own at that name, or remove what stands there.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen gewoon bestand, maar een map of een speciaal bestand. Zet een eigen bestand onder die naam, of verwijder wat er staat.
-        This file waits: its order file "a.order.json" can't be used. It is a link, and links aren't followed. Put a file of its own at that name, or remove what stands there.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is een koppeling, en die worden niet gevolgd. Zet een eigen bestand onder die naam, of verwijder wat er staat.
-        This file waits: its order file "a.order.json" can't be used. It has a second name elsewhere (a hard link), so whose it is can't be told. Put a file of its own at that name, or remove what stands there.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. Zet een eigen bestand onder die naam, of verwijder wat er staat.
-        This file waits: its order file "a.order.json" can't be used. The service has no permission to read it, or it can't be read. Give the folder's group the right to read it, or drop it again.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. De dienst heeft geen recht om het te lezen, of het is niet leesbaar. Geef de groep van de map leesrecht, of lever het opnieuw aan.
-        This file waits: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": every character counts, capitals and blanks too. Rename it to "a.order.json", or remove it.
-          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. Noem het "a.order.json", of verwijder het.
+        This file waits: its order file "a.order.json" can't be used. It is empty. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is leeg. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan.
+        This file waits: its order file "a.order.json" can't be used. It isn't valid JSON: something is wrong in line 2 at column 17. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: er klopt iets niet in regel 2 bij kolom 17. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It isn't valid JSON: in line 1 at column 2 stands “, a typographic quotation mark; type the straight one of the keyboard (") there and everywhere else. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: in regel 1 bij kolom 2 staat “, een typografisch aanhalingsteken; typ daar en overal elders het rechte van het toetsenbord ("). Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It isn't text in UTF-8. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen tekst in UTF-8. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It holds a list instead of names and values in braces. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het bevat een lijst in plaats van namen en waarden tussen accolades. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It has the name "orderid\u{1b}"; only "order_id" and "purchase_id" are known, in small letters. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het bevat de naam "orderid\u{1b}"; alleen "order_id" en "purchase_id" zijn bekend, in kleine letters. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It has "order_id" twice. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" staat er twee keer in. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. Its "order_id" is a number; expected is a text in quotes. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" is een getal; verwacht wordt een tekst tussen aanhalingstekens. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. Its "purchase_id" is empty; leave out what there is no value for. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "purchase_id" is leeg; laat weg waar geen waarde voor is. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. Its "order_id" holds nothing but blanks; leave out what there is no value for. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" bevat alleen spaties; laat weg waar geen waarde voor is. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. Its "order_id" has 2,000 characters; at most 1,024 are accepted. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" heeft 2.000 tekens; er worden er hoogstens 1.024 aanvaard. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. Its "order_id" holds a control character (U+000A), such as a line break or a tab. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. "order_id" bevat een stuurteken (U+000A), zoals een regeleinde of een tab. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It gives neither an "order_id" nor a "purchase_id". Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het bevat geen "order_id" en ook geen "purchase_id". Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It has 70,000 bytes; at most 65,536 are read. Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het telt 70.000 bytes; er worden er hoogstens 65.536 gelezen. Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It isn't a regular file but a folder or a special file. Put a file of its own at that name, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is geen gewoon bestand, maar een map of een speciaal bestand. Zet een eigen bestand onder die naam, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It is a link, and links aren't followed. Put a file of its own at that name.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het is een koppeling, en die worden niet gevolgd. Zet een eigen bestand onder die naam.
+        This file waits: its order file "a.order.json" can't be used. It has a second name elsewhere (a hard link), so whose it is can't be told. Put a file of its own at that name, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft elders een tweede naam (een harde koppeling), zodat niet te zien is van wie het is. Zet een eigen bestand onder die naam, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. The service has no permission to read it, or it can't be read. Give the folder's group the right to read it, or drop it again, or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. De dienst heeft geen recht om het te lezen, of het is niet leesbaar. Geef de groep van de map leesrecht, of lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        This file waits: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": every character counts, capitals and blanks too. Rename it to "a.order.json", or remove it: no order file is needed here.
+          Dit bestand wacht: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. Geef het de naam "a.order.json", of verwijder het: een orderbestand is hier niet nodig.
         "##);
     }
 }

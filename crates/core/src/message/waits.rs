@@ -267,7 +267,7 @@ mod tests {
     fn what_a_file_would_wait_for() {
         let marker = || "a.csv.done".to_owned();
         let order = || "a.order.json".to_owned();
-        let bad = |problem| WaitsFor::UsableOrderFile(BadOrderFile { name: order(), problem });
+        let bad = |problem| WaitsFor::UsableOrderFile(BadOrderFile { name: order(), problem, can_be_left_out: true });
         let samples = [
             WaitsFor::Marker("a\u{1b}.csv.done".to_owned()),
             WaitsFor::RenamedMarker { expected: marker(), found: "a.csv.DONE".to_owned() },
@@ -307,12 +307,12 @@ mod tests {
           used_order_file: het zou wachten: het orderbestand "a.order.json" is al voor een eerder bestand gebruikt // schrijf het orderbestand opnieuw
         used_order_file: it would go without an order file: "a.order.json" was used for an earlier file, and each counts once // write the order file anew
           used_order_file: het zou zonder orderbestand gaan: "a.order.json" is al voor een eerder bestand gebruikt, en elk telt één keer // schrijf het orderbestand opnieuw
-        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It isn't valid JSON: something is wrong in line 2 at column 15. // Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it.
-          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: er klopt iets niet in regel 2 bij kolom 15. // Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het.
-        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": every character counts, capitals and blanks too. // Rename it to "a.order.json", or remove it.
-          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. // Noem het "a.order.json", of verwijder het.
-        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It is a link, and links aren't followed. // Put a file of its own at that name, or remove what stands there.
-          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is een koppeling, en die worden niet gevolgd. // Zet een eigen bestand onder die naam, of verwijder wat er staat.
+        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It isn't valid JSON: something is wrong in line 2 at column 15. // Write it like {"order_id": "...", "purchase_id": "..."}, of which one may be left out, and drop it again, or remove it: no order file is needed here.
+          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is geen geldige JSON: er klopt iets niet in regel 2 bij kolom 15. // Schrijf het als {"order_id": "...", "purchase_id": "..."}, waarvan er één mag ontbreken, en lever het opnieuw aan, of verwijder het: een orderbestand is hier niet nodig.
+        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It has another name, "A.ORDER.JSON": every character counts, capitals and blanks too. // Rename it to "a.order.json", or remove it: no order file is needed here.
+          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het heeft een andere naam, "A.ORDER.JSON": elk teken telt mee, ook hoofdletters en spaties. // Geef het de naam "a.order.json", of verwijder het: een orderbestand is hier niet nodig.
+        bad_order_file: it would not be taken: its order file "a.order.json" can't be used. It is a link, and links aren't followed. // Put a file of its own at that name, or remove it: no order file is needed here.
+          bad_order_file: het zou niet worden aangenomen: het orderbestand "a.order.json" is niet bruikbaar. Het is een koppeling, en die worden niet gevolgd. // Zet een eigen bestand onder die naam, of verwijder het: een orderbestand is hier niet nodig.
         day_limit: it would wait: it is more than the customer may still deliver today (12,345 bytes and 678 rows came already) // it is taken by itself after midnight UTC; the limits are `per_customer_bytes_per_day` and `per_customer_rows_per_day`
           day_limit: het zou wachten: het is meer dan de klant vandaag nog mag aanleveren (12.345 bytes en 678 rijen kwamen al) // het wordt na middernacht UTC vanzelf gelezen; de limieten zijn `per_customer_bytes_per_day` en `per_customer_rows_per_day`
         paused: it would wait: the customer is paused // set `paused = false` in the customer's section of the configuration when it is to go on

@@ -250,7 +250,7 @@ fn what_a_file_would_wait_for_is_told() {
     warning: it would wait: the customer is paused
     a.csv: 1 row: nothing would be refused, 2 to look at
     "#);
-    let bad = BadOrderFile { name: "a.order.json".to_owned(), problem: OrderProblem::Empty };
+    let bad = BadOrderFile { name: "a.order.json".to_owned(), problem: OrderProblem::Empty, can_be_left_out: true };
     assert_snapshot!(told(&[WaitsFor::Content(marker()), WaitsFor::UsableOrderFile(bad)], false), @r#"
     error: it would not be taken: its marker "a.csv.done" names the SHA-256 of another content
     error: it would not be taken: its order file "a.order.json" can't be used. It is empty.
