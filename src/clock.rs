@@ -18,6 +18,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
     /// A new submission's identifier.
     fn new_submission_id(&self) -> SubmissionId;
+
+    /// A new identifier of something that leaves this machine, in the form of a GUID. Like a submission's, it is drawn
+    /// from the clock's chance, so that a simulation can be repeated.
+    fn new_guid(&self) -> String {
+        self.new_submission_id().to_string()
+    }
 }
 
 /// The system's clocks.

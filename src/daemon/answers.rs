@@ -127,6 +127,12 @@ pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut A
             after.leave_alone = after.leave_alone.max(retry_after);
             deferred(shared, one, why, retry_after)
         }
+        // Its end is to come; whoever calls this with it takes it for in doubt.
+        Verdict::Accepted { tracking_id, .. } => Finished {
+            tracking_id: Some(tracking_id),
+            due: Some(shared.clock.now()),
+            ..blank(shared, one, Outcome::Interrupted)
+        },
         Verdict::InDoubt { why } => {
             Finished { detail: Some(why), due: Some(shared.clock.now()), ..blank(shared, one, Outcome::Interrupted) }
         }

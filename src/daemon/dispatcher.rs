@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use devicedrop_core::ids::{CustomerKey, RegistrationId};
-use devicedrop_core::registrar::{Request, Trouble, Verdict};
+use devicedrop_core::registrar::{Answer, CallIds, Request, Trouble, Verdict};
 use devicedrop_core::share::shares;
 use tokio::task::JoinSet;
 
-use crate::ledger::command::{NewCall, Started};
+use crate::ledger::command::{Finished, NewCall, Started};
 use crate::ledger::rows::Due;
 use crate::ledger::{LedgerError, ReadError};
 use crate::step::Step;
@@ -179,16 +179,25 @@ fn next_in_turn(waiting: &[CustomerKey], last: Option<&CustomerKey>) -> usize {
     if behind < waiting.len() { behind } else { 0 }
 }
 
+/// The IDs of a new call, where the registrar takes any.
+fn new_ids(shared: &Shared) -> CallIds {
+    if !shared.registrar.takes_ids() {
+        return CallIds::default();
+    }
+    CallIds { request_id: Some(shared.clock.new_guid()), correlation_id: Some(shared.clock.new_guid()) }
+}
+
 /// One call, from the intent to the outcomes.
 async fn call(shared: Arc<Shared>, batch: Vec<Due>) -> Ended {
     let keys: Vec<Key> = batch.iter().map(|due| (due.customer.clone(), due.device.clone())).collect();
     let rows: Vec<RegistrationId> = batch.iter().map(|due| due.registration).collect();
+    let ids = new_ids(&shared);
     let intent = NewCall {
         at: shared.clock.now(),
         registrar: shared.registrar.kind().to_owned(),
         target: shared.registrar.target().to_owned(),
-        request_id: None,
-        correlation_id: None,
+        request_id: ids.request_id.clone(),
+        correlation_id: ids.correlation_id.clone(),
     };
     let ask_first = recovery::must_ask_first(&shared, &rows).await;
     let outcome = match shared.writer.start_call(intent, rows.clone()).await {
@@ -200,7 +209,7 @@ async fn call(shared: Arc<Shared>, batch: Vec<Due>) -> Ended {
             doubts::ask_again(&shared);
             Ok(())
         }
-        Ok(started) => attempt(&shared, batch, started).await,
+        Ok(started) => attempt(&shared, batch, started, ids).await,
         Err(error) => {
             for (row, key) in rows.iter().zip(&keys) {
                 shared.turns.not_sent(key, *row);
@@ -211,68 +220,100 @@ async fn call(shared: Arc<Shared>, batch: Vec<Due>) -> Ended {
     Ended { rows, outcome }
 }
 
-async fn attempt(shared: &Arc<Shared>, batch: Vec<Due>, started: Started) -> Result<(), LedgerError> {
+async fn attempt(shared: &Arc<Shared>, batch: Vec<Due>, started: Started, ids: CallIds) -> Result<(), LedgerError> {
     shared.board.lock().under_way.extend(started.attempts.iter().copied());
     Step::Intended.passed();
     let tries: Vec<Try> = batch.iter().zip(&started.attempts).map(|(due, attempt)| Try::of(due, *attempt)).collect();
     let requests: Vec<Request> =
         batch.into_iter().zip(&started.attempts).map(|(due, attempt)| due.request(*attempt)).collect();
-    let patience = shared.registrar.patience();
-    let answered = tokio::time::timeout(patience, shared.registrar.register(requests)).await;
+    let answered = tokio::time::timeout(shared.registrar.patience(), shared.registrar.register(ids, requests)).await;
     Step::Answered.passed();
-    let mut after = After::default();
-    let mut give_up = GiveUp::Allowed;
-    let mut lost = Vec::new();
-    let finished = match answered {
-        Err(_) => {
-            // What was sent may still have its effect: all of it is in doubt.
-            lost.extend(&tries);
-            let why = format!("it gave no answer within {} s", patience.as_secs());
-            after.trouble = Some(Trouble::Unavailable(why));
-            Vec::new()
-        }
-        Ok(Ok(answers)) => {
-            let mut finished = Vec::with_capacity(answers.len());
-            let mut answers = answers.into_iter();
-            for one in &tries {
-                match answers.next() {
-                    Some(answer) if !matches!(answer.verdict, Verdict::InDoubt { .. }) => {
-                        match answers::finished(shared, one, answer, &mut after) {
-                            Ok(end) => finished.push(end),
-                            Err(error) => {
-                                answers::not_understood(one, &error);
-                                lost.push(one);
-                            }
-                        }
-                    }
-                    // Its attempt stays open; what became of it is asked before anything else happens to its device.
-                    _ => lost.push(one),
-                }
-            }
-            finished
-        }
-        Ok(Err(trouble)) => {
-            let finished = tries.iter().map(|one| answers::troubled(shared, one, &trouble)).collect();
-            if matches!(trouble, Trouble::Broken(_)) {
-                give_up = GiveUp::Never;
-            }
-            after.trouble = Some(trouble);
-            finished
-        }
-    };
+    let Heard { finished, lost, accepted, after, give_up } = Heard::of(shared, &tries, answered.ok());
     // Before the record: no other call begins while the answers are written.
     gate::heard(shared, after.trouble.as_ref(), after.leave_alone);
+    // What the registrar took is found again by this alone.
+    let tracked = match accepted.first() {
+        Some((_, tracking_id, _)) => shared.writer.track(started.call, tracking_id.clone()).await,
+        None => Ok(()),
+    };
     let recorded = answers::record(shared, finished, &tries, give_up).await;
-    for one in &lost {
+    let now = shared.clock.elapsed();
+    for one in lost.iter().copied().chain(accepted.iter().map(|(one, ..)| *one)) {
         shared.turns.lost(&one.key(), one.registration, one.attempt);
     }
+    for (one, _, ask_after) in &accepted {
+        shared.followed.follow(one.attempt, now.saturating_add(*ask_after));
+    }
     shared.board.lock().under_way.retain(|attempt| !started.attempts.contains(attempt));
-    recorded?;
+    tracked.and(recorded)?;
     Step::Recorded.passed();
-    if !lost.is_empty() {
+    if !lost.is_empty() || !accepted.is_empty() {
         doubts::ask_again(shared);
     }
     Ok(())
+}
+
+/// What was heard of a call.
+struct Heard<'a> {
+    finished: Vec<Finished>,
+    /// What became of these must be asked.
+    lost: Vec<&'a Try>,
+    /// These were taken: what they are followed by, and after which time they are asked about.
+    accepted: Vec<(&'a Try, String, Duration)>,
+    after: After,
+    give_up: GiveUp,
+}
+
+impl<'a> Heard<'a> {
+    /// By what the registrar answered; nothing if it didn't in time.
+    fn of(shared: &Shared, tries: &'a [Try], answered: Option<Result<Vec<Answer>, Trouble>>) -> Self {
+        let mut heard = Self {
+            finished: Vec::with_capacity(tries.len()),
+            lost: Vec::new(),
+            accepted: Vec::new(),
+            after: After::default(),
+            give_up: GiveUp::Allowed,
+        };
+        match answered {
+            None => {
+                // What was sent may still have its effect: all of it is in doubt.
+                heard.lost.extend(tries);
+                let why = format!("it gave no answer within {} s", shared.registrar.patience().as_secs());
+                heard.after.trouble = Some(Trouble::Unavailable(why));
+            }
+            Some(Ok(answers)) => {
+                let mut answers = answers.into_iter();
+                for one in tries {
+                    heard.row(shared, one, answers.next());
+                }
+            }
+            Some(Err(trouble)) => {
+                heard.finished.extend(tries.iter().map(|one| answers::troubled(shared, one, &trouble)));
+                if matches!(trouble, Trouble::Broken(_)) {
+                    heard.give_up = GiveUp::Never;
+                }
+                heard.after.trouble = Some(trouble);
+            }
+        }
+        heard
+    }
+
+    fn row(&mut self, shared: &Shared, one: &'a Try, answer: Option<Answer>) {
+        match answer {
+            // Its attempt stays open; what became of it is asked before anything else happens to its device.
+            None | Some(Answer { verdict: Verdict::InDoubt { .. }, .. }) => self.lost.push(one),
+            Some(Answer { verdict: Verdict::Accepted { tracking_id, ask_after }, .. }) => {
+                self.accepted.push((one, tracking_id, ask_after));
+            }
+            Some(answer) => match answers::finished(shared, one, answer, &mut self.after) {
+                Ok(end) => self.finished.push(end),
+                Err(error) => {
+                    answers::not_understood(one, &error);
+                    self.lost.push(one);
+                }
+            },
+        }
+    }
 }
 
 /// What follows from a call's end for the next ones.

@@ -1,5 +1,6 @@
 //! Attempts in doubt: sent, or perhaps sent, and without an answer on record. The registrar is asked what became of
-//! them before anything of the kind is sent again.
+//! them before anything of the kind is sent again. And attempts that it took and tells of later, which are asked about
+//! until it is done with them.
 //!
 //! Where the registrar can't tell and a repeated request isn't known to be harmless, the attempt stays open, and a
 //! person decides (`devicedrop resolve`).
@@ -7,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use devicedrop_core::registrar::{Answer, Knowledge, Request, Verdict};
+use devicedrop_core::registrar::{Answer, Knowledge, Question, Verdict};
 use devicedrop_core::state::Outcome;
 
 use crate::ledger::command::Finished;
@@ -21,6 +22,9 @@ use super::shared::{AskError, Shared};
 
 /// When the registrar didn't answer the question, it is asked again after this time.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Between two questions about attempts that are followed lies at least this, whatever a registrar says.
+const AT_LEAST: Duration = Duration::from_millis(100);
 
 /// So many are asked about at once.
 const BATCH: usize = 1_000;
@@ -36,9 +40,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let left = ask(&shared).await;
         shared.board.lock().doubts_asked = true;
         shared.bells.changed.notify_waiters();
+        let followed = shared.followed.next().map(|next| next.saturating_sub(shared.clock.elapsed()).max(AT_LEAST));
+        let wait = [left.then_some(ASK_AGAIN), followed].into_iter().flatten().min();
         tokio::select! {
             () = shared.bells.doubts.notified() => {}
-            () = pause(ASK_AGAIN), if left => {}
+            () = pause(wait.unwrap_or_default()), if wait.is_some() => {}
             () = shared.stop.cancelled() => {}
         }
     }
@@ -49,6 +55,7 @@ async fn ask(shared: &Arc<Shared>) -> bool {
     // Of the attempts without an outcome, those of this process are under way until their call says that they are
     // lost. Taken before the ledger is read: what is lost after that rings the bell.
     let lost = shared.turns.in_doubt();
+    shared.followed.keep(&lost);
     if lost.is_empty() {
         return false;
     }
@@ -62,7 +69,9 @@ async fn ask(shared: &Arc<Shared>) -> bool {
         }
         Err(error) => std::panic::resume_unwind(Box::new(format!("reading attempts in doubt failed: {error}"))),
     };
-    let doubts: Vec<InDoubt> = doubts.into_iter().filter(|doubt| lost.contains(&doubt.request.attempt)).collect();
+    let now = shared.clock.elapsed();
+    let is_due = |attempt| lost.contains(&attempt) && shared.followed.is_due(attempt, now);
+    let doubts: Vec<InDoubt> = doubts.into_iter().filter(|doubt| is_due(doubt.request.attempt)).collect();
     let mut left = false;
     for batch in doubts.chunks(BATCH) {
         left |= ask_about(shared, batch).await;
@@ -71,8 +80,8 @@ async fn ask(shared: &Arc<Shared>) -> bool {
 }
 
 async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
-    let requests: Vec<Request> = doubts.iter().map(|doubt| doubt.request.clone()).collect();
-    let asked = tokio::time::timeout(shared.registrar.patience(), shared.registrar.inquire(&requests)).await;
+    let questions: Vec<Question> = doubts.iter().map(InDoubt::question).collect();
+    let asked = tokio::time::timeout(shared.registrar.patience(), shared.registrar.inquire(&questions)).await;
     let knowledge = match asked {
         Ok(Ok(knowledge)) => knowledge,
         Err(_) => {
@@ -89,11 +98,18 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
     let mut after = After::default();
     let mut finished = Vec::new();
     let mut left = false;
-    for (one, known) in tries.iter().zip(knowledge) {
+    let now = shared.clock.elapsed();
+    for ((one, doubt), known) in tries.iter().zip(doubts).zip(knowledge) {
+        if !matches!(known, Knowledge::UnderWay { .. }) {
+            shared.followed.leave(one.attempt);
+        }
         match known {
+            Knowledge::UnderWay { ask_after } => {
+                shared.followed.follow(one.attempt, now.saturating_add(ask_after));
+            }
             Knowledge::Answered(answer) => match answer.verdict {
-                Verdict::InDoubt { .. } => left = true,
-                _ => match told(shared, one, answer, &mut after) {
+                Verdict::InDoubt { .. } | Verdict::Accepted { .. } => left = true,
+                _ => match told(shared, one, doubt, answer, &mut after) {
                     Ok(end) => finished.push(end),
                     Err(error) => {
                         answers::not_understood(one, &error);
@@ -117,9 +133,17 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
 }
 
 /// The end of an attempt in doubt, by what the registrar knows of it.
-fn told(shared: &Shared, one: &Try, answer: Answer, after: &mut After) -> Result<Finished, AskError> {
-    if answer.verdict != Verdict::AlreadyRegistered {
-        return answers::finished(shared, one, answer, after);
+fn told(
+    shared: &Shared,
+    one: &Try,
+    doubt: &InDoubt,
+    answer: Answer,
+    after: &mut After,
+) -> Result<Finished, AskError> {
+    // What the registrar followed has its answer, as if it had been given at once.
+    if answer.verdict != Verdict::AlreadyRegistered || doubt.tracking_id.is_some() {
+        let end = answers::finished(shared, one, answer, after)?;
+        return Ok(Finished { tracking_id: doubt.tracking_id.clone(), ..end });
     }
     // The question was about our own request: "already" means that it had its effect.
     let end = answers::already(shared, one, true)?;

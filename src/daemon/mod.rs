@@ -14,6 +14,7 @@ mod doubts;
 mod explain;
 #[cfg(test)]
 mod fairness;
+pub mod followed;
 pub mod gate;
 mod held;
 pub mod judge;

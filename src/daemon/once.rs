@@ -35,7 +35,7 @@ pub(super) async fn done(shared: &Arc<Shared>) -> bool {
 }
 
 async fn quiet_and_done(shared: &Arc<Shared>) -> Option<bool> {
-    if !is_quiet(&shared.board.read(), shared.clock.now()) {
+    if !shared.followed.is_empty() || !is_quiet(&shared.board.read(), shared.clock.now()) {
         return None;
     }
     let asked = Arc::clone(shared);

@@ -279,7 +279,10 @@ impl<'a> Foresight<'a> {
                 let details = message::details(&details, locale);
                 (Some(error), message::foreseen(&Foreseen::Failed { details: &details }, locale))
             }
-            (Ok((device, _)), Some(Verdict::Deferred { .. } | Verdict::InDoubt { .. }) | None) => {
+            (
+                Ok((device, _)),
+                Some(Verdict::Accepted { .. } | Verdict::Deferred { .. } | Verdict::InDoubt { .. }) | None,
+            ) => {
                 let holder = self.holder(&device)?;
                 (None, message::foreseen(&Foreseen::Sent { holder: holder.as_ref().map(told) }, locale))
             }

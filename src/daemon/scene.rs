@@ -31,10 +31,13 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// The daemon's view.
     pub fn of(shared: &'a Shared) -> Self {
+        let mut board = shared.board.read();
+        // Taken by the registrar, which is at work on it: under way, whoever waits for it.
+        board.under_way.extend(shared.followed.all());
         Self {
             config: shared.config(),
             readers: &shared.readers,
-            board: shared.board.read(),
+            board,
             watched: shared.watch.describe(),
             registrar: (shared.registrar.kind().to_owned(), shared.registrar.target().to_owned()),
             now: shared.clock.now(),

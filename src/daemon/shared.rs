@@ -18,6 +18,7 @@ use crate::registrar::Registrar;
 use crate::registrar::embedded::Embedded;
 
 use super::board::Board;
+use super::followed::Followed;
 use super::gate::Gate;
 use super::proofs::Proofs;
 use super::turns::Turns;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub gate: Gate,
     /// Whose turn it is.
     pub turns: Turns,
+    /// What the registrar took and isn't done with.
+    pub followed: Followed,
     /// When the daemon didn't run, as far as the record tells; set at the start.
     pub pauses: OnceLock<Vec<Pause>>,
     /// The restore that opened the ledger's present epoch, if one did; set at the start.
@@ -100,6 +103,7 @@ impl Shared {
             board,
             gate,
             turns,
+            followed: Followed::default(),
             pauses,
             restored: OnceLock::new(),
             long_rehearsals: Arc::new(Semaphore::new(1)),

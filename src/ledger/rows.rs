@@ -3,7 +3,7 @@
 use devicedrop_core::checkpoint::Checkpoint;
 use devicedrop_core::device::{Device, Format, Sha256};
 use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionEntry, SubmissionId};
-use devicedrop_core::registrar::{IdempotencyKey, Request};
+use devicedrop_core::registrar::{CallIds, IdempotencyKey, Question, Request};
 use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::time::Timestamp;
 
@@ -157,6 +157,14 @@ pub struct InDoubt {
     pub tries: u64,
     /// When the registration last became pending.
     pub since: Timestamp,
+}
+
+impl InDoubt {
+    /// What the registrar is asked about it.
+    pub fn question(&self) -> Question {
+        let ids = CallIds { request_id: self.request_id.clone(), correlation_id: self.correlation_id.clone() };
+        Question { request: self.request.clone(), ids, tracking_id: self.tracking_id.clone() }
+    }
 }
 
 /// A row that waits for its time.

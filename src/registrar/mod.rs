@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble};
+use devicedrop_core::registrar::{Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble};
 
 /// What an asynchronous method of a [`Registrar`] gives: a boxed future, so that the trait can be a `dyn` one.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -42,7 +42,12 @@ pub trait Registrar: Send + Sync + std::fmt::Debug {
         PATIENCE
     }
 
-    /// Asks to register the devices of `requests`.
+    /// Whether calls carry IDs of ours. If not, those that it is given are empty.
+    fn takes_ids(&self) -> bool {
+        false
+    }
+
+    /// Asks to register the devices of `requests`, in one call with these IDs.
     ///
     /// - As many answers as requests, in their order. Rows are taken in their order too: of two rows of one device
     ///   the first has the device and the second gets what that leads to.
@@ -53,17 +58,20 @@ pub trait Registrar: Send + Sync + std::fmt::Debug {
     ///   `Deferred`: an answer that can't be read is in doubt too.
     /// - `Err` means that surely no row of the call had an effect. If one may have had, the answer is `Ok` with the
     ///   rows in doubt.
+    /// - `Accepted` says that the service took the request for good, and can be asked about it by its tracking ID until
+    ///   it is done, by this process or a later one. All accepted rows of a call have the same ID.
     /// - Who else has a device is never told, in no field of the answer.
     /// - Dropping the future takes nothing back: the rows are in doubt.
-    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>>;
+    fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>>;
 
-    /// Asks what became of requests in doubt, without registering anything.
+    /// Asks what became of requests that were accepted or are in doubt, without registering anything.
     ///
-    /// - As many answers as requests, in their order.
+    /// - As many answers as questions, in their order.
     /// - `Answered` only for an effect that surely is there and is durable.
+    /// - `UnderWay` only for one that was accepted: it will have its answer.
     /// - `Unknown` only if the request had no effect and surely will have none, or if sending it again is harmless.
     /// - `CannotTell` for all where the service has no way to ask. That is an answer and no trouble.
-    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>>;
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>>;
 
     /// Returns uses of registered devices that became known after the cursor `after` (0 at the very first), at most
     /// `limit` of them in the order in which they became known, and the cursor to go on from.

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use devicedrop_core::device::Device;
-use devicedrop_core::registrar::{Activity, Answer as RegistrarAnswer, Capacity, Knowledge, Trouble, Verdict};
+use devicedrop_core::registrar::{
+    Activity, Answer as RegistrarAnswer, CallIds, Capacity, Knowledge, Question, Trouble, Verdict,
+};
 use devicedrop_core::time::Timestamp;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -109,6 +111,7 @@ impl Registrar for Switched {
 
     fn register(
         &self,
+        ids: CallIds,
         requests: Vec<devicedrop_core::registrar::Request>,
     ) -> Answering<'_, Result<Vec<RegistrarAnswer>, Trouble>> {
         if self.off.load(Ordering::SeqCst) {
@@ -117,14 +120,11 @@ impl Registrar for Switched {
             let answers = requests.iter().map(|_| RegistrarAnswer::bare(verdict.clone())).collect();
             return Box::pin(async move { Ok(answers) });
         }
-        self.behind.register(requests)
+        self.behind.register(ids, requests)
     }
 
-    fn inquire<'a>(
-        &'a self,
-        requests: &'a [devicedrop_core::registrar::Request],
-    ) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
-        self.behind.inquire(requests)
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
+        self.behind.inquire(questions)
     }
 
     fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>> {

@@ -34,6 +34,8 @@ mod erp;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod followed;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod hostile;

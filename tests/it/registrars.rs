@@ -67,8 +67,11 @@ struct ScriptedSubject {
 
 impl ScriptedSubject {
     fn new(mode: Mode) -> Self {
+        Self::of(Script::default().mode(mode))
+    }
+
+    fn of(script: Script) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let script = Script::default().mode(mode);
         let registrar = Scripted::open(script.clone(), &folder.path().join("journal")).unwrap();
         Self { registrar, script, folder }
     }
@@ -125,4 +128,11 @@ fn scripted_by_device() {
 #[test]
 fn scripted_without_memory() {
     registrar_suite::run(|| ScriptedSubject::new(Mode::None));
+}
+
+#[test]
+fn scripted_that_answers_later() {
+    for mode in [Mode::Keyed, Mode::Natural, Mode::None] {
+        registrar_suite::run(|| ScriptedSubject::of(Script::default().mode(mode).later(2)));
+    }
 }

@@ -37,6 +37,33 @@ pub struct Request {
     pub purchase_id: Option<String>,
 }
 
+/// The IDs under which a call is sent, on record before it leaves; none where the registrar takes none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallIds {
+    /// Tells the call from every other one, and is the same when it is sent again because its answer was lost.
+    pub request_id: Option<String>,
+    /// Tells each sending from every other one.
+    pub correlation_id: Option<String>,
+}
+
+/// A question about a request that was sent, or perhaps sent, and has no answer on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The request, as it was or was to be sent.
+    pub request: Request,
+    /// The IDs of the call that carried it.
+    pub ids: CallIds,
+    /// What the registrar follows it by, if it took it and said so.
+    pub tracking_id: Option<String>,
+}
+
+impl From<Request> for Question {
+    /// A question about a request of which nothing was heard.
+    fn from(request: Request) -> Self {
+        Self { request, ids: CallIds::default(), tracking_id: None }
+    }
+}
+
 /// What the registrar said of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -84,6 +111,13 @@ pub enum Verdict {
         /// How long the registrar asks to be left alone, all of it.
         retry_after: Option<Duration>,
     },
+    /// The registrar took the request and tells later what became of it, to whoever asks with this ID.
+    Accepted {
+        /// What the request is followed by: the same for all rows of the call that were accepted.
+        tracking_id: String,
+        /// It is asked after this time.
+        ask_after: Duration,
+    },
     /// The request may or may not have had its effect: it was sent and its answer was lost.
     InDoubt {
         /// Why, for the record.
@@ -103,6 +137,11 @@ pub struct HashMismatch {
 pub enum Knowledge {
     /// The request arrived; this is its answer.
     Answered(Answer),
+    /// The registrar took the request and isn't done with it: it is asked again after this time.
+    UnderWay {
+        /// The time.
+        ask_after: Duration,
+    },
     /// The registrar never saw the request: it may be sent again.
     Unknown,
     /// The registrar can't tell: a person must decide, unless sending the same key again is harmless.

@@ -112,7 +112,7 @@ fn nothing_unknown_is_repeated(journal: &[Entry]) -> Result<()> {
             What::Received | What::CutOff => {
                 ensure!(!effects.contains(&entry.key), "sent again after its effect: {entry:?}");
             }
-            What::Inquired => {}
+            What::Inquired | What::Accepted => {}
         }
     }
     Ok(())

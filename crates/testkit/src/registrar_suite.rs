@@ -12,7 +12,7 @@ use std::cell::Cell;
 use devicedrop::registrar::Registrar;
 use devicedrop_core::device::{Device, Sha256};
 use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId};
-use devicedrop_core::registrar::{Activity, Answer, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{Activity, Answer, CallIds, Knowledge, Question, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
 use tokio::runtime::{Builder, Runtime};
@@ -129,12 +129,29 @@ impl<S: Subject> Bench<S> {
     }
 
     fn try_register(&self, requests: &[Request]) -> Result<Vec<Answer>, Trouble> {
-        self.runtime.block_on(self.registrar().register(requests.to_vec()))
+        let answers = self.runtime.block_on(self.registrar().register(CallIds::default(), requests.to_vec()))?;
+        assert_eq!(answers.len(), requests.len(), "as many answers as requests");
+        Ok(requests.iter().zip(answers).map(|(request, answer)| self.in_the_end(request, answer)).collect())
+    }
+
+    /// The answer that a request gets in the end, if the registrar took it and tells later.
+    fn in_the_end(&self, request: &Request, answer: Answer) -> Answer {
+        let Verdict::Accepted { tracking_id, .. } = answer.verdict else { return answer };
+        let question = Question { request: request.clone(), ids: CallIds::default(), tracking_id: Some(tracking_id) };
+        loop {
+            match self.ask(std::slice::from_ref(&question)).pop() {
+                // Nothing comes, so it always takes that time.
+                Some(Knowledge::UnderWay { ask_after }) => self.runtime.block_on(async {
+                    drop(tokio::time::timeout(ask_after, std::future::pending::<()>()).await);
+                }),
+                Some(Knowledge::Answered(answer)) => return answer,
+                other => panic!("what was accepted has its answer: {other:?}"),
+            }
+        }
     }
 
     fn register(&self, requests: &[Request]) -> Vec<Verdict> {
         let answers = self.try_register(requests).unwrap_or_else(|trouble| panic!("{trouble}"));
-        assert_eq!(answers.len(), requests.len(), "as many answers as requests");
         answers.into_iter().map(|answer| answer.verdict).collect()
     }
 
@@ -144,9 +161,13 @@ impl<S: Subject> Bench<S> {
     }
 
     fn inquire(&self, requests: &[Request]) -> Vec<Knowledge> {
-        let told = self.runtime.block_on(self.registrar().inquire(requests));
+        self.ask(&requests.iter().cloned().map(Question::from).collect::<Vec<_>>())
+    }
+
+    fn ask(&self, questions: &[Question]) -> Vec<Knowledge> {
+        let told = self.runtime.block_on(self.registrar().inquire(questions));
         let told = told.unwrap_or_else(|trouble| panic!("{trouble}"));
-        assert_eq!(told.len(), requests.len(), "as many answers as requests");
+        assert_eq!(told.len(), questions.len(), "as many answers as questions");
         told
     }
 

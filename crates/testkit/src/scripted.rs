@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use devicedrop::registrar::{Answering, PATIENCE, Registrar};
 use devicedrop_core::device::Device;
-use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble};
+use devicedrop_core::registrar::{Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble};
 use devicedrop_core::time::Timestamp;
 use tokio::sync::watch;
 
@@ -138,7 +138,7 @@ impl Registrar for Scripted {
         self.script.patience_ms.map_or(PATIENCE, Duration::from_millis)
     }
 
-    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
+    fn register(&self, _: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move {
             self.arrived.send_modify(|count| *count += 1);
             self.pass(Hold::Before).await;
@@ -153,10 +153,10 @@ impl Registrar for Scripted {
         })
     }
 
-    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
         Box::pin(async move {
-            let requests = requests.to_vec();
-            self.with(move |memory| memory.inquire(&requests)).await?
+            let questions = questions.to_vec();
+            self.with(move |memory| memory.inquire(&questions)).await?
         })
     }
 

@@ -29,7 +29,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devicedrop_core::device::Device;
-use devicedrop_core::registrar::{Activity, Answer, Capacity, HashMismatch, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{
+    Activity, Answer, CallIds, Capacity, HashMismatch, Knowledge, Question, Request, Trouble, Verdict,
+};
 use devicedrop_core::time::Timestamp;
 
 use crate::registrar::{Answering, Registrar};
@@ -215,7 +217,7 @@ impl Registrar for Embedded {
         Capacity { batch: BATCH, concurrency: CONCURRENCY, idempotent: true }
     }
 
-    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
+    fn register(&self, _: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move {
             let rows = requests.len();
             let in_doubt = |why: String| vec![Answer::bare(Verdict::InDoubt { why }); rows];
@@ -231,9 +233,9 @@ impl Registrar for Embedded {
         })
     }
 
-    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
         Box::pin(async move {
-            let requests = requests.to_vec();
+            let requests: Vec<Request> = questions.iter().map(|question| question.request.clone()).collect();
             let told = self.worker.ask(move |store| store.inquire(&requests)).await;
             told.unwrap_or_else(|_| Err(self.closed())).map_err(|error| Trouble::Unavailable(error.chain()))
         })

@@ -3,7 +3,7 @@
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use devicedrop_core::registrar::{Answer, Knowledge};
+use devicedrop_core::registrar::{Answer, CallIds, Knowledge};
 use devicedrop_core::time::Timestamp;
 
 use super::{Bench, Subject, has_it, registered};
@@ -52,7 +52,7 @@ pub(super) fn what_nobody_waits_for_can_be_found_out(bench: &Bench<impl Subject>
     let request = bench.request("fabrikam", &device, "left alone");
     {
         let _runtime = bench.runtime.enter();
-        let mut call = bench.registrar().register(vec![request.clone()]);
+        let mut call = bench.registrar().register(CallIds::default(), vec![request.clone()]);
         // One step, then the caller is gone: the request may be on its way.
         drop(call.as_mut().poll(&mut Context::from_waker(Waker::noop())));
     }

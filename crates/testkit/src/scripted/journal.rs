@@ -11,6 +11,7 @@ use anyhow::Context;
 use devicedrop_core::device::Device;
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::registrar::Request;
+use devicedrop_core::state::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 /// What happened to a row.
@@ -25,6 +26,8 @@ pub enum What {
     Registered,
     /// It was asked what became of it.
     Inquired,
+    /// It was taken, and what became of it is told later.
+    Accepted,
 }
 
 /// One line.
@@ -44,13 +47,24 @@ pub struct Entry {
     pub key: String,
     /// The attempt's number.
     pub attempt: i64,
+    /// What it is followed by, if it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_id: Option<String>,
+    /// The error that will be told of one that was accepted; none if it will be registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorCode>,
 }
 
 impl Entry {
     pub(crate) fn of(what: What, request: &Request) -> Self {
         let Device { manufacturer, model, serial_number } = request.device.clone();
         let (customer, key) = (request.customer.clone(), request.key.to_string());
-        Self { what, customer, serial_number, manufacturer, model, key, attempt: request.attempt.get() }
+        let attempt = request.attempt.get();
+        Self { what, customer, serial_number, manufacturer, model, key, attempt, tracking_id: None, error: None }
+    }
+
+    pub(crate) fn accepted(request: &Request, tracking_id: &str, error: Option<ErrorCode>) -> Self {
+        Self { tracking_id: Some(tracking_id.to_owned()), error, ..Self::of(What::Accepted, request) }
     }
 
     /// The device.

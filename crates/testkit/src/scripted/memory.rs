@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use devicedrop_core::device::Device;
 use devicedrop_core::ids::CustomerKey;
-use devicedrop_core::registrar::{Activity, Answer, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{Activity, Answer, Knowledge, Question, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
 
@@ -27,7 +27,14 @@ pub(super) struct Memory {
     served: Vec<u64>,
     activity: Vec<Activity>,
     inquiries: u64,
+    /// The error, if any, that it will tell of rows that it took, by tracking ID and key.
+    later: HashMap<(String, String), Option<ErrorCode>>,
+    /// How often it said of each that it isn't done yet; these count in each process anew.
+    not_yet: HashMap<(String, String), u64>,
 }
+
+/// How long whoever asks about a call is to wait.
+const ASK_AFTER: Duration = Duration::from_millis(20);
 
 /// What is decided on a row before the journal is written.
 struct Decided {
@@ -49,6 +56,8 @@ impl Memory {
             served,
             activity: Vec::new(),
             inquiries: 0,
+            later: HashMap::new(),
+            not_yet: HashMap::new(),
         };
         for entry in &entries {
             match entry.what {
@@ -57,6 +66,7 @@ impl Memory {
                 }
                 What::Registered => memory.take_effect(entry),
                 What::Inquired => {}
+                What::Accepted => memory.will_tell(entry),
             }
         }
         Ok(memory)
@@ -86,13 +96,41 @@ impl Memory {
                 self.take_effect(&effect);
                 entries.push(effect);
             }
-            answers.push(decided.answer);
+            let taken = self.taken(request, &decided.answer, requests);
+            answers.push(match &taken {
+                Some(taken) => {
+                    self.will_tell(taken);
+                    let tracking_id = taken.tracking_id.clone().unwrap_or_default();
+                    Answer::bare(Verdict::Accepted { tracking_id, ask_after: ASK_AFTER })
+                }
+                None => decided.answer,
+            });
+            entries.extend(taken);
         }
         // The world outside sees effects by the journal and the answers alone, so this is before both.
         Ok(self.write(&entries).map_or_else(
             |trouble| vec![Answer::bare(Verdict::InDoubt { why: trouble.to_string() }); requests.len()],
             |()| answers,
         ))
+    }
+
+    /// The journal's entry of a row that was taken and is answered later; none if its answer is told at once.
+    fn taken(&self, request: &Request, answer: &Answer, call: &[Request]) -> Option<Entry> {
+        let error = match &answer.verdict {
+            Verdict::Registered { .. } => None,
+            Verdict::AlreadyRegistered => Some(ErrorCode::DeviceAlreadyRegistered),
+            Verdict::Refused { error, .. } => Some(*error),
+            _ => return None,
+        };
+        self.script.later?;
+        let first = call.first().map(|first| first.attempt.get()).unwrap_or_default();
+        Some(Entry::accepted(request, &format!("t-{first}"), error))
+    }
+
+    fn will_tell(&mut self, entry: &Entry) {
+        if let Some(tracking_id) = entry.tracking_id.clone() {
+            self.later.insert((tracking_id, entry.key.clone()), entry.error);
+        }
     }
 
     fn decide(&self, request: &Request, reply: Reply) -> Decided {
@@ -156,14 +194,37 @@ impl Memory {
         }
     }
 
-    pub(super) fn inquire(&mut self, requests: &[Request]) -> Result<Vec<Knowledge>, Trouble> {
+    pub(super) fn inquire(&mut self, questions: &[Question]) -> Result<Vec<Knowledge>, Trouble> {
         self.inquiries += 1;
         if self.inquiries <= self.script.inquiries_refused {
             return Err(Trouble::Unavailable("503 Service Unavailable".to_owned()));
         }
-        let asked: Vec<_> = requests.iter().map(|request| Entry::of(What::Inquired, request)).collect();
+        let asked: Vec<_> = questions.iter().map(|question| Entry::of(What::Inquired, &question.request)).collect();
         self.write(&asked)?;
-        let knowledge = |request: &Request| match self.script.mode {
+        Ok(questions
+            .iter()
+            .map(|question| self.followed(question).unwrap_or_else(|| self.known(&question.request)))
+            .collect())
+    }
+
+    /// What it has to tell of a call that it took.
+    fn followed(&mut self, question: &Question) -> Option<Knowledge> {
+        let key = (question.tracking_id.clone()?, question.request.key.to_string());
+        let error = *self.later.get(&key)?;
+        let said = self.not_yet.entry(key).or_default();
+        if *said < self.script.later.unwrap_or_default() {
+            *said += 1;
+            return Some(Knowledge::UnderWay { ask_after: ASK_AFTER });
+        }
+        Some(Knowledge::Answered(Answer::bare(match error {
+            None => Verdict::Registered { warning: None },
+            Some(ErrorCode::DeviceAlreadyRegistered) => Verdict::AlreadyRegistered,
+            Some(error) => Verdict::Refused { error, detail: None, near: None },
+        })))
+    }
+
+    fn known(&self, request: &Request) -> Knowledge {
+        match self.script.mode {
             Mode::Keyed if self.keys.contains(&request.key.to_string()) => {
                 Knowledge::Answered(Answer::bare(Verdict::Registered { warning: None }))
             }
@@ -172,8 +233,7 @@ impl Memory {
             }
             Mode::Keyed | Mode::Natural => Knowledge::Unknown,
             Mode::None => Knowledge::CannotTell,
-        };
-        Ok(requests.iter().map(knowledge).collect())
+        }
     }
 
     pub(super) fn activity(&self, after: u64, limit: usize) -> (Vec<Activity>, u64) {

@@ -131,6 +131,8 @@ pub struct Script {
     pub latency_ms: u64,
     /// How long whoever asks waits for an answer; if not set, as long as for any registrar.
     pub patience_ms: Option<u64>,
+    /// How often it says that it isn't done yet before it tells what became of a row; if not set, it tells at once.
+    pub later: Option<u64>,
     /// What becomes of rows.
     pub rules: Vec<Rule>,
     /// How many inquiries fail before the first is answered; these count in each process anew.
@@ -147,6 +149,7 @@ impl Default for Script {
             concurrency: NonZeroUsize::MIN.saturating_add(3),
             latency_ms: 0,
             patience_ms: None,
+            later: None,
             rules: Vec::new(),
             inquiries_refused: 0,
             uses: Vec::new(),
@@ -164,6 +167,12 @@ impl Script {
     #[must_use]
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same script, that tells of each row later: after so many times of saying that it isn't done yet.
+    #[must_use]
+    pub fn later(self, times: u64) -> Self {
+        Self { later: Some(times), ..self }
     }
 
     /// Reads a script from a JSON file.

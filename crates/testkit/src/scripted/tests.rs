@@ -48,7 +48,7 @@ impl Bench {
 
     async fn register(&self, serials: &[&str]) -> Result<Vec<Verdict>, Trouble> {
         let requests = serials.iter().map(|serial| request(serial)).collect();
-        let answers = self.registrar.register(requests).await?;
+        let answers = self.registrar.register(CallIds::default(), requests).await?;
         Ok(answers.into_iter().map(|answer| answer.verdict).collect())
     }
 
@@ -92,7 +92,7 @@ async fn a_lost_answer_had_its_effect_and_can_be_asked_for_after_a_restart() {
         let lost = bench.register(&["A"]).await.unwrap();
         assert!(matches!(lost.as_slice(), [Verdict::InDoubt { .. }]), "{lost:?}");
         let bench = bench.reopen();
-        let knowledge = bench.registrar.inquire(&[request("A")]).await.unwrap();
+        let knowledge = bench.registrar.inquire(&[request("A").into()]).await.unwrap();
         match mode {
             Mode::Keyed | Mode::Natural => assert!(matches!(knowledge.as_slice(), [Knowledge::Answered(_)])),
             Mode::None => assert_eq!(knowledge, [Knowledge::CannotTell]),
@@ -136,7 +136,7 @@ async fn answers_are_held_before_and_after_the_effect() {
 async fn garbage_and_a_journal_that_was_cut_off() {
     let garbage = Reply::Garbage { text: "<html>\u{1b}[2J".repeat(400), effect: true };
     let bench = Bench::new(Script::of([Rule::always(garbage).times(1)]));
-    let answers = bench.registrar.register(vec![request("A")]).await.unwrap();
+    let answers = bench.registrar.register(CallIds::default(), vec![request("A")]).await.unwrap();
     let [answer] = answers.as_slice() else { panic!("one answer") };
     assert!(matches!(answer.verdict, Verdict::InDoubt { .. }));
     assert_eq!(answer.received.as_ref().map(|text| text.chars().count()), Some(Answer::MAX_RECEIVED));
@@ -165,13 +165,14 @@ async fn a_script_is_read_from_a_file() {
     .unwrap();
     let registrar = Scripted::from_file(&path, &folder.path().join("journal")).unwrap();
     assert_eq!(registrar.capacity(), Capacity { batch: 7, concurrency: 4, idempotent: false });
-    let verdict = async || registrar.register(vec![request("A")]).await.unwrap().pop().unwrap().verdict;
+    let verdict =
+        async || registrar.register(CallIds::default(), vec![request("A")]).await.unwrap().pop().unwrap().verdict;
     assert!(matches!(verdict().await, Verdict::Refused { error: ErrorCode::UnexpectedError, detail: Some(_), .. }));
     assert!(matches!(verdict().await, Verdict::InDoubt { .. }));
     assert_eq!(verdict().await, REGISTERED);
     assert_eq!(registrar.activity(0, 10).await.unwrap().0.len(), 1);
-    assert!(registrar.inquire(&[request("A")]).await.is_err());
-    assert!(registrar.inquire(&[request("A")]).await.is_ok());
+    assert!(registrar.inquire(&[request("A").into()]).await.is_err());
+    assert!(registrar.inquire(&[request("A").into()]).await.is_ok());
 
     std::fs::write(&path, r#"{"rule": []}"#).unwrap();
     assert!(Script::from_file(&path).is_err(), "a misspelt script mustn't do nothing");

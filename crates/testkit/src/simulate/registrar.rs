@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use devicedrop::registrar::{Answering, Registrar};
-use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{
+    Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble, Verdict,
+};
 
 use super::clock::wait;
 use super::world::World;
@@ -111,7 +113,7 @@ impl Registrar for Moody {
         self.inner.capacity()
     }
 
-    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
+    fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move {
             let (turn, there, back) = self.turn();
             let rows = requests.len();
@@ -119,12 +121,12 @@ impl Registrar for Moody {
             self.world.say(&format!("REGISTER {turn:?} {serials:?}"));
             self.travel(there).await;
             let answers = match turn {
-                Turn::Well => self.inner.register(requests).await,
+                Turn::Well => self.inner.register(ids, requests).await,
                 Turn::Unavailable => Err(Trouble::Unavailable("503 Service Unavailable".to_owned())),
                 Turn::Broken => Err(Trouble::Broken("401 invalid_client".to_owned())),
                 Turn::RequestLost => Ok(in_doubt(rows, "connection reset by peer")),
                 Turn::AnswerLost => {
-                    drop(self.inner.register(requests).await);
+                    drop(self.inner.register(ids, requests).await);
                     Ok(in_doubt(rows, "connection reset by peer"))
                 }
                 Turn::Throttled(seconds) => {
@@ -133,11 +135,11 @@ impl Registrar for Moody {
                     Ok(vec![Answer::bare(Verdict::Deferred { why, retry_after }); rows])
                 }
                 Turn::Twice => {
-                    drop(self.inner.register(requests.clone()).await);
-                    self.inner.register(requests).await
+                    drop(self.inner.register(ids.clone(), requests.clone()).await);
+                    self.inner.register(ids, requests).await
                 }
                 Turn::TooLate => {
-                    drop(self.inner.register(requests).await);
+                    drop(self.inner.register(ids, requests).await);
                     pending().await
                 }
             };
@@ -146,13 +148,13 @@ impl Registrar for Moody {
         })
     }
 
-    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
         Box::pin(async move {
             let (turn, there, back) = self.turn();
-            self.world.say(&format!("INQUIRE {turn:?} {}", requests.len()));
+            self.world.say(&format!("INQUIRE {turn:?} {}", questions.len()));
             self.travel(there).await;
             let knowledge = match turn {
-                Turn::Well | Turn::Twice => self.inner.inquire(requests).await,
+                Turn::Well | Turn::Twice => self.inner.inquire(questions).await,
                 Turn::TooLate => pending().await,
                 _ => Err(Trouble::Unavailable("503 Service Unavailable".to_owned())),
             };

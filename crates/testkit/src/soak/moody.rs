@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::Result;
 use devicedrop::registrar::embedded::Embedded;
 use devicedrop::registrar::{Answering, Registrar};
-use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{
+    Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble, Verdict,
+};
 
 /// How it goes about calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,16 +95,16 @@ impl Registrar for Moody {
         self.embedded.capacity()
     }
 
-    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
+    fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move {
             let all = |verdict: Verdict, rows: usize| vec![Answer::bare(verdict); rows];
             let rows = requests.len();
             match Mood::of(&self.file) {
-                Mood::Well => self.embedded.register(requests).await,
+                Mood::Well => self.embedded.register(ids, requests).await,
                 Mood::Slow => {
                     // Nothing comes, so it always takes its time.
                     drop(tokio::time::timeout(LATE, std::future::pending::<()>()).await);
-                    self.embedded.register(requests).await
+                    self.embedded.register(ids, requests).await
                 }
                 Mood::Busy => {
                     let why = "429 Too Many Requests".to_owned();
@@ -110,18 +112,18 @@ impl Registrar for Moody {
                 }
                 Mood::Down => Err(Trouble::Unavailable("503 Service Unavailable".to_owned())),
                 Mood::Unheard => {
-                    self.embedded.register(requests).await?;
+                    self.embedded.register(ids, requests).await?;
                     Ok(all(Verdict::InDoubt { why: "connection reset by peer".to_owned() }, rows))
                 }
             }
         })
     }
 
-    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
         if Mood::of(&self.file) == Mood::Down {
             return Box::pin(async { Err(Trouble::Unavailable("503 Service Unavailable".to_owned())) });
         }
-        self.embedded.inquire(requests)
+        self.embedded.inquire(questions)
     }
 
     fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>> {

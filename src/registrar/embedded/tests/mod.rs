@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use devicedrop_core::device::{Device, Sha256};
 use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId};
-use devicedrop_core::registrar::{Activity, HashMismatch, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{Activity, CallIds, HashMismatch, Knowledge, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
 use tempfile::TempDir;
@@ -80,7 +80,7 @@ impl Bench {
     }
 
     fn try_register(&self, requests: &[Request]) -> Result<Vec<Verdict>, Trouble> {
-        let answers = self.runtime.block_on(self.registry().register(requests.to_vec()))?;
+        let answers = self.runtime.block_on(self.registry().register(CallIds::default(), requests.to_vec()))?;
         Ok(answers.into_iter().map(|answer| answer.verdict).collect())
     }
 
@@ -89,7 +89,7 @@ impl Bench {
     }
 
     fn try_inquire(&self, request: &Request) -> Result<Vec<Knowledge>, Trouble> {
-        self.runtime.block_on(self.registry().inquire(std::slice::from_ref(request)))
+        self.runtime.block_on(self.registry().inquire(&[request.clone().into()]))
     }
 
     fn activity(&self, after: u64) -> (Vec<Activity>, u64) {
