@@ -45,6 +45,9 @@ const WIDTH: u16 = 120;
 /// Words up to the length of a submission ID are never broken.
 const LONGEST_WHOLE_WORD: usize = 36;
 
+/// A column of sentences that is narrower than this can't be read.
+const NARROWEST: usize = 12;
+
 impl Output {
     /// This process's own.
     pub fn of_this_process(environment: &Environment) -> Self {
@@ -84,16 +87,23 @@ impl Output {
         for row in rows {
             table.add_row(row.iter().map(|cell| shown(cell).to_string()));
         }
+        let mut needed = 0;
         for (index, column) in table.column_iter_mut().enumerate() {
             let cells: Vec<&str> = rows.iter().filter_map(|row| row.get(index)).map(String::as_str).collect();
             let words = headings.get(index).into_iter().flat_map(|heading| heading.split(' '));
             let longest = cells.iter().copied().chain(words).map(UnicodeWidthStr::width).max().unwrap_or(0);
             column.set_padding((0, 2));
             // Identifiers and states are copied and searched for: they stay whole, even if a line gets too long.
-            if longest <= LONGEST_WHOLE_WORD && !cells.iter().any(|cell| cell.contains(' ')) {
+            let stays_whole = longest <= LONGEST_WHOLE_WORD && !cells.iter().any(|cell| cell.contains(' '));
+            if stays_whole {
                 let whole = u16::try_from(longest).unwrap_or(u16::MAX).saturating_add(2);
                 column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(whole)));
             }
+            needed += 2 + if stays_whole { longest } else { longest.min(NARROWEST) };
+        }
+        // Where not even these fit, whatever is left is spread over lines of a letter each: long lines are the lesser evil.
+        if needed > usize::from(self.width) {
+            table.set_content_arrangement(ContentArrangement::Disabled);
         }
         for (index, line) in table.lines().enumerate() {
             let line = line.trim_end();
@@ -197,6 +207,18 @@ mod tests {
                                                    reason that goes on and on, a
                                                    reason that goes on and on,
         fabrikam  a\u{a}b.csv
+        ");
+    }
+    #[test]
+    fn a_table_of_words_that_do_not_fit_gets_long_lines_and_none_of_single_letters() {
+        let mut printed = Printed::default();
+        let row =
+            ["2026-11-23T04:09:15.018Z", "contoso", "PO-4711/laptops.csv", "registration_pending", "ready_for_user"];
+        let rows = [row.map(ToOwned::to_owned).to_vec()];
+        printed.output(80).table(&["at", "customer", "file", "from state", "to state"], &rows).expect("printed");
+        assert_snapshot!(printed.out(), @r"
+        at                        customer  file                 from state            to state
+        2026-11-23T04:09:15.018Z  contoso   PO-4711/laptops.csv  registration_pending  ready_for_user
         ");
     }
 }
