@@ -171,7 +171,18 @@ fn hashes_in(text: &[u8]) -> Vec<Sha256> {
     // Without the NUL bytes, the UTF-16 of some shells reads as ASCII does.
     let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
     let words = text.split(|byte| !byte.is_ascii_alphanumeric());
-    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).collect()
+    let whole = words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    // .NET writes a hash in pairs with hyphens between them, others with colons.
+    let runs = text.split(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b':'));
+    whole.chain(runs.filter_map(of_pairs)).collect()
+}
+
+/// The hash that is written as 32 pairs of digits.
+fn of_pairs(text: &[u8]) -> Option<Sha256> {
+    let pairs: Vec<&[u8]> = text.split(|byte| matches!(byte, b'-' | b':')).collect();
+    let digits = pairs.concat();
+    let in_pairs = pairs.iter().all(|pair| pair.len() == 2) && pairs.len() == 32;
+    std::str::from_utf8(&digits).ok().filter(|_| in_pairs)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -188,6 +199,14 @@ mod tests {
         assert_eq!(hashes_in(format!("{other} *a.csv\n{hash} *b.csv\n").as_bytes()), [other, hash]);
         let wide: Vec<u8> = format!("\u{feff}{hash}\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(hashes_in(&wide), [hash]);
+        let pairs = |between: &str| {
+            let text = hash.to_string().to_uppercase();
+            let pairs: Vec<String> = (0..32).map(|at| text[at * 2..at * 2 + 2].to_owned()).collect();
+            pairs.join(between)
+        };
+        assert_eq!(hashes_in(format!("{}\r\n", pairs("-")).as_bytes()), [hash]);
+        assert_eq!(hashes_in(format!("SHA256: {} devices.csv\n", pairs(":")).as_bytes()), [hash]);
+        assert_eq!(hashes_in(format!("{}-00", pairs("-")).as_bytes()), []);
         for none in ["", "done", &format!("{hash}0"), &format!("x{hash}")] {
             assert_eq!(hashes_in(none.as_bytes()), [], "{none}");
         }
