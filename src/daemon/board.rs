@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use devicedrop_core::ids::{AttemptId, CustomerKey};
 use devicedrop_core::time::Timestamp;
@@ -20,14 +21,14 @@ pub struct Board {
 }
 
 /// Whether it was found out who is a customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RosterState {
     /// Not yet since the start.
     Unknown,
     /// It was, when last asked.
     Known,
-    /// The root couldn't be listed when last asked: there may be more customers.
-    Unlisted,
+    /// The root couldn't be listed when last asked, for this reason: there may be more customers.
+    Unlisted(String),
 }
 
 /// All that stands on the board.
@@ -103,7 +104,14 @@ pub(super) struct Told {
     done: bool,
     /// Why it couldn't be written, and since when.
     pub(super) unwritten: Option<(String, Timestamp)>,
+    /// How often that was so.
+    vain: u32,
+    /// It isn't tried again before this time of the monotonic clock.
+    not_before: Duration,
 }
+
+/// An answer that couldn't be written is tried again after a second, and then after twice the time, up to this.
+const TRY_LONGEST: Duration = Duration::from_mins(1);
 
 /// How the registrar is.
 #[derive(Debug, Clone)]
@@ -197,16 +205,18 @@ impl Board {
         let notices = &mut state.customers.entry(customer.clone()).or_default().notices;
         let new = notices.get(path).is_none_or(|told| told.cause != cause);
         if new {
-            notices.insert(path.clone(), Told { cause, done: false, unwritten: None });
+            let told = Told { cause, done: false, unwritten: None, vain: 0, not_before: Duration::ZERO };
+            notices.insert(path.clone(), told);
         }
         new
     }
 
-    /// The paths of a customer that still have to be answered.
-    pub(super) fn unanswered(&self, customer: &CustomerKey) -> Vec<(DropPath, Cause)> {
+    /// The paths of a customer that have to be answered now, by the monotonic clock.
+    pub(super) fn unanswered(&self, customer: &CustomerKey, elapsed: Duration) -> Vec<(DropPath, Cause)> {
         let state = self.lock();
         let notices = state.customers.get(customer).into_iter().flat_map(|lane| &lane.notices);
-        notices.filter(|(_, told)| !told.done).map(|(path, told)| (path.clone(), told.cause.clone())).collect()
+        let due = |told: &Told| !told.done && told.not_before <= elapsed;
+        notices.filter(|(_, told)| due(told)).map(|(path, told)| (path.clone(), told.cause.clone())).collect()
     }
 
     /// Whether what is said of the file that lies at a path now is why it isn't taken: then that stands at its result's
@@ -225,12 +235,21 @@ impl Board {
         });
     }
 
-    /// The answer to a path couldn't be written. Says whether that is news.
-    pub(super) fn unwritten(&self, customer: &CustomerKey, path: &DropPath, why: &str, at: Timestamp) -> bool {
+    /// The answer to a path couldn't be written, at this time of both clocks. Says whether that is news.
+    pub(super) fn unwritten(
+        &self,
+        customer: &CustomerKey,
+        path: &DropPath,
+        why: &str,
+        (at, elapsed): (Timestamp, Duration),
+    ) -> bool {
         let mut state = self.lock();
         let told = state.customers.get_mut(customer).and_then(|lane| lane.notices.get_mut(path));
         let Some(told) = told else { return false };
         let since = told.unwritten.as_ref().map_or(at, |(_, since)| *since);
+        let wait = Duration::from_secs(1).saturating_mul(1 << told.vain.min(10)).min(TRY_LONGEST);
+        told.not_before = elapsed.saturating_add(wait);
+        told.vain = told.vain.saturating_add(1);
         let before = told.unwritten.replace((why.to_owned(), since));
         before.is_none_or(|(before, _)| before != why)
     }
@@ -307,6 +326,27 @@ mod tests {
         assert!(look(&[], false));
         assert!(look(&[&path], false));
         assert!(!look(&[&path], false));
-        assert!(board.unanswered(&customer).is_empty());
+        assert!(board.unanswered(&customer, Duration::MAX).is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_written_is_tried_less_and_less_often() {
+        let (board, now) = (Board::new(Timestamp::from_unix_ms(0)), Timestamp::from_unix_ms(1));
+        let customer: CustomerKey = "contoso".parse().unwrap();
+        let path = DropPath::file(b"a.xlsx");
+        board.refused(&customer, &path, Refusal::NotACsv, now);
+        let mut elapsed = Duration::ZERO;
+        let mut waits = Vec::new();
+        for try_number in 0..8 {
+            assert_eq!(board.unanswered(&customer, elapsed).len(), 1);
+            assert_eq!(board.unwritten(&customer, &path, "full", (now, elapsed)), try_number == 0);
+            let next = (0..=60).find(|seconds| {
+                let later = elapsed + Duration::from_secs(*seconds);
+                !board.unanswered(&customer, later).is_empty()
+            });
+            waits.push(next.unwrap());
+            elapsed += Duration::from_secs(next.unwrap());
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

@@ -115,7 +115,9 @@ impl CustomerDesk {
     pub(super) fn after_pass(&mut self) {
         self.mark.clear();
         self.long_rehearsal = None;
-        notices::write_all(&self.shared, &self.settings);
+        if notices::write_all(&self.shared, &self.settings, &mut || self.goes_on()) {
+            self.bells.intake.notify_one();
+        }
     }
 
     fn known(&mut self) -> Result<&mut HashMap<DropPath, Known>, DeskError> {

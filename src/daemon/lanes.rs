@@ -21,7 +21,7 @@ use crate::inbox::{Completion, CustomerInbox, Hold, InboxSettings, OrderFiles, P
 use super::board::RosterState;
 use super::desk::CustomerDesk;
 use super::results;
-use super::roster;
+use super::roster::{self, Roster};
 use super::shared::Shared;
 
 /// Lanes that look at their folders at the same time. Looking is mostly waiting for a disk or a network.
@@ -50,8 +50,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         })
         .await;
         let Ok(roster) = asked else { return };
-        shared.board.lock().strangers = roster.strangers;
-        let found = if roster.customers.is_some() { RosterState::Known } else { RosterState::Unlisted };
+        let found = found(&shared, &roster).await;
         if let Some(customers) = roster.customers {
             let present: BTreeSet<_> = customers.iter().map(|customer| customer.key.clone()).collect();
             // A folder that is gone keeps its lane: it says so, and its owed results stay owed.
@@ -75,8 +74,17 @@ pub(super) async fn keep(shared: Arc<Shared>) {
                 lanes.spawn(results::lane(Arc::clone(&shared), Arc::clone(&more_results), customer, token));
             }
         }
-        // Only now: a single run that knew of no customer would be done at once.
-        shared.board.lock().roster = found;
+        {
+            // Only now: a single run that knew of no customer would be done at once.
+            let mut board = shared.board.lock();
+            board.strangers = roster.strangers;
+            if let RosterState::Unlisted(why) = &found
+                && board.roster != found
+            {
+                tracing::warn!(root = %config.drop.root.display(), why = %why, "who is a customer can't be told");
+            }
+            board.roster = found;
+        }
         tokio::select! {
             () = shared.bells.roster.notified() => {}
             () = pause(config.drop.rescan) => {}
@@ -89,6 +97,24 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         }
     }
     while lanes.join_next().await.is_some() {}
+}
+
+/// What is known of who is a customer. A root without any, of which there are some on record, isn't the one that it was.
+async fn found(shared: &Arc<Shared>, roster: &Roster) -> RosterState {
+    if let Some(why) = &roster.unlisted {
+        return RosterState::Unlisted(why.clone());
+    }
+    if roster.customers.as_ref().is_none_or(|customers| !customers.is_empty()) {
+        return RosterState::Known;
+    }
+    let asked = Arc::clone(shared);
+    let counted = crate::blocking::run(move || asked.readers.ask(crate::ledger::Reader::customers_on_record)).await;
+    match counted {
+        Ok(Ok(1..)) => RosterState::Unlisted(
+            "it holds no folder, though customers are on record: their share isn't mounted, as it seems".to_owned(),
+        ),
+        _ => RosterState::Known,
+    }
 }
 
 /// One customer's lane.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use devicedrop_core::device::Sha256;
 use devicedrop_core::dialect::Dialect;
@@ -30,20 +31,31 @@ pub(super) enum Cause {
     DayLimit,
 }
 
-/// Writes the answers that are still to be written, and forgets the files told of that are gone.
-pub(super) fn write_all(shared: &Shared, customer: &CustomerSettings) {
+/// Answers are written for so long at a time; then files are looked for again, which wait meanwhile.
+const AT_A_TIME: Duration = Duration::from_secs(1);
+
+/// Forgets the files told of that are gone, and writes the answers that are due, as many as go into a while. Says
+/// whether more are, and with each that it goes on.
+pub(super) fn write_all(shared: &Shared, customer: &CustomerSettings, goes_on: &mut dyn FnMut()) -> bool {
     forget_gone(shared, customer);
-    for (path, cause) in shared.board.unanswered(&customer.key) {
+    let began = shared.clock.elapsed();
+    for (path, cause) in shared.board.unanswered(&customer.key, began) {
+        let now = shared.clock.elapsed();
+        if now.saturating_sub(began) >= AT_A_TIME {
+            return true;
+        }
+        goes_on();
         match write(shared, customer, &path, &cause) {
             Ok(()) => shared.board.answered(&customer.key, &path),
             Err(error) => {
                 let why = error.told();
-                if shared.board.unwritten(&customer.key, &path, &why, shared.clock.now()) {
+                if shared.board.unwritten(&customer.key, &path, &why, (shared.clock.now(), now)) {
                     tracing::warn!(customer = %customer.key, file = %path.text(), why = %why, "answer owed");
                 }
             }
         }
     }
+    false
 }
 
 /// A file that was deleted or renamed is no problem any more. Nothing is concluded from a folder that can't be opened.

@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use crate::beneath;
 use crate::config::CustomerSettings;
 use crate::durable::{self, DurableError};
-use crate::inbox::{DEEPEST, DropPath};
+use crate::inbox::{DEEPEST, DropPath, copy_of_content};
 use crate::ledger::LedgerError;
 use crate::ledger::command::NewResult;
 use crate::ledger::rows::{Row, Submission};
@@ -266,27 +266,53 @@ fn write_rows(
     place: &Place<'_>,
     ours: &mut dyn Ours,
 ) -> Result<(results::Placed, Counted), PayError> {
+    let encoding = submission.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
+    let options = as_accepted(shared, submission)?;
+    let mut wrote = |mut copy: File| {
+        let written = write_sheet(shared, customer, submission, place, ours, (&mut copy, encoding, &options));
+        match written {
+            Err(PayError::Result(_)) if shared.stop.is_cancelled() => Err(PayError::Stopping),
+            // A reading that differs from the one of its acceptance: this isn't what was accepted.
+            Err(PayError::Result(ResultError::Write(DurableError::Fill(_)))) => Ok(None),
+            written => written.map(Some),
+        }
+    };
     match open_copy(shared, submission) {
-        Ok(mut copy) => {
-            let encoding = submission.encoding.as_deref().and_then(Encoding::from_code).unwrap_or(Encoding::Utf8);
-            let options = as_accepted(shared, submission)?;
-            let written = write_sheet(shared, customer, submission, place, ours, (&mut copy, encoding, &options));
-            if shared.stop.is_cancelled() && matches!(written, Err(PayError::Result(_))) {
-                return Err(PayError::Stopping);
-            }
-            // A reading that differs from the one of its acceptance: the rows on record are what counts.
-            if !matches!(written, Err(PayError::Result(ResultError::Write(DurableError::Fill(_))))) {
-                return written;
+        Ok(copy) => {
+            if let Some(written) = wrote(copy)? {
+                return Ok(written);
             }
         }
         Err(PayError::Copy(error)) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
+    if let Some(original) = original_at(shared, place, submission)
+        && let Some(written) = wrote(original)?
+    {
+        return Ok(written);
+    }
+    // Neither the copy nor the file: what the record has of the rows is all that is left of them.
+    tracing::warn!(
+        customer = %customer.key, file = %submission.file, submission = %submission.id,
+        "the original is gone, and so is its copy: its result is written with our headings and the record's values"
+    );
     let format = submission.format.unwrap_or(Format::Partner);
     let mut rebuilt = originals::rebuilt(shared, submission.id, format).map_err(PayError::Copy)?;
     let options =
         SheetOptions { formats: vec![format], columns: BTreeMap::new(), max_rows: u64::MAX, empty_files: true };
     write_sheet(shared, customer, submission, place, ours, (&mut rebuilt, Encoding::Utf8, &options))
+}
+
+/// The sender's own file, copied, if it still lies at its path with the content that was accepted.
+fn original_at(shared: &Shared, place: &Place<'_>, submission: &Submission) -> Option<File> {
+    let content = (submission.sha256?, submission.bytes);
+    let name = place.path.rsplit(|byte| *byte == b'/').next()?;
+    let mut file = beneath::open_file(place.folder, name).ok()?;
+    let looked = beneath::look_at(&file).ok()?;
+    if looked.kind != FileType::RegularFile || looked.stamp.size != submission.bytes {
+        return None;
+    }
+    copy_of_content(&mut file, &shared.archive, content, || !shared.stop.is_cancelled()).ok().flatten()
 }
 
 /// Writes the rows of a sheet with their fates.

@@ -9,13 +9,16 @@ use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::shown::shown_bytes;
 use rustix::fs::{Dir, FileType};
 
-use crate::beneath;
+use crate::beneath::{self, PathError};
 use crate::config::{Config, CustomerSettings, CustomersFrom};
+use crate::inbox::Offline;
 
 /// Who is a customer, and what lies in the root besides.
 pub(super) struct Roster {
     /// The customers; none when the root can't be listed and nobody can be told from it.
     pub(super) customers: Option<Vec<CustomerSettings>>,
+    /// Why the root can't be listed, if that is why.
+    pub(super) unlisted: Option<String>,
     /// Folders in the root that are nobody's, as they may be shown, and why.
     pub(super) strangers: BTreeMap<String, String>,
 }
@@ -24,7 +27,10 @@ pub(super) struct Roster {
 pub(super) fn customers(config: &Config) -> Roster {
     let mut strangers = BTreeMap::new();
     let mut customers: BTreeMap<CustomerKey, CustomerSettings> = config.customers.clone();
-    let (listed, linked) = list(config).map_or((None, Vec::new()), |(folders, links)| (Some(folders), links));
+    let (listed, linked, unlisted) = match list(config) {
+        Ok((folders, links)) => (Some(folders), links, None),
+        Err(error) => (None, Vec::new(), Some(Offline::from(error).to_string())),
+    };
     let mut folded: HashMap<String, CustomerKey> = customers.keys().map(|key| (key.folded(), key.clone())).collect();
     for name in linked.iter().filter(|name| !is_configured(config, name)) {
         strangers.insert(
@@ -61,7 +67,11 @@ pub(super) fn customers(config: &Config) -> Roster {
         }
     }
     let known = config.drop.customers == CustomersFrom::Configured || listed.is_some();
-    Roster { customers: known.then(|| customers.into_values().collect()), strangers }
+    Roster {
+        customers: known.then(|| customers.into_values().collect()),
+        unlisted: unlisted.filter(|_| !known),
+        strangers,
+    }
 }
 
 /// Whether a name in the root is a configured customer's key: what is wrong with his folder is told elsewhere.
@@ -72,11 +82,12 @@ fn is_configured(config: &Config, name: &OsStr) -> bool {
 
 /// The names of the folders in the root, of those that differ in capitals alone the oldest first, but for the hidden
 /// and set aside ones; and those of links.
-fn list(config: &Config) -> Option<(Vec<OsString>, Vec<OsString>)> {
-    let root = beneath::open_path(&config.drop.root).ok()?;
+fn list(config: &Config) -> Result<(Vec<OsString>, Vec<OsString>), PathError> {
+    let root = beneath::open_path(&config.drop.root)?;
     let (mut names, mut links) = (Vec::new(), Vec::new());
-    for entry in Dir::read_from(&root).ok()? {
-        let entry = entry.ok()?;
+    let unread = |error: rustix::io::Errno| PathError::Io(error.into());
+    for entry in Dir::read_from(&root).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
         let name = entry.file_name().to_bytes();
         if matches!(name.first(), Some(b'.' | b'_')) || name == b"lost+found" {
             continue;
@@ -108,5 +119,5 @@ fn list(config: &Config) -> Option<(Vec<OsString>, Vec<OsString>)> {
         folders.push((made.is_none(), made, name));
     }
     folders.sort();
-    Some((folders.into_iter().map(|(_, _, name)| name).collect(), links))
+    Ok((folders.into_iter().map(|(_, _, name)| name).collect(), links))
 }

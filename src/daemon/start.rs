@@ -150,13 +150,7 @@ fn hash_check(hash: &str, device: &Device) -> Result<Option<HashMismatch>, Strin
 /// Opens everything, and ends what the last run left half done.
 pub(super) async fn open(parts: Parts) -> Result<(Ledger, Arc<Shared>), StartError> {
     let opened = crate::blocking::run(move || {
-        shared_folder(&parts.config.drop.root)?;
-        for customer in parts.config.customers.values() {
-            // A folder elsewhere may be a mount that isn't there now; one in the root is ours to make.
-            if customer.folder.starts_with(&parts.config.drop.root) {
-                shared_folder(&customer.folder)?;
-            }
-        }
+        make_folders(&parts.config)?;
         let actor = parts.actor.clone();
         space::wait_for_room(&parts.config, &parts.stop);
         let (ledger, shared) = shared_of(parts, true)?;
@@ -251,6 +245,21 @@ pub(super) fn private_folder(folder: &Path) -> Result<(), StartError> {
 }
 
 /// A folder that senders share with us.
+/// Makes the root and the customers' folders in it, at the first start: later, one that isn't there is a share that isn't
+/// mounted, and must not be hidden by an empty one. A folder elsewhere may be such a share from the beginning.
+fn make_folders(config: &Config) -> Result<(), StartError> {
+    let root = &config.drop.root;
+    if std::fs::symlink_metadata(root).is_ok_and(|found| found.is_file()) {
+        return Err(folder_error(root, io::ErrorKind::NotADirectory.into()));
+    }
+    if config.ledger.path.exists() && !root.exists() {
+        return Ok(());
+    }
+    shared_folder(root)?;
+    let inside = config.customers.values().filter(|customer| customer.folder.starts_with(root));
+    inside.map(|customer| &customer.folder).try_for_each(|folder| shared_folder(folder))
+}
+
 fn shared_folder(folder: &Path) -> Result<(), StartError> {
     if std::fs::symlink_metadata(folder).is_ok() {
         return Ok(());

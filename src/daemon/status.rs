@@ -13,7 +13,7 @@ use crate::control::protocol::{
 use crate::inbox::{DropPath, Waiting};
 use crate::ledger::rows::{InDoubt, Owed};
 
-use super::board::{Lane, State};
+use super::board::{Lane, RosterState, State};
 use super::reload::sha256_of;
 use super::roster;
 use super::scene::Scene;
@@ -45,6 +45,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let refused = refused(board);
     let mut problems = problems(board, &owed, now);
     problems.extend(board.held.as_ref().map(held));
+    problems.extend(unlisted(board));
     if shared.daemon {
         let restored = shared.readers.ask(crate::ledger::Reader::last_restore)?.map(|restore| restore.at);
         problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(|one| doubt(one, restored)));
@@ -262,6 +263,19 @@ fn oldest(board: &State, owed: &[Owed]) -> Option<Unfinished> {
 fn held((why, since): &(String, Timestamp)) -> Problem {
     let remedy = Some(super::held::REMEDY.to_owned());
     Problem { since: Some(*since), customer: None, file: None, what: why.clone(), remedy }
+}
+
+/// Who is a customer can't be told.
+fn unlisted(board: &State) -> Option<Problem> {
+    let RosterState::Unlisted(why) = &board.roster else { return None };
+    let remedy = "mount its share, or mend drop.root in the configuration; then it goes on by itself";
+    Some(Problem {
+        since: None,
+        customer: None,
+        file: None,
+        what: format!("who is a customer can't be told from the root of the drop folders: {why}"),
+        remedy: Some(remedy.to_owned()),
+    })
 }
 
 fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {

@@ -53,6 +53,20 @@ pub(super) fn copy(
     Ok(Copied { copying, sha256, bytes })
 }
 
+/// A copy of a file without a name, if the file has this content; none if it has another.
+pub fn copy_of_content(
+    source: &mut File,
+    archive: &Archive,
+    (sha256, bytes): (Sha256, u64),
+    go_on: impl Fn() -> bool,
+) -> io::Result<Option<File>> {
+    match copy(source, archive, bytes, |_| go_on()) {
+        Ok(copied) if copied.sha256 == sha256 => copied.copying.into_nameless().map(Some),
+        Ok(_) | Err(ClaimError::Grew) => Ok(None),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
 /// The SHA-256 of a file. `go_on` is asked along the way.
 pub(super) fn digest(source: &mut File, limit: u64, go_on: impl Fn() -> bool) -> Result<Sha256, ClaimError> {
     let (sha256, _) = read(source, limit, |_| if go_on() { Ok(()) } else { Err(ClaimError::Closing) })?;

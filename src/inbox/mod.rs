@@ -32,6 +32,7 @@ use self::pass::Pass;
 use crate::clock::Clock;
 
 pub use archive::{Archive, Pin};
+pub use claim::copy_of_content;
 pub use desk::{
     Arrival, Claimed, Desk, DeskError, FileFacts, Hold, Known, Rehearsal, Rehearsed, SideFile, TooLarge, Wrote,
 };

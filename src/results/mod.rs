@@ -95,8 +95,8 @@ pub enum ResultError {
     #[error("what is about to be written can't be put on record")]
     Record(#[source] io::Error),
     /// The file can't be written or put in its place.
-    #[error("the result can't be written")]
-    Write(#[source] DurableError),
+    #[error(transparent)]
+    Write(DurableError),
 }
 
 impl ResultError {

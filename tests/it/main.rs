@@ -58,6 +58,8 @@ mod results;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
+mod roots;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod shares;

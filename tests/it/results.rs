@@ -309,3 +309,34 @@ fn a_result_echoes_what_was_accepted_whatever_the_settings_are_by_now() -> Resul
     }
     Ok(())
 }
+
+#[test]
+fn without_its_copy_a_result_is_made_of_the_file_that_still_lies_there() -> Result<()> {
+    let mut env = env()?;
+    env.set("ledger.keep_originals", "false")?;
+    env.set(
+        "customers.contoso.columns",
+        r#"{ "Manufacturer" = "Merk", "Model" = "Type", "Serial Number" = "Nummer" }"#,
+    )?;
+    let text = "\u{feff}sep=;\r\nNummer;Extra;Type;Merk\r\n1;\"a;b\";L;Dell\r\n2;;L\r\n";
+    let path = env.drop_file(CONTOSO, "a.csv", text)?;
+    let result = path.with_file_name("a.result.csv");
+    assert_eq!(env.run(&["run", "--once"])?.code, Some(1), "a row is refused");
+    let copies = "SELECT count(*) FROM audit_actions WHERE action = 'remove_original'";
+    assert_eq!(rows(&env, copies)?, ["1"]);
+    let first = fs::read_to_string(&result)?;
+    assert!(first.contains("1;\"a;b\";L;Dell;Ready for user;"), "{first}");
+    fs::remove_file(&result)?;
+    let again = env.run(&["result", path.to_str().context("UTF-8")?])?;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(fs::read_to_string(&result)?, first);
+    // With another content there, the record's values are all that is left.
+    fs::write(&path, "something else")?;
+    fs::remove_file(&result)?;
+    let again = env.run(&["result", path.to_str().context("UTF-8")?])?;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let rebuilt = fs::read_to_string(&result)?;
+    assert!(rebuilt.starts_with("Manufacturer,Model,Serial Number,State"), "{rebuilt}");
+    assert!(rebuilt.contains("Dell,L,1,Ready for user"), "{rebuilt}");
+    Ok(())
+}

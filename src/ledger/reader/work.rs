@@ -143,6 +143,11 @@ impl Reader {
         )
     }
 
+    /// How many customers anything is on record of.
+    pub fn customers_on_record(&self) -> Result<u64, ReadError> {
+        Ok(one(&self.db, "SELECT count(*) FROM customer", [], |row| count(row, 0))?.unwrap_or(0))
+    }
+
     /// How many rows were tried and are to be tried again.
     pub fn deferred_count(&self) -> Result<u64, ReadError> {
         let rows = one(
