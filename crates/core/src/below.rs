@@ -21,7 +21,8 @@ pub(crate) struct Below {
 impl Below {
     /// Whether a problem is one that headings further down would explain.
     pub(crate) fn may_explain(problem: &FileProblem) -> bool {
-        matches!(problem, FileProblem::HeadingsDiffer { hint: HeadingHint::Unknown | HeadingHint::Missing, .. })
+        let FileProblem::HeadingsDiffer { hint, .. } = problem else { return false };
+        matches!(hint.plain(), HeadingHint::Unknown | HeadingHint::Missing)
     }
 
     /// Begins behind the line that was taken for the headings.
@@ -70,8 +71,13 @@ impl Below {
 
     fn found(&self, below: u64) -> FileProblem {
         match self.problem.clone() {
-            FileProblem::HeadingsDiffer { line, found, expected, .. } => {
-                FileProblem::HeadingsDiffer { line, found, expected, hint: HeadingHint::Below(below) }
+            FileProblem::HeadingsDiffer { line, found, expected, hint } => {
+                let below = HeadingHint::Below(below);
+                let hint = match hint {
+                    HeadingHint::Mapped { headings, .. } => HeadingHint::Mapped { hint: Box::new(below), headings },
+                    _ => below,
+                };
+                FileProblem::HeadingsDiffer { line, found, expected, hint }
             }
             other => other,
         }

@@ -4,7 +4,7 @@
 
 use crate::device::{Column, Format};
 use crate::dialect::Delimiter;
-use crate::hints;
+use crate::hints::{self, Wanted};
 use crate::limits::{HASH_CHARS, QUOTED_HEADING_CHARS, QUOTED_HEADINGS, VALUE_CHARS};
 use crate::problem::{FileProblem, HeadingHint};
 use crate::row::Fields;
@@ -185,12 +185,15 @@ fn differ_problem(
         .iter()
         .enumerate()
         .filter(|(index, name)| known.contains(name) && names.iter().skip(index + 1).any(|other| other == *name));
+    let optional = [Column::OrderId, Column::PurchaseId].map(|column| (column.heading(), options.heading(column)));
+    let free = !options.columns.is_empty();
+    let wanted = Wanted { expected: &expected, free, optional: if free { &optional } else { &[] } };
     let hint = match twice.next() {
         // The optional columns too, which no format's list names.
-        Some((_, name)) if !options.columns.is_empty() => HeadingHint::Twice(quoted(&[name]).concat()),
+        Some((_, name)) if free => HeadingHint::Twice(quoted(&[name]).concat()),
         _ => sep_line
             .and_then(|delimiter| hints::sep_line(names, &expected, delimiter))
-            .unwrap_or_else(|| hints::hint(names, &expected, !options.columns.is_empty())),
+            .unwrap_or_else(|| hints::hint(names, wanted)),
     };
     let hint = match (hint, stray) {
         (HeadingHint::OneCell, Some(stray)) => HeadingHint::Stray(stray),
@@ -200,7 +203,7 @@ fn differ_problem(
         .filter(|column| options.heading(*column) != column.heading())
         .map(|column| (options.heading(column).to_owned(), column))
         .collect();
-    let hint = if headings.is_empty() { hint } else { HeadingHint::Mapped { hint: Box::new(hint), headings } };
+    let hint = if free { HeadingHint::Mapped { hint: Box::new(hint), headings } } else { hint };
     FileProblem::HeadingsDiffer { line, found: quoted(names), expected, hint }
 }
 

@@ -9,9 +9,20 @@ use crate::slips;
 /// Characters that programs put between cells, other than the three that are accepted.
 const OTHER_DELIMITERS: [char; 9] = ['|', ':', '^', '~', '*', '/', '\\', '#', '\u{1F}'];
 
-/// Guesses. `found` are the headings without blanks around them, `expected` those of each allowed format; `free` says
-/// that their order is free and others may stand among them.
-pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> HeadingHint {
+/// What a customer's headings may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Those of each allowed format.
+    pub(crate) expected: &'a [Vec<String>],
+    /// Whether their order is free and others may stand among them.
+    pub(crate) free: bool,
+    /// Those of columns that may be there too, where others may stand: ours, and the customer's.
+    pub(crate) optional: &'a [(&'a str, &'a str)],
+}
+
+/// Guesses. `found` are the headings without blanks around them.
+pub(crate) fn hint(found: &[&str], wanted: Wanted<'_>) -> HeadingHint {
+    let Wanted { expected, free, .. } = wanted;
     let first = found.first().copied().unwrap_or_default();
     if first.starts_with("#TYPE") {
         return HeadingHint::TypeLine;
@@ -35,7 +46,7 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
     if let Some(hint) = expected.iter().find_map(|headings| rewritten(found, headings, free)) {
         return hint;
     }
-    if let (true, Some(hint)) = (free, slips::renamed(found, expected, free)) {
+    if let (true, Some(hint)) = (free, slips::renamed(found, wanted)) {
         return hint;
     }
     let plain: Vec<String> = found.iter().map(|name| plain(name)).collect();
@@ -50,7 +61,7 @@ pub(crate) fn hint(found: &[&str], expected: &[Vec<String>], free: bool) -> Head
         return HeadingHint::Extra(quoted(extra));
     }
     // Among a customer's own headings any others may stand, in any order.
-    let words = || slips::other_words(found, expected).or_else(|| slips::renamed(found, expected, free));
+    let words = || slips::other_words(found, expected).or_else(|| slips::renamed(found, wanted));
     let strictly = || slips::too_many(found, expected).or_else(words);
     if let (false, Some(hint)) = (free, strictly()) {
         return hint;
@@ -185,7 +196,8 @@ mod tests {
     fn guess(line: &str, expected: &[&str], free: bool) -> HeadingHint {
         let lists: Vec<Vec<String>> =
             expected.iter().map(|list| list.split(',').map(str::to_owned).collect()).collect();
-        hint(&line.split(',').collect::<Vec<_>>(), &lists, free)
+        let optional: &[_] = if free { &[("Order ID", "Bestellung"), ("Purchase ID", "Purchase ID")] } else { &[] };
+        hint(&line.split(',').collect::<Vec<_>>(), Wanted { expected: &lists, free, optional })
     }
 
     #[test]
@@ -237,10 +249,11 @@ mod tests {
     #[test]
     fn a_line_in_quotes_is_one_cell() {
         let expected = [vec!["Manufacturer".to_owned(), "Model".to_owned(), "Serial Number".to_owned()]];
+        let wanted = Wanted { expected: &expected, free: false, optional: &[] };
         for line in ["Manufacturer,Model,Serial Number", "manufacturer;model"] {
-            assert_eq!(hint(&[line], &expected, false), HeadingHint::OneCell, "{line}");
+            assert_eq!(hint(&[line], wanted), HeadingHint::OneCell, "{line}");
         }
-        assert_eq!(hint(&["Report, Model"], &expected, false), HeadingHint::Unknown);
+        assert_eq!(hint(&["Report, Model"], wanted), HeadingHint::Unknown);
     }
 
     #[test]
@@ -253,6 +266,8 @@ mod tests {
         let ours = [(1, "Manufacturer", "Hersteller"), (2, "Model", "Modell"), (3, "Serial Number", "Seriennummer")]
             .map(|(at, from, to)| (at, from.to_owned(), to.to_owned()));
         assert_eq!(free("Manufacturer,Model,Serial Number"), HeadingHint::Rename(ours.to_vec()));
+        let ours_too = [&ours[..], &[(4, "Order ID".to_owned(), "Bestellung".to_owned())]].concat();
+        assert_eq!(free("Manufacturer,Model,Serial Number,Order ID"), HeadingHint::Rename(ours_too));
         assert_eq!(free("A,B,C"), HeadingHint::Unknown);
         assert_eq!(free("1,Dell,Latitude,8CD1X2Z"), HeadingHint::Missing);
     }

@@ -1,12 +1,9 @@
 //! What comes before the headings: blank lines, Excel's `sep=` line; and the delimiter, guessed from the first line
 //! that says anything.
 
-use csv_core::ReadFieldResult;
-
 use crate::dialect::Delimiter;
 use crate::limits::SNIFFED_BYTES;
 use crate::lines::{LineCount, ends_line};
-use crate::records;
 
 /// Reads the beginning of a text up to where its records can be read.
 #[derive(Debug)]
@@ -123,29 +120,27 @@ fn sniff(line: &[u8], known: &[&str]) -> Delimiter {
     best.0
 }
 
-fn score(mut line: &[u8], delimiter: Delimiter, known: &[&str]) -> (usize, usize) {
-    let mut csv = records::reader(delimiter.byte());
-    let mut cell = vec![0; line.len() + 1];
-    let (mut matches, mut cells, mut filled) = (0, 0, 0);
-    loop {
-        let (result, read, written) = csv.read_field(line, cell.get_mut(filled..).unwrap_or_default());
-        line = line.get(read..).unwrap_or_default();
-        filled += written;
-        match result {
-            // An empty line read on is the end of it.
-            ReadFieldResult::InputEmpty => {}
-            ReadFieldResult::OutputFull | ReadFieldResult::End => return (matches, cells),
-            ReadFieldResult::Field { record_end } => {
-                let text = std::str::from_utf8(cell.get(..filled).unwrap_or_default()).unwrap_or_default();
-                matches += usize::from(known.contains(&text.trim()));
-                cells += 1;
-                filled = 0;
-                if record_end {
-                    return (matches, cells);
-                }
-            }
+fn score(line: &[u8], delimiter: Delimiter, known: &[&str]) -> (usize, usize) {
+    let (mut matches, mut cells) = (0, 0);
+    // Inside quotes, and right behind the one that closed them: one more is a doubled one.
+    let (mut quoted, mut closed) = (false, false);
+    let mut at_start = true;
+    let ends_cell = |byte: &u8| {
+        let (was_start, was_closed) = (std::mem::take(&mut at_start), std::mem::take(&mut closed));
+        match byte {
+            b'"' if quoted => (quoted, closed) = (false, true),
+            b'"' if was_start || was_closed => quoted = true,
+            _ => at_start = !quoted && *byte == delimiter.byte(),
         }
+        at_start
+    };
+    for cell in line.split(ends_cell) {
+        let cell = std::str::from_utf8(cell).unwrap_or_default().trim();
+        let bare = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell);
+        matches += usize::from(known.contains(&bare.trim()));
+        cells += 1;
     }
+    (matches, cells)
 }
 
 #[cfg(test)]
@@ -174,6 +169,11 @@ mod tests {
             ("\"Manufacturer\";\"Model\";\"Serial Number\"", Semicolon),
             ("a, b, c, d;Manufacturer;Model", Semicolon),
             ("\"a,b,c,d,e\";x", Semicolon),
+            ("\"a \"\"b,c,d,e\"\"\";x", Semicolon),
+            ("\"a\"\",b,c,d,e\";x", Semicolon),
+            ("15\" a;b,c,d;\"", Comma),
+            ("\"\";\"\";\"\",x", Semicolon),
+            ("\" Manufacturer \";\"Model\",1,2,3,4", Semicolon),
             ("Hersteller;Modell;Nummer, lang", Semicolon),
             ("Manufacturer", Comma),
             ("Manufacturer|Model", Comma),

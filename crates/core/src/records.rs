@@ -4,6 +4,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use crate::dialect::Delimiter;
 use crate::limits::{RECORD_BYTES, RECORD_FIELDS, count};
 use crate::lines::{LineCount, ends_line};
 use crate::problem::FileProblem;
@@ -24,21 +25,21 @@ pub(crate) struct Records {
 }
 
 /// A `csv-core` reader that has read something, since a new one would leave out a byte order mark: the file's own is
-/// gone by then, and any other is the sender's.
-pub(crate) fn reader(delimiter: u8) -> Reader {
-    let mut csv = ReaderBuilder::new().delimiter(delimiter).build();
+/// gone by then, and any other is the sender's. To make one takes longer than to read a short file.
+fn reader(delimiter: Delimiter) -> Reader {
+    let mut csv = ReaderBuilder::new().delimiter(delimiter.byte()).build();
     csv.read_record(b"\n", &mut [0], &mut [0]);
     csv
 }
 
 impl Records {
-    pub(crate) fn new(delimiter: u8, lines: LineCount) -> Self {
+    pub(crate) fn new(delimiter: Delimiter, lines: LineCount) -> Self {
         Self {
             csv: reader(delimiter),
             text: Vec::new(),
             ends: vec![0; RECORD_FIELDS],
             filled: (0, 0),
-            quotes: Quotes::new(delimiter),
+            quotes: Quotes::new(delimiter.byte()),
             lines,
             begun: None,
         }

@@ -220,7 +220,7 @@ impl Table {
             hint: HeadingHint::Delimiter(delimiter),
         })?;
         Ok(Self {
-            records: Records::new(delimiter.byte(), opening.lines.clone()),
+            records: Records::new(delimiter, opening.lines.clone()),
             fields: Fields::default(),
             dialect: Dialect { delimiter, line_ending: LineEnding::Lf, bom, sep_line: opening.sep_line },
             known: None,

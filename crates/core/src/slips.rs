@@ -5,7 +5,7 @@
 
 use crate::dialect::Delimiter;
 use crate::headings::quoted;
-use crate::hints::{plain, same_plain};
+use crate::hints::{Wanted, plain, same_plain};
 use crate::limits::count;
 use crate::problem::HeadingHint;
 
@@ -91,31 +91,45 @@ pub(crate) fn other_words(found: &[&str], expected: &[Vec<String>]) -> Option<He
     })
 }
 
-/// All of a format's columns, under our names where the customer has others, or under those that other lists have. `free`
-/// says that they may stand in any order and among others.
-pub(crate) fn renamed(found: &[&str], expected: &[Vec<String>], free: bool) -> Option<HeadingHint> {
+/// All of a format's columns, under our names where the customer has others, or under those that other lists have; and
+/// those that may be there too.
+pub(crate) fn renamed(found: &[&str], wanted: Wanted<'_>) -> Option<HeadingHint> {
+    let free = wanted.free;
     let all_of = |headings: &Vec<String>| {
-        let place = |(ours, heading): (&&str, &String)| {
-            let is_it = |name: &str| same_plain(name, heading) || same_plain(name, ours) || is_word_for(name, ours);
-            let mut places = (0..).zip(found).filter(|(_, name)| is_it(name));
-            places.next().filter(|_| places.next().is_none()).map(|(place, name)| (place, *name, heading.clone()))
-        };
-        let all: Option<Vec<(usize, &str, String)>> = OURS.iter().zip(headings).map(place).collect();
+        let all: Option<Vec<_>> =
+            OURS.iter().zip(headings).map(|(ours, heading)| column(found, ours, heading)).collect();
         all.filter(|_| free || found.len() == headings.len())
     };
-    let all = expected.iter().filter_map(all_of).max_by_key(Vec::len)?;
+    let all = wanted.expected.iter().filter_map(all_of).max_by_key(Vec::len)?;
     let moved = !free && all.iter().map(|(place, ..)| *place).ne(0..all.len());
-    let mut others: Vec<_> = all
-        .into_iter()
-        .filter(|(_, name, heading)| name != heading)
-        .map(|(place, name, heading)| (count(place + 1), quoted(&[name]).concat(), heading))
-        .collect();
-    others.sort_unstable();
+    let others = others(found, all, wanted);
     match (others.is_empty(), moved) {
         (true, _) => None,
         (false, false) => Some(HeadingHint::Rename(others)),
         (false, true) => Some(HeadingHint::RenameAndMove(others)),
     }
+}
+
+/// Where a column stands and its name there, and the name that it is to have.
+type Named<'a> = (usize, &'a str, String);
+
+/// The column that we call `ours` and the customer `heading`, if exactly one can be it.
+fn column<'a>(found: &[&'a str], ours: &str, heading: &str) -> Option<Named<'a>> {
+    let is_it = |name: &str| same_plain(name, heading) || same_plain(name, ours) || is_word_for(name, ours);
+    let mut places = (0..).zip(found).filter(|(_, name)| is_it(name));
+    places.next().filter(|_| places.next().is_none()).map(|(place, name)| (place, *name, heading.to_owned()))
+}
+
+/// Those of all columns, and of those that may be there too, that have another name than they are to have.
+fn others(found: &[&str], all: Vec<Named<'_>>, wanted: Wanted<'_>) -> Vec<(u64, String, String)> {
+    let optional = wanted.optional.iter().filter_map(|(ours, heading)| column(found, ours, heading));
+    let mut others: Vec<_> = (all.into_iter())
+        .chain(optional)
+        .filter(|(_, name, heading)| name != heading)
+        .map(|(place, name, heading)| (count(place + 1), quoted(&[name]).concat(), heading))
+        .collect();
+    others.sort_unstable();
+    others
 }
 
 fn is_word_for(name: &str, heading: &str) -> bool {
@@ -136,7 +150,8 @@ mod tests {
         let expected = ["Manufacturer,Model,Serial Number", "Manufacturer,Model,Serial Number,Hardware Hash"];
         let lists: Vec<Vec<String>> =
             expected.iter().map(|list| list.split(',').map(str::to_owned).collect()).collect();
-        hint(&line.split(delimiter).collect::<Vec<_>>(), &lists, false)
+        let wanted = Wanted { expected: &lists, free: false, optional: &[] };
+        hint(&line.split(delimiter).collect::<Vec<_>>(), wanted)
     }
 
     #[test]
@@ -185,7 +200,8 @@ mod tests {
         let words = [(1, "Serienummer", "Serial Number"), (3, "Fabrikant", "Manufacturer")];
         assert_eq!(guess("Serienummer,Model,Fabrikant", ','), HeadingHint::RenameAndMove(all(&words)));
         let ours = ["Hersteller", "Modell", "Seriennummer"].map(str::to_owned).to_vec();
-        let mapped = |line: &str| hint(&line.split(',').collect::<Vec<_>>(), std::slice::from_ref(&ours), true);
+        let wanted = Wanted { expected: std::slice::from_ref(&ours), free: true, optional: &[] };
+        let mapped = |line: &str| hint(&line.split(',').collect::<Vec<_>>(), wanted);
         for (line, wanted) in [
             (
                 "Serial Number,Lager,Model,Manufacturer",

@@ -13,23 +13,30 @@ pub(super) fn differ(
     hint: &HeadingHint,
     language: Language,
 ) -> String {
+    // Columns that a missing one may hide behind.
+    let strange = found.iter().any(|name| !expected.iter().flatten().any(|heading| heading == name));
     let found = quoted_list(found);
     let alternatives: Vec<String> = expected.iter().map(quoted_list).collect();
     let expected = alternatives.join(match language {
         Language::English => " or ",
         Language::Dutch => " of ",
     });
-    let advice = advice(line, hint, language);
+    let advice = advice(line, hint, strange, language);
+    let (how_en, how_nl) = match hint {
+        HeadingHint::Mapped { .. } => ("exactly these, in any order", "precies deze, in welke volgorde ook"),
+        _ => ("exactly", "precies zo"),
+    };
     words!(
         language,
-        "The headings on line {line} differ from those expected. Found: {found}. Expected, exactly: {expected}. \
+        "The headings on line {line} differ from those expected. Found: {found}. Expected, {how_en}: {expected}. \
          {advice}",
-        "De kolomkoppen op regel {line} wijken af van de verwachte. Gevonden: {found}. Verwacht, precies \
-         zo: {expected}. {advice}",
+        "De kolomkoppen op regel {line} wijken af van de verwachte. Gevonden: {found}. Verwacht, {how_nl}: {expected}. \
+         {advice}",
     )
 }
 
-fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
+/// What to do. `strange` says that there are columns that aren't among those expected.
+fn advice(line: u64, hint: &HeadingHint, strange: bool, language: Language) -> String {
     match hint {
         HeadingHint::Missing => words!(
             language,
@@ -55,10 +62,10 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
              precies zoals verwacht.",
         ),
         HeadingHint::Intune | HeadingHint::PartnerCenter | HeadingHint::TypeLine => {
-            of_another_program(hint, language)
+            of_another_program(hint, None, language)
         }
         HeadingHint::Extra(extra) => remove(extra, language),
-        HeadingHint::Incomplete(missing) => add(missing, language),
+        HeadingHint::Incomplete(missing) => add(missing, strange, language),
         HeadingHint::Twice(heading) => {
             let heading = quoted(heading);
             words!(
@@ -76,7 +83,7 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
                 "De waarden lijken gescheiden te zijn door {delimiter}: scheid ze door een komma, puntkomma of tab.",
             )
         }
-        HeadingHint::Mapped { hint, headings } => mapped(line, hint, headings, language),
+        HeadingHint::Mapped { hint, headings } => mapped(line, hint, headings, strange, language),
         HeadingHint::OneCell => words!(
             language,
             "The whole line stands in one cell, with quotes around it: remove the quotes around each line, so that \
@@ -96,7 +103,7 @@ fn advice(line: u64, hint: &HeadingHint, language: Language) -> String {
             "The expected headings stand on line {below}: delete the lines above it.",
             "De verwachte kolomkoppen staan op regel {below}: verwijder de regels erboven.",
         ),
-        HeadingHint::Unknown => name_them(line, language),
+        HeadingHint::Unknown => name_them(line, false, language),
     }
 }
 
@@ -190,8 +197,15 @@ fn sep_line(named: Delimiter, used: Delimiter, language: Language) -> String {
 }
 
 /// Names ours beside the customer's own: whoever set them up knows the one, and whoever sends the file the other.
-fn mapped(line: u64, hint: &HeadingHint, headings: &[(String, Column)], language: Language) -> String {
-    let advice = advice(line, hint, language);
+fn mapped(line: u64, hint: &HeadingHint, headings: &[(String, Column)], strange: bool, language: Language) -> String {
+    let advice = match hint {
+        HeadingHint::Intune | HeadingHint::PartnerCenter => of_another_program(hint, Some(headings), language),
+        HeadingHint::Unknown => name_them(line, true, language),
+        hint => advice(line, hint, strange, language),
+    };
+    if headings.is_empty() {
+        return advice;
+    }
     let each: Vec<String> =
         headings.iter().map(|(theirs, ours)| format!("{} = {}", quoted(theirs), quoted(ours.heading()))).collect();
     let each = each.join(", ");
@@ -211,12 +225,28 @@ fn remove(columns: &[String], language: Language) -> String {
     }
 }
 
-fn add(columns: &[String], language: Language) -> String {
+fn add(columns: &[String], strange: bool, language: Language) -> String {
     let names = quoted_list(columns);
-    if columns.len() == 1 {
-        words!(language, "Add the missing column {names}.", "Voeg de ontbrekende kolom {names} toe.")
-    } else {
-        words!(language, "Add the missing columns {names}.", "Voeg de ontbrekende kolommen {names} toe.")
+    match (columns.len(), strange) {
+        (1, false) => {
+            words!(language, "Add the missing column {names}.", "Voeg de ontbrekende kolom {names} toe.")
+        }
+        (1, true) => words!(
+            language,
+            "The column {names} is missing: add it, or give its heading to the column that holds it under another name.",
+            "De kolom {names} ontbreekt: voeg die toe, of geef die kolomkop aan de kolom waarin dit onder een andere naam \
+             staat.",
+        ),
+        (_, false) => {
+            words!(language, "Add the missing columns {names}.", "Voeg de ontbrekende kolommen {names} toe.")
+        }
+        (_, true) => words!(
+            language,
+            "The columns {names} are missing: add them, or give their headings to the columns that hold them under other \
+             names.",
+            "De kolommen {names} ontbreken: voeg ze toe, of geef die kolomkoppen aan de kolommen waarin dit onder andere \
+             namen staat.",
+        ),
     }
 }
 
@@ -241,41 +271,63 @@ fn invisible(heading: &str, character: char, language: Language) -> String {
     )
 }
 
-/// Names the line where that isn't the first: what stands above it (`sep=`, blank lines) is fine.
-fn name_them(line: u64, language: Language) -> String {
+/// Names the line where that isn't the first: what stands above it (`sep=`, blank lines) is fine. `free` says that the
+/// columns' order is.
+fn name_them(line: u64, free: bool, language: Language) -> String {
     let (line_en, line_nl) = match line {
         1 => ("the first line".to_owned(), "de eerste regel".to_owned()),
         line => (format!("line {line}"), format!("regel {line}")),
     };
+    let (order_en, order_nl) = if free {
+        ("", "")
+    } else {
+        (", and put the columns into the expected order", ", en zet de kolommen in de verwachte volgorde")
+    };
     words!(
         language,
-        "Give each column the expected heading that fits what stands in it, and put the columns into the expected \
-         order. If {line_en} is a device already, put a line with the expected headings above it.",
-        "Geef elke kolom de verwachte kolomkop die past bij wat erin staat, en zet de kolommen in de verwachte \
-         volgorde. Is {line_nl} al een apparaat, zet er dan een regel met de verwachte kolomkoppen boven.",
+        "Give each column the expected heading that fits what stands in it{order_en}. If {line_en} is a device \
+         already, put a line with the expected headings above it.",
+        "Geef elke kolom de verwachte kolomkop die past bij wat erin staat{order_nl}. Is {line_nl} al een apparaat, \
+         zet er dan een regel met de verwachte kolomkoppen boven.",
     )
 }
 
-/// Headings that another program wrote for a purpose of its own.
-fn of_another_program(hint: &HeadingHint, language: Language) -> String {
+/// Headings that another program wrote for a purpose of its own. `own` are those that stand for ours, where a customer has
+/// any; then the columns may stand in any order, and others among them.
+fn of_another_program(hint: &HeadingHint, own: Option<&[(String, Column)]>, language: Language) -> String {
+    let called = |column: Column| {
+        let theirs = own.into_iter().flatten().find(|(_, ours)| *ours == column);
+        quoted(theirs.map_or(column.heading(), |(theirs, _)| theirs))
+    };
+    let serial = called(Column::SerialNumber);
+    let (manufacturer, model) = (called(Column::Manufacturer), called(Column::Model));
     match hint {
         HeadingHint::Intune => words!(
             language,
             "These are the columns of a file for Intune (Windows Autopilot). Make a file with the expected headings: \
-             \"Device Serial Number\" is \"Serial Number\" here, and the manufacturer and model must be there too.",
+             \"Device Serial Number\" is {serial} here, and the manufacturer ({manufacturer}) and model ({model}) must \
+             be there too.",
             "Dit zijn de kolommen van een bestand voor Intune (Windows Autopilot). Maak een bestand met de verwachte \
-             kolomkoppen: \"Device Serial Number\" heet hier \"Serial Number\", en ook de fabrikant en het model \
-             moeten erin staan.",
+             kolomkoppen: \"Device Serial Number\" heet hier {serial}, en ook de fabrikant ({manufacturer}) en het \
+             model ({model}) moeten erin staan.",
         ),
-        HeadingHint::PartnerCenter => words!(
-            language,
-            "These are the columns of a file for Partner Center. Its \"Manufacturer name\" is \"Manufacturer\" here, \
-             \"Device model\" is \"Model\" and \"Device Serial Number\" is \"Serial Number\": rename these columns, \
-             put them in the expected order, and leave out the others.",
-            "Dit zijn de kolommen van een bestand voor Partner Center. \"Manufacturer name\" heet hier \
-             \"Manufacturer\", \"Device model\" heet \"Model\" en \"Device Serial Number\" heet \"Serial Number\": \
-             geef deze kolommen die namen, zet ze in de verwachte volgorde en laat de andere weg.",
-        ),
+        HeadingHint::PartnerCenter => {
+            let (rest_en, rest_nl) = if own.is_some() {
+                ("rename these columns", "geef deze kolommen die namen")
+            } else {
+                (
+                    "rename these columns, put them in the expected order, and leave out the others",
+                    "geef deze kolommen die namen, zet ze in de verwachte volgorde en laat de andere weg",
+                )
+            };
+            words!(
+                language,
+                "These are the columns of a file for Partner Center. Its \"Manufacturer name\" is {manufacturer} here, \
+                 \"Device model\" is {model} and \"Device Serial Number\" is {serial}: {rest_en}.",
+                "Dit zijn de kolommen van een bestand voor Partner Center. \"Manufacturer name\" heet hier \
+                 {manufacturer}, \"Device model\" heet {model} en \"Device Serial Number\" heet {serial}: {rest_nl}.",
+            )
+        }
         _ => words!(
             language,
             "The line that begins with #TYPE comes from PowerShell: delete it, or export with -NoTypeInformation.",

@@ -173,6 +173,11 @@ fn a_customers_own_headings_stand_in_any_order() {
     assert_eq!(*hint.plain(), HeadingHint::Incomplete(vec!["Seriennummer".to_owned()]));
     let HeadingHint::Mapped { headings, .. } = hint else { panic!("ours are named too: {hint:?}") };
     assert!(headings.contains(&("Seriennummer".to_owned(), Column::SerialNumber)));
+
+    let below = read_with(mapped(), "Geräte vom Mai;;\n\nSeriennummer;Pos;Modell;Hersteller\n1;2;L;Dell\n").1;
+    let FileProblem::HeadingsDiffer { hint, .. } = below.unwrap_err() else { panic!("accepted") };
+    assert_eq!(*hint.plain(), HeadingHint::Below(3));
+    assert!(matches!(&hint, HeadingHint::Mapped { headings, .. } if headings.len() == 4), "{hint:?}");
 }
 
 #[test]
