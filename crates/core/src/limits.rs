@@ -1,11 +1,18 @@
 //! Every limit on what a file may hold, with its reason. What a customer may set (`max_rows`, `max_file_size`) is
 //! configuration and not here.
 
-/// Bytes of UTF-8 in one record, quotes and delimiters not counted. The longest real row, a self-service one with a
-/// hash at its limit, has under 20,000; a lost quote makes a record of the rest of the file.
+/// Bytes of UTF-8 that are kept of one record, quotes and delimiters not counted. The longest real row, a self-service
+/// one with a hash at its limit, has under 20,000; a lost quote makes a record of the rest of the file.
 pub const RECORD_BYTES: usize = 1 << 20;
 
-/// Fields in one record: the columns of a spreadsheet, all of which Excel writes, empty, once a cell far to the right
+/// Bytes that are kept of a value that doesn't fit into a record: more than the longest value that is accepted has, so
+/// that what is kept of it is refused too when it comes back in a result file.
+pub const CUT_BYTES: usize = 128 << 10;
+
+/// Bytes that are read at once of what isn't kept.
+pub(crate) const SKIPPED_AT_ONCE: usize = 16 << 10;
+
+/// Fields that are kept of one record: the columns of a spreadsheet, all of which Excel writes, empty, once a cell far to the right
 /// was formatted. ERP exports have a few hundred at most.
 pub const RECORD_FIELDS: usize = 16_384;
 

@@ -73,16 +73,16 @@ pub enum FileProblem {
         /// The heading of its column, where the headings were read before and there is one.
         column: Option<String>,
     },
-    /// One record is longer than any real one: a lost quote, or no CSV at all.
+    /// What should be the headings is longer than any real ones: no CSV at all, probably.
     RecordTooLong {
         /// The line on which it begins.
         line: u64,
         /// The limit, in bytes of UTF-8.
         limit: u64,
     },
-    /// One record has more fields than any real one.
+    /// There are more headings than any real sheet has.
     TooManyFields {
-        /// The line on which it begins.
+        /// The line on which they stand.
         line: u64,
         /// The limit.
         limit: u64,
@@ -319,6 +319,11 @@ pub enum RowProblem {
         /// The limit in characters.
         limit: u64,
     },
+    /// The row is longer than any real one, and none of its values by itself.
+    RowTooLong {
+        /// The limit, in bytes of UTF-8.
+        limit: u64,
+    },
     /// A control character in a value (U+0000 to 001F, 007F to 009F).
     ControlCharacter {
         /// The column.
@@ -365,6 +370,7 @@ impl RowProblem {
             Self::OneCell => "one_cell",
             Self::EmptyValue { .. } => "empty_value",
             Self::TooLong { .. } => "too_long",
+            Self::RowTooLong { .. } => "row_too_long",
             Self::ControlCharacter { .. } => "control_character",
             Self::Scientific { .. } => "scientific",
             Self::Quotes { .. } => "quotes",
@@ -374,7 +380,7 @@ impl RowProblem {
     /// The column it is about, where it is about one.
     pub fn column(&self) -> Option<&ColumnName> {
         match self {
-            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::OneCell => None,
+            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::OneCell | Self::RowTooLong { .. } => None,
             Self::EmptyValue { column }
             | Self::TooLong { column, .. }
             | Self::ControlCharacter { column, .. }

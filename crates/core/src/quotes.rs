@@ -4,7 +4,7 @@
 //! unquoted value is a character like any other: `14" Laptop`. The states are those of `csv-core`; a property test
 //! against a third parser holds them together.
 
-use crate::limits::{QUOTED_LINES, count};
+use crate::limits::{QUOTED_LINES, RECORD_FIELDS, count};
 use crate::lines::{LineCount, ends_line};
 use crate::problem::FileProblem;
 
@@ -166,7 +166,10 @@ impl Quotes {
             Place::Quoted => {}
             Place::FieldStart | Place::Unquoted => self.place = Place::Unquoted,
             Place::AfterQuote => {
-                self.strays.push(field);
+                // Fields that aren't kept are no column's.
+                if field < RECORD_FIELDS {
+                    self.strays.push(field);
+                }
                 self.place = Place::Unquoted;
             }
         }
@@ -174,6 +177,6 @@ impl Quotes {
 }
 
 /// The characters that begin in some bytes of UTF-8.
-fn characters(bytes: &[u8]) -> usize {
+pub(crate) fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }

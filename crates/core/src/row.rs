@@ -3,7 +3,7 @@
 use crate::device::{Column, Device};
 use crate::dialect::Delimiter;
 use crate::headings::{Layout, Place};
-use crate::limits::{VALUE_CHARS, count};
+use crate::limits::{RECORD_BYTES, VALUE_CHARS, count};
 use crate::locale::Locale;
 use crate::message::names_device;
 use crate::problem::{ColumnName, RowProblem};
@@ -16,10 +16,25 @@ pub struct Fields {
     /// All cells, one behind the other.
     text: String,
     ends: Vec<usize>,
+    over: Over,
+}
+
+/// What a record had that isn't kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// The values of which only the beginning is kept, by their index, and how many characters more they have.
+    pub(crate) cut: Vec<(usize, u64)>,
+    /// Whether values are missing, though each would have fitted.
+    pub(crate) dropped: bool,
+    /// Fields behind the last one kept.
+    pub(crate) fields: usize,
+    /// The same up to the last that isn't empty.
+    pub(crate) named: usize,
 }
 
 impl Fields {
-    pub(crate) fn fill(&mut self, text: &str, ends: &[usize]) {
+    pub(crate) fn fill(&mut self, text: &str, ends: &[usize], over: Over) {
+        self.over = over;
         self.text.clear();
         self.text.push_str(text);
         self.ends.clear();
@@ -32,7 +47,17 @@ impl Fields {
         self.text.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
-    /// The cell with this index, from 0.
+    /// What isn't kept of the record.
+    pub(crate) fn over(&self) -> &Over {
+        &self.over
+    }
+
+    /// The characters of a cell that aren't kept.
+    fn cut_from(&self, index: usize) -> u64 {
+        self.over.cut.iter().find(|(cut, _)| *cut == index).map_or(0, |(_, more)| *more)
+    }
+
+    /// The cell with this index, from 0; only its beginning if it is longer than any record.
     pub fn get(&self, index: usize) -> Option<&str> {
         let end = *self.ends.get(index)?;
         self.text.get(self.end_of(index)..end)
@@ -64,7 +89,7 @@ impl Fields {
 
     /// Whether the cells from `index` on are all empty.
     pub(crate) fn empty_from(&self, index: usize) -> bool {
-        self.end_of(index) == self.text.len()
+        self.end_of(index) == self.text.len() && self.over.named == 0
     }
 
     /// Whether the first `cells` cells are all empty.
@@ -74,7 +99,7 @@ impl Fields {
 
     /// Whether this is a blank line to a person's eye: no cell but blanks.
     pub(crate) fn is_blank_line(&self) -> bool {
-        self.text.is_empty() || (self.len() == 1 && self.text.trim().is_empty())
+        (self.text.is_empty() && self.over.named == 0) || (self.len() == 1 && self.text.trim().is_empty())
     }
 
     fn may_hold_control(&self) -> bool {
@@ -196,6 +221,10 @@ fn content<'a>(
     strays: &[usize],
     delimiter: Delimiter,
 ) -> Result<Content<'a>, RowProblem> {
+    if fields.over.dropped {
+        check_lengths(fields, layout)?;
+        return Err(RowProblem::RowTooLong { limit: count(RECORD_BYTES) });
+    }
     let fits = check_field_count(fields, layout);
     if fits.is_err() && is_one_cell(fields, layout, delimiter) {
         return Err(RowProblem::OneCell);
@@ -216,6 +245,16 @@ fn content<'a>(
     Ok(content)
 }
 
+/// Which value is too long, of a row that is too long itself.
+fn check_lengths(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
+    for index in 0..layout.own {
+        let limit = layout.places.iter().find(|place| place.index == index).map_or(VALUE_CHARS, |place| place.limit);
+        let cell = (fields.get(index).unwrap_or_default(), fields.cut_from(index));
+        check_form(cell, limit, false, char::is_control, || layout.name(index))?;
+    }
+    Ok(())
+}
+
 /// The columns that mean nothing to us keep the limits of those that do, since a result file repeats them. Those that a
 /// result file added are repeated by nobody, but a line break in one hides the rows behind it: we never write one.
 fn check_beside(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
@@ -225,7 +264,7 @@ fn check_beside(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
     }
     let beside = |index: &usize| layout.places.iter().all(|place| place.index != *index);
     for index in (0..layout.named).filter(beside) {
-        let value = fields.get(index).unwrap_or_default();
+        let value = (fields.get(index).unwrap_or_default(), fields.cut_from(index));
         let name = || layout.name(index);
         if index < layout.own {
             check_form(value, VALUE_CHARS, may_hold_control, char::is_control, name)?;
@@ -236,16 +275,17 @@ fn check_beside(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
     Ok(())
 }
 
-/// Whether a value is too long or holds a character that it can't hold.
+/// Whether a value is too long or holds a character that it can't hold. `more` are the characters of it that aren't
+/// kept.
 fn check_form(
-    value: &str,
+    (value, more): (&str, u64),
     limit: usize,
     may_hold_control: bool,
     is_wrong: fn(char) -> bool,
     name: impl Fn() -> ColumnName,
 ) -> Result<(), RowProblem> {
     if let Some(found) = length_over(value, limit) {
-        return Err(RowProblem::TooLong { column: name(), found, limit: count(limit) });
+        return Err(RowProblem::TooLong { column: name(), found: found + more, limit: count(limit) });
     }
     if may_hold_control && let Some((index, character)) = value.chars().enumerate().find(|(_, one)| is_wrong(*one)) {
         return Err(RowProblem::ControlCharacter { column: name(), character, position: count(index + 1) });
@@ -265,7 +305,7 @@ fn values<'a>(fields: &'a Fields, layout: &Layout) -> Result<Content<'a>, RowPro
     };
     for place in &layout.places {
         let value = fields.get(place.index).unwrap_or_default();
-        check(value, place, may_hold_control)?;
+        check((value, fields.cut_from(place.index)), place, may_hold_control)?;
         let unless_empty = (!value.is_empty()).then_some(value);
         match place.column {
             Column::Manufacturer => content.manufacturer = value,
@@ -284,6 +324,7 @@ fn values<'a>(fields: &'a Fields, layout: &Layout) -> Result<Content<'a>, RowPro
 fn check_field_count(fields: &Fields, layout: &Layout) -> Result<(), RowProblem> {
     if fields.len() >= layout.own
         && (fields.len() <= layout.named || fields.empty_from(layout.named))
+        && fields.over.named == 0
         && (fields.len() == layout.named || has_state(fields, layout))
     {
         return Ok(());
@@ -292,7 +333,7 @@ fn check_field_count(fields: &Fields, layout: &Layout) -> Result<(), RowProblem>
     while has_state(fields, layout) && found > layout.named && fields.empty_from(found - 1) {
         found -= 1;
     }
-    let (expected, found) = (count(layout.named), count(found));
+    let (expected, found) = (count(layout.named), count(found.saturating_add(fields.over.named)));
     Err(RowProblem::FieldCount { expected, found, echoed: echoed(fields, layout) })
 }
 
@@ -333,13 +374,13 @@ fn has_state(fields: &Fields, layout: &Layout) -> bool {
     layout.named == layout.own || [Locale::En, Locale::Nl, Locale::Code].into_iter().any(known)
 }
 
-fn check(value: &str, place: &Place, may_hold_control: bool) -> Result<(), RowProblem> {
+fn check((value, more): (&str, u64), place: &Place, may_hold_control: bool) -> Result<(), RowProblem> {
     // A value of blanks alone is none: no device reports one, and a person can't tell it from an empty cell.
     let blank = |character: char| character.is_whitespace() && !character.is_control();
     if (place.required || !value.is_empty()) && value.chars().all(blank) {
         return Err(RowProblem::EmptyValue { column: place.name() });
     }
-    check_form(value, place.limit, may_hold_control, char::is_control, || place.name())?;
+    check_form((value, more), place.limit, may_hold_control, char::is_control, || place.name())?;
     if place.column == Column::SerialNumber && is_scientific(value) {
         return Err(RowProblem::Scientific { column: place.name(), found: value.to_owned() });
     }

@@ -11,6 +11,7 @@ use crate::below::Below;
 use crate::decode::{Decoder, Piece};
 use crate::device::{Column, Format};
 use crate::headings::{self, Headings, Layout, quoted};
+use crate::limits::{RECORD_BYTES, RECORD_FIELDS, count};
 use crate::lines::LineCount;
 use crate::preamble::{Opening, Preamble};
 use crate::problem::{FileProblem, HeadingHint};
@@ -280,6 +281,13 @@ impl Table {
         if self.fields.is_blank_line() {
             return Ok(());
         }
+        let over = self.fields.over();
+        if over.dropped || !over.cut.is_empty() {
+            return Err(FileProblem::RecordTooLong { line, limit: count(RECORD_BYTES) });
+        }
+        if over.named > 0 {
+            return Err(FileProblem::TooManyFields { line, limit: count(RECORD_FIELDS) });
+        }
         let Dialect { delimiter, sep_line, .. } = self.dialect;
         let quotes = self.records.quotes();
         let whole_line_in_quotes = quotes.any() && quotes.strays().is_empty();
@@ -315,6 +323,8 @@ impl Table {
 
 #[cfg(test)]
 mod again;
+#[cfg(test)]
+mod large;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

@@ -193,10 +193,10 @@ fn record_too_long(line: u64, limit: u64, language: Language) -> String {
     let limit = number(limit, language);
     words!(
         language,
-        "The row that begins on line {line} is longer than {limit} bytes, as no real row is. Probably a quote (\") \
-         opens there and is never closed. Correct the row and drop the file again.",
-        "De rij die op regel {line} begint, is langer dan {limit} bytes; zo lang is geen echte rij. Waarschijnlijk \
-         opent daar een aanhalingsteken (\") dat nergens wordt gesloten. Verbeter de rij en lever het bestand \
+        "Line {line}, where the headings are expected, is longer than {limit} bytes. Expected are a line of headings and \
+         below it one row for each device, each on a line of its own. Correct the file and drop it again.",
+        "Regel {line}, waar de kolomkoppen worden verwacht, is langer dan {limit} bytes. Verwacht worden een regel met \
+         kolomkoppen en daaronder één rij per apparaat, elk op een eigen regel. Verbeter het bestand en lever het \
          opnieuw aan.",
     )
 }
@@ -205,10 +205,11 @@ fn too_many_fields(line: u64, limit: u64, language: Language) -> String {
     let limit = number(limit, language);
     words!(
         language,
-        "The row that begins on line {line} has more than {limit} fields. Expected is one field for each heading. \
-         Correct the row and drop the file again.",
-        "De rij die op regel {line} begint, heeft meer dan {limit} velden. Verwacht wordt één veld per kolomkop. \
-         Verbeter de rij en lever het bestand opnieuw aan.",
+        "Line {line}, where the headings are expected, has more than {limit} columns. Expected are a line of headings \
+         and below it one row for each device, each on a line of its own. Correct the file and drop it again.",
+        "Regel {line}, waar de kolomkoppen worden verwacht, heeft meer dan {limit} kolommen. Verwacht worden een regel \
+         met kolomkoppen en daaronder één rij per apparaat, elk op een eigen regel. Verbeter het bestand en lever het \
+         opnieuw aan.",
     )
 }
 

@@ -54,14 +54,14 @@ fn what(problem: &RowProblem, language: Language) -> String {
             "de waarde is leeg of bevat alleen spaties. Verwacht wordt de waarde precies zoals het apparaat zelf die \
              opgeeft.",
         ),
-        RowProblem::TooLong { found, limit, .. } => {
-            let (found, limit) = (number(*found, language), number(*limit, language));
+        RowProblem::TooLong { found, limit, .. } => too_long(*found, *limit, language),
+        RowProblem::RowTooLong { limit } => {
+            let limit = number(*limit, language);
             words!(
                 language,
-                "the value has {found} characters; at most {limit} are accepted. Probably several values stand in \
-                 one field.",
-                "de waarde telt {found} tekens; hoogstens {limit} worden aanvaard. Waarschijnlijk staan er meerdere \
-                 waarden in één veld.",
+                "the row is longer than {limit} bytes, as no real row is. Probably several rows stand on one line.",
+                "de rij is langer dan {limit} bytes; zo lang is geen echte rij. Waarschijnlijk staan er meerdere rijen \
+                 op één regel.",
             )
         }
         RowProblem::ControlCharacter { character: character @ ('\r' | '\n'), position, .. } => {
@@ -100,6 +100,16 @@ fn what(problem: &RowProblem, language: Language) -> String {
             )
         }
     }
+}
+
+fn too_long(found: u64, limit: u64, language: Language) -> String {
+    let (found, limit) = (number(found, language), number(limit, language));
+    words!(
+        language,
+        "the value has {found} characters; at most {limit} are accepted. Probably several values stand in one field.",
+        "de waarde telt {found} tekens; hoogstens {limit} worden aanvaard. Waarschijnlijk staan er meerdere waarden in \
+         één veld.",
+    )
 }
 
 /// Mostly it isn't the value that is wrong, but a quote that lets the next rows become a part of it.
@@ -214,6 +224,7 @@ mod tests {
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::EmptyValue { column: column(Column::OrderId) },
             RowProblem::TooLong { column: column(Column::Manufacturer), found: 1_025, limit: 1_024 },
+            RowProblem::RowTooLong { limit: 1_048_576 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\t', position: 13 },
             RowProblem::ControlCharacter { column: serial.clone(), character: '\n', position: 2 },
             RowProblem::Quotes { column: beside("Order no.", 3), echoed: None },
@@ -242,6 +253,8 @@ mod tests {
           Regel 7, kolom "Order ID": de waarde bevat alleen spaties. Laat de cel leeg waar geen waarde is. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Manufacturer": the value has 1,025 characters; at most 1,024 are accepted. Probably several values stand in one field. Correct the row and drop the file again.
           Regel 7, kolom "Manufacturer": de waarde telt 1.025 tekens; hoogstens 1.024 worden aanvaard. Waarschijnlijk staan er meerdere waarden in één veld. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: the row is longer than 1,048,576 bytes, as no real row is. Probably several rows stand on one line. Correct the row and drop the file again.
+          Regel 7: de rij is langer dan 1.048.576 bytes; zo lang is geen echte rij. Waarschijnlijk staan er meerdere rijen op één regel. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serial Number": character 13 of the value is a tab (U+0009), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
           Regel 7, kolom "Serial Number": teken 13 van de waarde is een tab (U+0009), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Serial Number": character 2 of the value is a line break (U+000A): a quote (") opens the value and is closed in a later line only, and all these lines were read as one row. Look at them in a text editor: if they are rows of their own, remove the quote that is too much or add the one that is missing; if not, write the value in one line. Correct the row and drop the file again.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::{RECORD_BYTES, RECORD_FIELDS, count};
+use crate::limits::count;
 use crate::problem::{HeadingHint, RowProblem};
 use crate::sheet::model;
 
@@ -11,7 +11,7 @@ pub(super) fn options() -> SheetOptions {
     SheetOptions { formats: Format::ALL.to_vec(), columns: BTreeMap::new(), max_rows: 1000, empty_files: false }
 }
 
-fn with_columns(columns: &[(Column, &str)]) -> SheetOptions {
+pub(super) fn with_columns(columns: &[(Column, &str)]) -> SheetOptions {
     let columns = columns.iter().map(|(column, heading)| (*column, (*heading).to_owned())).collect();
     SheetOptions { columns, ..options() }
 }
@@ -264,70 +264,6 @@ fn other_encodings_come_out_the_same() {
     let half: Vec<u8> =
         [0xFEFF].into_iter().chain(PARTNER.encode_utf16()).chain([0xD83D]).flat_map(u16::to_le_bytes).collect();
     assert_eq!(read_as(Encoding::Utf16Le, options(), &half, 3).1, Err(FileProblem::InvalidUtf16 { line: 2 }));
-}
-
-/// Feeds the same chunk over and over; what came of it, how much was read, and the most that was held meanwhile.
-fn flood(start: &str, chunk: &[u8], bytes: usize) -> (Result<Sheet, FileProblem>, usize) {
-    let mut reader = SheetReader::new(Encoding::Utf8, options());
-    let mut sink = |_: &Head, _: Row<'_>| {};
-    let mut fed = reader.feed(start.as_bytes(), &mut sink);
-    let mut read = 0;
-    while fed.is_ok() && read < bytes {
-        fed = reader.feed(chunk, &mut sink);
-        read += chunk.len();
-        assert!(held(&reader) < 3 * RECORD_BYTES, "memory grows");
-    }
-    (fed.and_then(|()| reader.finish(&mut sink)), read)
-}
-
-fn held(reader: &SheetReader) -> usize {
-    match &reader.parser.stage {
-        Stage::Preamble(preamble) => preamble.held(),
-        Stage::Table(table) => table.records.held() + table.fields.held(),
-        Stage::Below(below) => below.held(),
-    }
-}
-
-#[test]
-fn memory_stays_flat_whatever_comes() {
-    let chunk = |byte: u8| vec![byte; 1 << 16];
-    let much = 16 * RECORD_BYTES;
-    let open = FileProblem::QuoteNeverClosed { line: 2, position: 1, column: Some("Manufacturer".to_owned()) };
-    let long = |line| Err(FileProblem::RecordTooLong { line, limit: 1 << 20 });
-    let wide = |line| Err(FileProblem::TooManyFields { line, limit: 16_384 });
-    for (start, byte, wanted, soon) in [
-        ("", b',', wide(1), true),
-        ("", b'\n', Err(FileProblem::Blank), false),
-        ("", b'a', long(1), true),
-        ("", b'"', long(1), true),
-        (PARTNER, b',', wide(2), true),
-        (PARTNER, b'\n', Err(FileProblem::NoDataRow), false),
-        (PARTNER, b'a', long(2), true),
-        ("Manufacturer,Model,Serial Number\n\"", b'a', long(2), true),
-        ("Manufacturer,Model,Serial Number\n\"", b'\n', Err(open), true),
-        ("Manufacturer,Model,Serial Number\n\"", b'"', long(2), true),
-    ] {
-        let (end, read) = flood(start, &chunk(byte), much);
-        assert_eq!(end, wanted, "{start}{}", char::from(byte));
-        assert_eq!(read <= 2 * RECORD_BYTES + (1 << 16), soon, "{start}{}", char::from(byte));
-    }
-}
-
-#[test]
-fn a_record_at_its_limits_is_read() {
-    let mapped = || with_columns(&[(Column::Manufacturer, "Hersteller")]);
-    let headings = |fields| format!("Hersteller,Model,Serial Number{}\n", ",x".repeat(fields - 3));
-    let row = |fields| format!("a,b,c{}\n", ",x".repeat(fields - 3));
-    let wide = |fields| read_with(mapped(), &(headings(fields) + &row(fields))).1;
-    assert_eq!(wide(RECORD_FIELDS).unwrap().rows, 1);
-    assert_eq!(wide(RECORD_FIELDS + 1), Err(FileProblem::TooManyFields { line: 1, limit: 16_384 }));
-    let long = |bytes: usize| {
-        let text = headings(4) + "a,b,c," + &"x".repeat(bytes - 3);
-        [1 << 16, 7, bytes].map(|chunk| read_as(Encoding::Utf8, mapped(), text.as_bytes(), chunk).1)
-    };
-    assert!(long(RECORD_BYTES).into_iter().all(|end| end.unwrap().rows == 1));
-    let refused = Err(FileProblem::RecordTooLong { line: 2, limit: 1 << 20 });
-    assert_eq!(long(RECORD_BYTES + 1), [refused.clone(), refused.clone(), refused]);
 }
 
 fn body() -> impl Strategy<Value = String> {
