@@ -6,12 +6,12 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, Paint};
 use crate::cli::replies::counted;
-use crate::control::protocol::{CustomerStatus, FolderState, Health, Problem, Status, Unfinished};
+use crate::control::protocol::{CustomerStatus, FolderState, Health, Problem, RefusedPath, Status, Unfinished};
 use devicedrop_core::shown::{shown, shown_bytes};
 use devicedrop_core::time::Timestamp;
 
-/// So many waiting files are listed on a screen.
-const WAITING_SHOWN: usize = 20;
+/// So many waiting files are listed on a screen, and so many refused ones.
+const SHOWN: usize = 20;
 
 /// Prints all of it.
 pub fn print(status: &Status, output: &mut Output) -> Result<(), CliError> {
@@ -23,14 +23,7 @@ pub fn print(status: &Status, output: &mut Output) -> Result<(), CliError> {
         output.line(format_args!("\noldest unfinished: {customer}/{file} since {since}: {}", shown(&oldest.why)))?;
     }
     waiting(status, output)?;
-    if !status.refused.is_empty() {
-        output.line("")?;
-        let row = |path: &crate::control::protocol::RefusedPath| {
-            vec![time(path.at), path.customer.to_string(), path.file.clone(), path.reason.clone()]
-        };
-        let rows: Vec<_> = status.refused.iter().map(row).collect();
-        output.table(&["refused", "customer", "file", "reason"], &rows)?;
-    }
+    refused(status, output)?;
     if status.problems.is_empty() {
         let fine = output.painted(Paint::Good, "nothing needs a person");
         output.line(format_args!("\n{fine}"))?;
@@ -48,13 +41,34 @@ fn waiting(status: &Status, output: &mut Output) -> Result<(), CliError> {
     }
     let row =
         |file: &Unfinished| vec![time(file.since), file.customer.to_string(), file.file.clone(), file.why.clone()];
-    let rows: Vec<_> = status.waiting.iter().take(WAITING_SHOWN).map(row).collect();
+    let rows: Vec<_> = status.waiting.iter().take(SHOWN).map(row).collect();
     output.line("")?;
     output.table(&["waiting since", "customer", "file", "why"], &rows)?;
     let all: u64 = status.customers.iter().map(|customer| customer.waiting_files).sum();
-    let more = all.saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+    more_than(all, rows.len(), output)
+}
+
+/// Files that were refused, the latest first.
+fn refused(status: &Status, output: &mut Output) -> Result<(), CliError> {
+    if status.refused.is_empty() {
+        return Ok(());
+    }
+    let row =
+        |path: &RefusedPath| vec![time(path.at), path.customer.to_string(), path.file.clone(), path.reason.clone()];
+    let rows: Vec<_> = status.refused.iter().take(SHOWN).map(row).collect();
+    output.line("")?;
+    output.table(&["refused", "customer", "file", "reason"], &rows)?;
+    more_than(status.refused_files, rows.len(), output)
+}
+
+/// Says how many aren't listed, and what lists them.
+fn more_than(all: u64, listed: usize, output: &mut Output) -> Result<(), CliError> {
+    let more = all.saturating_sub(u64::try_from(listed).unwrap_or(u64::MAX));
     if more > 0 {
-        output.line(format_args!("and {} more", counted(more, "file")))?;
+        output.line(format_args!(
+            "and {} more (devicedrop status --json lists up to a thousand)",
+            counted(more, "file")
+        ))?;
     }
     Ok(())
 }
@@ -191,7 +205,7 @@ fn time(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::cli::testing::Printed;
-    use crate::control::protocol::{ConfigurationStatus, DaemonStatus, Queue, RefusedPath, RegistrarStatus};
+    use crate::control::protocol::{ConfigurationStatus, DaemonStatus, Queue, RegistrarStatus};
     use devicedrop_core::ids::CustomerKey;
     use insta::assert_snapshot;
 
@@ -268,6 +282,7 @@ mod tests {
                 file: "devices.xlsx".into(),
                 reason: "an Excel workbook".into(),
             }],
+            refused_files: 1,
             oldest_unfinished: Some(Unfinished {
                 customer: contoso(),
                 file: "a\u{1b}[2J.csv".into(),
@@ -308,7 +323,7 @@ mod tests {
 
         waiting since        customer  file   why
         2026-11-22 14:58:00  contoso   b.csv  its customer is paused in the configuration
-        and 1 file more
+        and 1 file more (devicedrop status --json lists up to a thousand)
 
         refused              customer  file          reason
         2026-11-22 14:10:00  contoso   devices.xlsx  an Excel workbook
@@ -316,6 +331,25 @@ mod tests {
         ! contoso/old.csv: row 7 is in doubt and no registrar can answer for it (since 2026-11-22 14:20:00)
           try: devicedrop resolve 7 --reason TEXT --registered or --retry
         ");
+    }
+
+    #[test]
+    fn a_flood_of_refused_files_leaves_the_rest_to_be_seen() {
+        let mut status = troubled();
+        let path = status.refused[0].clone();
+        status.refused =
+            (0..17_000).map(|number| RefusedPath { file: format!("{number}.xlsx"), ..path.clone() }).collect();
+        status.refused.truncate(1_000);
+        status.refused_files = 17_000;
+        let mut printed = Printed::default();
+        print(&status, &mut printed.output(100)).expect("printed");
+        assert_eq!(printed.out().matches(".xlsx").count(), 20);
+        assert!(printed.out().contains("\n2026-11-22 14:10:00  contoso   0.xlsx "), "{}", printed.out());
+        assert!(
+            printed.out().contains("\nand 16980 files more (devicedrop status --json lists up to a thousand)\n"),
+            "{}",
+            printed.out()
+        );
     }
 
     #[test]

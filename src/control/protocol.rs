@@ -222,8 +222,11 @@ pub struct Status {
     /// Files that wait to be taken, and what for, the longest first; at most a thousand.
     #[serde(default)]
     pub waiting: Vec<Unfinished>,
-    /// Paths that were refused and still lie there.
+    /// Paths that were refused and still lie there, the latest first; at most a thousand.
     pub refused: Vec<RefusedPath>,
+    /// How many of them there are.
+    #[serde(default)]
+    pub refused_files: u64,
     /// The oldest file that isn't finished.
     pub oldest_unfinished: Option<Unfinished>,
     /// When anything last happened.

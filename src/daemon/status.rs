@@ -25,6 +25,9 @@ const DOUBTS_TOLD: usize = 100;
 /// So many waiting files are named; further ones are counted.
 const WAITING_TOLD: usize = 1_000;
 
+/// So many refused paths are told of, likewise.
+const REFUSED_TOLD: usize = 1_000;
+
 /// Puts the status together. Blocks while the ledger is read.
 pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let board = &shared.board;
@@ -42,7 +45,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let deferred = shared.readers.ask(crate::ledger::Reader::deferred_count)?;
     let customers = customers(shared)?;
     let last_entry = shared.readers.ask(crate::ledger::Reader::head)?.map(|head| head.at);
-    let refused = refused(board);
+    let (refused, refused_files) = refused(board);
     let mut problems = problems(board, &owed, now);
     problems.extend(board.held.as_ref().map(held));
     problems.extend(unlisted(board));
@@ -91,6 +94,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
         customers,
         waiting: waiting(board),
         refused,
+        refused_files,
         oldest_unfinished: oldest(board, &owed),
         problems,
     })
@@ -223,19 +227,22 @@ fn folder(lane: Option<&Lane>, watched: &str) -> (FolderState, Option<String>) {
     }
 }
 
-fn refused(board: &State) -> Vec<RefusedPath> {
-    let one = |customer: &CustomerKey, lane: &Lane| {
-        lane.refused
-            .iter()
-            .map(|(path, (refusal, at))| RefusedPath {
-                at: *at,
-                customer: customer.clone(),
-                file: path.text(),
-                reason: refusal.to_string(),
-            })
-            .collect::<Vec<_>>()
-    };
-    board.customers.iter().flat_map(|(customer, lane)| one(customer, lane)).collect()
+/// The latest of the paths that were refused, and how many there are.
+fn refused(board: &State) -> (Vec<RefusedPath>, u64) {
+    let lanes = board.customers.iter();
+    let mut all: Vec<_> = lanes
+        .flat_map(|(customer, lane)| {
+            lane.refused.iter().map(move |(path, (refusal, at))| (at, customer, path, refusal))
+        })
+        .collect();
+    all.sort_by_key(|(at, ..)| std::cmp::Reverse(**at));
+    let told = all.iter().take(REFUSED_TOLD).map(|(at, customer, path, refusal)| RefusedPath {
+        at: **at,
+        customer: (*customer).clone(),
+        file: path.text(),
+        reason: refusal.to_string(),
+    });
+    (told.collect(), u64::try_from(all.len()).unwrap_or(u64::MAX))
 }
 
 /// The file that has waited longest, whatever for: to be taken, or for its result.

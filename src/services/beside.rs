@@ -1,19 +1,25 @@
 //! What a file that is checked would wait for of what lies beside it, as its inbox would decide. Never makes anything.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use devicedrop_core::message::WaitsFor;
 use devicedrop_core::name::{Kind, classify, marker_name, order_file_name, path_text};
+use devicedrop_core::order::OrderKey;
+use devicedrop_core::suspicion::is_not_filled_in;
 
 use crate::beneath;
 use crate::config::{Completeness, Config, CustomerSettings, OrderRule};
 use crate::daemon::{is_spent, over_the_day};
 use crate::inbox::beside::{Wanted, lacking, sha256_of};
-use crate::inbox::{DropPath, Why};
+use crate::inbox::{DropPath, OrderIds, Why};
 use crate::ledger::Reader;
+
+/// An order file is read no further: no usable one is larger.
+const LARGEST_ORDER_FILE: u64 = 64 * 1024;
 
 /// What a customer's file would wait for. `inside` is its path in the drop folder, if it lies there: only then can what
 /// lies beside it have been used before. A ledger that can't be read is as good as none; whoever asks it for more is
@@ -48,11 +54,33 @@ pub(super) fn waits_for(
     });
     let Ok(found) = found;
     let next_day = ledger.as_ref().and_then(|reader| next_day(reader, config, customer, path));
-    let is_nothing = found.is_empty() && next_day.is_none();
+    let may_count = !found.iter().any(|why| matches!(why, Why::BadOrderFile(_) | Why::SpentOrderFile));
+    let not_filled_in = if may_count { not_filled_in(folder.as_fd(), &csv) } else { Vec::new() };
+    let is_nothing = found.is_empty() && next_day.is_none() && not_filled_in.is_empty();
     if is_nothing || reader.is_some_and(|reader| is_on_record(reader, config, customer, &folder, &csv)) {
         return Vec::new();
     }
-    found.into_iter().filter_map(|why| told(why, &csv, wanted.order_file)).chain(next_day).collect()
+    found
+        .into_iter()
+        .filter_map(|why| told(why, &csv, wanted.order_file))
+        .chain(next_day)
+        .chain(not_filled_in)
+        .collect()
+}
+
+/// What an order file says that nobody seems to have filled in.
+fn not_filled_in(folder: impl AsFd, csv: &DropPath) -> Vec<WaitsFor> {
+    let name = order_file_name(csv.name());
+    let mut bytes = Vec::new();
+    let read = beneath::open_file(folder.as_fd(), &name)
+        .and_then(|file| file.take(LARGEST_ORDER_FILE).read_to_end(&mut bytes));
+    let Some(ids) = read.ok().and_then(|_| OrderIds::read(&bytes).ok()) else { return Vec::new() };
+    let each = [(OrderKey::OrderId, ids.order_id), (OrderKey::PurchaseId, ids.purchase_id)];
+    let odd = |(key, id): (OrderKey, Option<String>)| {
+        let found = id.filter(|id| is_not_filled_in(id))?;
+        Some(WaitsFor::FilledInId { name: path_text(&name), key, found })
+    };
+    each.into_iter().filter_map(odd).collect()
 }
 
 /// Whether the file would have to wait for another day's limit.

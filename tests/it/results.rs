@@ -190,7 +190,7 @@ fn what_is_told_of_a_hardware_hash_follows_the_locale_too() -> Result<()> {
     B,One,1,T0EAABEACABUd28A,Ready for user,,"The device is registered, but its hardware hash speaks of another device: Model is ""One"" in the row and ""Two"" in the hash. Check that the hash was taken from this device.",
     B,One,2,T0E*,Registration failed,Hardware hash not valid,The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. Character 4 of the hardware hash can't stand in base64.,dd-N
     B,One,3,T0EeB,Registration failed,Hardware hash not valid,The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash isn't whole base64: part of it is probably missing.,dd-N
-    B,One,4,Rm9v,Registration failed,Hardware hash not valid,"The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash is base64, but not of a hardware hash (those begin with T0).",dd-N
+    B,One,4,Rm9v,Registration failed,Hardware hash not valid,"The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. This is no hardware hash: those begin with T0E, T0F, T0G or T0H.",dd-N
     "#);
     Ok(())
 }

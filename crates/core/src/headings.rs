@@ -23,6 +23,8 @@ pub(crate) struct Layout {
     pub(crate) named: usize,
     /// The headings of all of those.
     pub(crate) headings: Vec<String>,
+    /// Columns whose heading is nearly one that means something.
+    pub(crate) nearly: Vec<Place>,
 }
 
 /// One column that means something to us.
@@ -105,7 +107,8 @@ pub(crate) fn read(
         return Err(FileProblem::HeadingsDiffer { line, found: quoted(&names), expected: options.expected(), hint });
     }
     let headings = cells.iter().take(width).map(|name| name.trim().to_owned()).collect();
-    let layout = Layout { places, own: names.len(), named: width, headings };
+    let nearly = if options.columns.is_empty() { Vec::new() } else { nearly(&names, &places, options) };
+    let layout = Layout { places, own: names.len(), named: width, headings, nearly };
     let own = cells.iter().take(names.len()).map(str::to_owned).collect();
     Ok(Headings { format, layout, own })
 }
@@ -160,6 +163,22 @@ fn mapped(names: &[&str], options: &SheetOptions) -> Result<(Format, Vec<Place>)
     // A hash that this customer's format doesn't have is a column like any other of theirs.
     places.retain(|place| place.column != Column::HardwareHash);
     Ok((Format::Partner, places))
+}
+
+/// Columns of the sender's own that look as if they were meant to be one of a customer's optional ones: told by a heading
+/// that is his but for capitals, blanks and the like, or ours.
+fn nearly(names: &[&str], places: &[Place], options: &SheetOptions) -> Vec<Place> {
+    let taken = |column: &Column| places.iter().any(|place| place.column == *column);
+    let allowed = |column: &Column| *column != Column::HardwareHash || options.allows(Format::SelfService);
+    let missing: Vec<Column> = Column::ALL.into_iter().filter(|column| !taken(column) && allowed(column)).collect();
+    let others = (0..).zip(names).filter(|(index, _)| places.iter().all(|place| place.index != *index));
+    let meant = |(index, name): (usize, &&str)| {
+        let fits = |column: &&Column| {
+            [options.heading(**column), column.heading()].iter().any(|heading| hints::same_plain(name, heading))
+        };
+        missing.iter().find(fits).map(|column| place(*column, index, options))
+    };
+    others.filter_map(meant).collect()
 }
 
 fn place(column: Column, index: usize, options: &SheetOptions) -> Place {

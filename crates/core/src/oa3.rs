@@ -17,6 +17,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// How `OA` and the beginning of any byte behind it are written in base64.
+const BEGINNINGS: [&str; 4] = ["T0E", "T0F", "T0G", "T0H"];
+
 /// The record with the system's serial number, as SMBIOS has it.
 const SERIAL_NUMBER: u16 = 14;
 /// The record with the system's manufacturer. Record 15 is the firmware's maker, which often is another.
@@ -47,8 +50,8 @@ pub enum HashProblem {
     /// A number of characters, or an end, that no base64 text has: the end is probably missing.
     #[error("the hardware hash isn't whole base64: part of it is probably missing")]
     CutOff,
-    /// Base64 of something else.
-    #[error("the hardware hash is base64, but not of a hardware hash (those begin with T0)")]
+    /// Something else.
+    #[error("this is no hardware hash: those begin with T0E, T0F, T0G or T0H")]
     NotOa3,
 }
 
@@ -59,6 +62,10 @@ impl HashProblem {
             .strip_prefix("character ")
             .and_then(|rest| rest.split_once(' '))
             .and_then(|(at, _)| at.parse().ok());
+        // What stood on record before.
+        if words == "the hardware hash is base64, but not of a hardware hash (those begin with T0)" {
+            return Some(Self::NotOa3);
+        }
         let character = position.map(|position| Self::Character { position });
         character.into_iter().chain([Self::CutOff, Self::NotOa3]).find(|problem| problem.to_string() == words)
     }
@@ -70,6 +77,10 @@ pub fn check(text: &str) -> Result<HardwareHash, HashProblem> {
         return Err(HashProblem::Character {
             position: u64::try_from(position).unwrap_or(u64::MAX).saturating_add(1),
         });
+    }
+    // What isn't a part of one at all isn't called one that was cut off.
+    if text.get(..3).is_some_and(|start| !BEGINNINGS.contains(&start)) {
+        return Err(HashProblem::NotOa3);
     }
     let blob = BASE64.decode(text).map_err(|_| HashProblem::CutOff)?;
     let body = blob.strip_prefix(b"OA").ok_or(HashProblem::NotOa3)?;
@@ -156,11 +167,16 @@ mod tests {
     #[test]
     fn what_is_no_hash_is_refused() {
         assert_eq!(check(""), Err(HashProblem::NotOa3));
+        for begins_nearly_so in ["T0AA", "T0IA", "abc", "abcde", "T0=E"] {
+            assert_eq!(check(begins_nearly_so), Err(HashProblem::NotOa3), "{begins_nearly_so}");
+        }
+        for begins_so in ["T0EA", "T0FA", "T0GA", "T0HA"] {
+            assert!(check(begins_so).is_ok(), "{begins_so}");
+        }
         assert_eq!(check("dGhpc2RldmljZWlzYW5tbWRkZXZpY2U"), Err(HashProblem::NotOa3));
         assert_eq!(check("T0E "), Err(HashProblem::Character { position: 4 }));
         assert_eq!(check("T0-_"), Err(HashProblem::Character { position: 3 }));
         assert_eq!(check("T0EeB"), Err(HashProblem::CutOff));
-        assert_eq!(check("T0=E"), Err(HashProblem::CutOff));
         assert_eq!(check("T0E"), Ok(HardwareHash::default()), "the length is nobody's business");
     }
 

@@ -303,6 +303,8 @@ pub enum RowProblem {
         /// As above.
         echoed: Option<Box<Device>>,
     },
+    /// Nothing but the character that old programs write at the end of a file (U+001A).
+    EndMark,
     /// The whole row is one field, since quotes stand around it; without them, it has the right number of fields.
     OneCell,
     /// A required value is empty, or one that may be empty holds blanks alone.
@@ -367,6 +369,7 @@ impl RowProblem {
         match self {
             Self::FieldCount { .. } => "field_count",
             Self::OtherDelimiter { .. } => "other_delimiter",
+            Self::EndMark => "end_mark",
             Self::OneCell => "one_cell",
             Self::EmptyValue { .. } => "empty_value",
             Self::TooLong { .. } => "too_long",
@@ -380,7 +383,11 @@ impl RowProblem {
     /// The column it is about, where it is about one.
     pub fn column(&self) -> Option<&ColumnName> {
         match self {
-            Self::FieldCount { .. } | Self::OtherDelimiter { .. } | Self::OneCell | Self::RowTooLong { .. } => None,
+            Self::FieldCount { .. }
+            | Self::OtherDelimiter { .. }
+            | Self::EndMark
+            | Self::OneCell
+            | Self::RowTooLong { .. } => None,
             Self::EmptyValue { column }
             | Self::TooLong { column, .. }
             | Self::ControlCharacter { column, .. }

@@ -151,6 +151,14 @@ impl Content<'_> {
     }
 }
 
+impl<'a> Row<'a> {
+    /// Columns whose heading is nearly one that means something: where they stand, what they would be, and the heading
+    /// that they would need.
+    pub(crate) fn nearly(&self) -> impl Iterator<Item = (usize, Column, &'a str)> + use<'a> {
+        self.layout.nearly.iter().map(|place| (place.index, place.column, place.heading.as_str()))
+    }
+}
+
 impl Row<'_> {
     /// The device of a row of a result file that was refused for its form and is still what its echo made of it. What a
     /// result adds means nothing for what the row says; but nobody seems to have looked at it.
@@ -226,6 +234,9 @@ fn content<'a>(
         return Err(RowProblem::RowTooLong { limit: count(RECORD_BYTES) });
     }
     let fits = check_field_count(fields, layout);
+    if fits.is_err() && !fields.text.is_empty() && fields.text.chars().all(|character| character == '\u{1a}') {
+        return Err(RowProblem::EndMark);
+    }
     if fits.is_err() && is_one_cell(fields, layout, delimiter) {
         return Err(RowProblem::OneCell);
     }

@@ -287,14 +287,14 @@ fn hardware_hashes_are_read() {
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^
       = help: check that the hash was taken from this device
 
-    warning: the hardware hash is base64, but not of a hardware hash (those begin with T0)
+    warning: this is no hardware hash: those begin with T0E, T0F, T0G or T0H
      --> a.csv:3:7
       |
     3 | A,B,2,dGhpc2RldmljZWlzYW5tbWRkZXZpY2U
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       = help: the service refuses it as not valid: take the hash from the device again
 
-    warning: character 4 of the hardware hash can't stand in base64
+    warning: character 4 of the hardware hash is one that no hash has: they consist of letters, digits, + and /, and = only at the end
      --> a.csv:4:10
       |
     4 | A,B,3,T0E*

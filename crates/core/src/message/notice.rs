@@ -213,16 +213,16 @@ fn does_not_count(notice: &Notice<'_>, language: Language) -> String {
             language,
             "This file waits for its marker: the one there is older than the file's last change, so it doesn't say \
              that the file is complete. Once it is, write the marker (the same name with .done added) anew.",
-            "Dit bestand wacht op zijn markering: de aanwezige is ouder dan de laatste wijziging van het bestand, dus \
-             zij zegt niet dat het bestand compleet is. Schrijf de markering (dezelfde naam met .done erachter) \
-             opnieuw zodra dat zo is.",
+            "Dit bestand wacht op zijn markering: de markering die er ligt is ouder dan de laatste wijziging van het \
+             bestand en zegt dus niet dat het compleet is. Schrijf de markering (dezelfde naam met .done erachter) \
+             opnieuw zodra het dat wel is.",
         ),
         Notice::SpentMarker => words!(
             language,
             "This file waits for its marker: the one there was used up by what lay here before, and a marker counts \
              once. Once the file is complete, write the marker (the same name with .done added) anew.",
-            "Dit bestand wacht op zijn markering: de aanwezige is al gebruikt voor wat hier eerder lag, en een \
-             markering telt één keer. Schrijf de markering (dezelfde naam met .done erachter) opnieuw zodra het \
+            "Dit bestand wacht op zijn markering: de markering die er ligt is al gebruikt voor wat hier eerder lag, \
+             en een markering telt één keer. Schrijf de markering (dezelfde naam met .done erachter) opnieuw zodra het \
              bestand compleet is.",
         ),
         Notice::UnusableMarker => words!(

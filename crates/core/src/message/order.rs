@@ -113,7 +113,7 @@ fn about_a_value(problem: &OrderProblem, language: Language) -> String {
             words!(
                 language,
                 "Its \"{key}\" holds a control character (U+{code:04X}), such as a line break or a tab.",
-                "\"{key}\" bevat een stuurteken (U+{code:04X}), zoals een regeleinde of een tab.",
+                "\"{key}\" bevat een besturingsteken (U+{code:04X}), zoals een regeleinde of een tab.",
             )
         }
         _ => String::new(),

@@ -210,6 +210,7 @@ mod tests {
                 unexpected(support, Some("Internal error\u{1b}[31m 500")),
                 not_valid("character 12345 of the hardware hash can't stand in base64"),
                 not_valid("the hardware hash isn't whole base64: part of it is probably missing"),
+                not_valid("this is no hardware hash: those begin with T0E, T0F, T0G or T0H"),
                 not_valid("the hardware hash is base64, but not of a hardware hash (those begin with T0)"),
                 not_valid("the hardware hash is long"),
                 Details::AlreadyRegistered { holder: None },
@@ -236,12 +237,14 @@ mod tests {
           Uw aanvraag kon niet automatisch worden verwerkt. Neem contact op met ondersteuning (support@example.com) en vermeld de aanvraag-id: dd-4711.
         Your request could not be automatically processed. Contact Support (support@example.com) and provide the Request ID: dd-4711 (The registrar said: "Internal error\u{1b}[31m 500")
           Uw aanvraag kon niet automatisch worden verwerkt. Neem contact op met ondersteuning (support@example.com) en vermeld de aanvraag-id: dd-4711. (De registratiedienst zei: "Internal error\u{1b}[31m 500")
-        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. Character 12,345 of the hardware hash can't stand in base64.
-          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Teken 12.345 van de hardwarehash kan niet in base64 voorkomen.
-        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash isn't whole base64: part of it is probably missing.
-          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is geen volledige base64: waarschijnlijk ontbreekt een deel.
-        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash is base64, but not of a hardware hash (those begin with T0).
-          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is wel base64, maar geen hardwarehash (die begint met T0).
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. Character 12,345 of the hardware hash is one that no hash has: they consist of letters, digits, + and /, and = only at the end.
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Teken 12.345 van de hardwarehash komt in geen enkele hash voor: die bestaat uit letters, cijfers, + en /, en = alleen aan het einde.
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash isn't whole: part of it is probably missing.
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is niet volledig: waarschijnlijk ontbreekt een deel.
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. This is no hardware hash: those begin with T0E, T0F, T0G or T0H.
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Dit is geen hardwarehash: die begint met T0E, T0F, T0G of T0H.
+        The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. This is no hardware hash: those begin with T0E, T0F, T0G or T0H.
+          De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Dit is geen hardwarehash: die begint met T0E, T0F, T0G of T0H.
         The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. (The registrar said: "the hardware hash is long")
           De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. (De registratiedienst zei: "the hardware hash is long")
         This device is already registered to your organization. No further action required.

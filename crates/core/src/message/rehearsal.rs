@@ -135,7 +135,7 @@ mod tests {
         Look here, Serial Number: blanks stand around this value, and they count; remove them, unless the device itself reports them too.
           Let op, Serial Number: rond deze waarde staan spaties, en die tellen mee; verwijder ze, tenzij het apparaat ze zelf ook opgeeft.
         Look here, Serial Number: a byte order mark (U+FEFF) stands in this value, where it can't be seen; remove it: type the value anew. Probably two files were put together.
-          Let op, Serial Number: in deze waarde staat een byte order mark (U+FEFF), die niet te zien is; verwijder die: typ de waarde opnieuw in. Waarschijnlijk zijn er twee bestanden samengevoegd.
+          Let op, Serial Number: in deze waarde staat een byte-ordemarkering (U+FEFF), die niet te zien is; verwijder die: typ de waarde opnieuw in. Waarschijnlijk zijn er twee bestanden samengevoegd.
         Look here: this is the row of the documentation's sample; remove it: its registration fails.
           Let op: dit is de rij uit het voorbeeld in de documentatie; verwijder de rij: de registratie ervan mislukt.
         "##);

@@ -16,6 +16,9 @@ pub fn row_problem(problem: &RowProblem, line: u64, locale: Locale) -> String {
         (Some(column), Language::Dutch) => format!("Regel {line}, kolom {}", column_name(column)),
     };
     let what = what(problem, language);
+    if *problem == RowProblem::EndMark {
+        return format!("{place}: {what}");
+    }
     words!(
         language,
         "{place}: {what} Correct the row and drop the file again.",
@@ -40,6 +43,7 @@ fn what(problem: &RowProblem, language: Language) -> String {
         RowProblem::OtherDelimiter { headings, row, echoed } => {
             other_delimiter(*headings, *row, echoed.as_deref(), language)
         }
+        RowProblem::EndMark => end_mark(language),
         RowProblem::OneCell => super::headings::one_cell(language),
         RowProblem::EmptyValue { column } if matches!(column.column, Some(Column::OrderId | Column::PurchaseId)) => {
             words!(
@@ -100,6 +104,18 @@ fn what(problem: &RowProblem, language: Language) -> String {
             )
         }
     }
+}
+
+fn end_mark(language: Language) -> String {
+    words!(
+        language,
+        "nothing stands on this line but the character U+001A, which can't be seen: old programs write it at the end \
+     of a file. No device is missing for it. To be rid of it, delete the line in a text editor, or have the \
+     program that wrote the file leave it out.",
+        "op deze regel staat alleen het teken U+001A, dat onzichtbaar is: oude programma's schrijven het aan het \
+     einde van een bestand. Er ontbreekt geen apparaat door. Wilt u ervan af, verwijder de regel dan in een \
+     teksteditor, of laat het programma dat het bestand schreef het weglaten.",
+    )
 }
 
 fn too_long(found: u64, limit: u64, language: Language) -> String {
@@ -189,6 +205,8 @@ fn control_name(character: char, language: Language) -> String {
         ('\t', Language::Dutch) => "een tab",
         ('\n' | '\r', Language::English) => "a line break",
         ('\n' | '\r', Language::Dutch) => "een regeleinde",
+        ('\u{1a}', Language::English) => "an end-of-file mark of old programs",
+        ('\u{1a}', Language::Dutch) => "een eindemarkering van oude programma's",
         (_, Language::English) => "a control character",
         (_, Language::Dutch) => "een besturingsteken",
     };
@@ -220,6 +238,8 @@ mod tests {
             RowProblem::FieldCount { expected: 3, found: 2, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Comma, row: Delimiter::Semicolon, echoed: None },
             RowProblem::OtherDelimiter { headings: Delimiter::Semicolon, row: Delimiter::Tab, echoed: None },
+            RowProblem::EndMark,
+            RowProblem::ControlCharacter { column: serial.clone(), character: '\u{1a}', position: 13 },
             RowProblem::OneCell,
             RowProblem::EmptyValue { column: column(Column::Model) },
             RowProblem::EmptyValue { column: column(Column::OrderId) },
@@ -245,6 +265,10 @@ mod tests {
           Regel 7: hier scheiden puntkomma's de waarden, maar in de kolomkoppen zijn het komma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7: tabs separate the values here, but semicolons separate the headings. Separate the headings and all rows by the same character. Correct the row and drop the file again.
           Regel 7: hier scheiden tabs de waarden, maar in de kolomkoppen zijn het puntkomma's. Scheid de kolomkoppen en alle rijen door hetzelfde teken. Verbeter de rij en lever het bestand opnieuw aan.
+        Line 7: nothing stands on this line but the character U+001A, which can't be seen: old programs write it at the end of a file. No device is missing for it. To be rid of it, delete the line in a text editor, or have the program that wrote the file leave it out.
+          Regel 7: op deze regel staat alleen het teken U+001A, dat onzichtbaar is: oude programma's schrijven het aan het einde van een bestand. Er ontbreekt geen apparaat door. Wilt u ervan af, verwijder de regel dan in een teksteditor, of laat het programma dat het bestand schreef het weglaten.
+        Line 7, column "Serial Number": character 13 of the value is an end-of-file mark of old programs (U+001A), which can't be in it. It can't be seen and often comes along when a value is copied; type the value anew. Correct the row and drop the file again.
+          Regel 7, kolom "Serial Number": teken 13 van de waarde is een eindemarkering van oude programma's (U+001A), en dat kan er niet in staan. Het is onzichtbaar en komt vaak mee bij het kopiëren; typ de waarde opnieuw in. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7: the whole line stands in one cell, with quotes around it: open the file in a text editor, remove the quotes around each such line, and write every doubled quote inside it once, so that every value has a cell of its own. Correct the row and drop the file again.
           Regel 7: de hele regel staat in één cel, met aanhalingstekens eromheen: open het bestand in een teksteditor, verwijder de aanhalingstekens om elke zulke regel en schrijf elk dubbel aanhalingsteken erin enkel, zodat iedere waarde een eigen cel heeft. Verbeter de rij en lever het bestand opnieuw aan.
         Line 7, column "Model": the value is empty or holds only blanks. Expected is the value exactly as the device itself reports it. Correct the row and drop the file again.

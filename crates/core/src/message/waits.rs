@@ -3,7 +3,7 @@
 use super::suspicion::Told;
 use super::{Language, number, order, quoted, words};
 use crate::locale::Locale;
-use crate::order::BadOrderFile;
+use crate::order::{BadOrderFile, OrderKey};
 
 /// What a file that would be taken would wait for, or go without.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub enum WaitsFor {
         /// Whether the file can't go without.
         required: bool,
     },
+    /// Nothing; but its order file says what nobody filled in.
+    FilledInId {
+        /// Its name.
+        name: String,
+        /// What for.
+        key: OrderKey,
+        /// What it says.
+        found: String,
+    },
     /// An order file that can be used.
     UsableOrderFile(BadOrderFile),
     /// Another day: with it the customer would be over the day's limit.
@@ -59,6 +68,7 @@ impl WaitsFor {
             Self::Content(_) => "other_content",
             Self::OrderFile(_) => "no_order_file",
             Self::UnusedOrderFile { .. } => "used_order_file",
+            Self::FilledInId { .. } => "not_filled_in",
             Self::UsableOrderFile(_) => "bad_order_file",
             Self::NextDay { .. } => "day_limit",
             Self::Unpausing => "paused",
@@ -75,9 +85,10 @@ impl WaitsFor {
 pub fn waits_for(what: &WaitsFor, locale: Locale) -> Told {
     let language = Language::from(locale);
     let (what, help) = match what {
-        WaitsFor::OrderFile(_) | WaitsFor::UnusedOrderFile { .. } | WaitsFor::UsableOrderFile(_) => {
-            for_order_file(what, language)
-        }
+        WaitsFor::OrderFile(_)
+        | WaitsFor::UnusedOrderFile { .. }
+        | WaitsFor::FilledInId { .. }
+        | WaitsFor::UsableOrderFile(_) => for_order_file(what, language),
         WaitsFor::NextDay { bytes, rows } => {
             let (bytes, rows) = (number(*bytes, language), number(*rows, language));
             (
@@ -241,6 +252,21 @@ fn for_order_file(what: &WaitsFor, language: Language) -> (String, String) {
             let help = words!(language, "write the order file anew", "schrijf het orderbestand opnieuw");
             (what, help)
         }
+        WaitsFor::FilledInId { name, key, found } => {
+            let (name, key, found) = (quoted(name), quoted(key.text()), quoted(found));
+            (
+                words!(
+                    language,
+                    "its order file {name} has {found} as its {key}, which looks as if nobody had filled it in",
+                    "het orderbestand {name} heeft {found} als {key}, en dat ziet eruit alsof het niet is ingevuld",
+                ),
+                words!(
+                    language,
+                    "write the number of the order there, or leave {key} out",
+                    "schrijf daar het nummer van de order, of laat {key} weg",
+                ),
+            )
+        }
         WaitsFor::UsableOrderFile(bad) => {
             let name = quoted(&bad.name);
             let (why, remedy) = order::of_bad(bad, language);
@@ -278,6 +304,7 @@ mod tests {
             WaitsFor::OrderFile(order()),
             WaitsFor::UnusedOrderFile { name: order(), required: true },
             WaitsFor::UnusedOrderFile { name: order(), required: false },
+            WaitsFor::FilledInId { name: order(), key: OrderKey::PurchaseId, found: "...".to_owned() },
             bad(OrderProblem::NotJson { line: 2, column: 15 }),
             bad(OrderProblem::OtherName { name: "A.ORDER.JSON".to_owned() }),
             bad(OrderProblem::Link),

@@ -20,6 +20,12 @@ fn rows_are_refused_one_by_one() {
         ("a,b,c,d", fields(4, device("a", "b", "c"))),
         ("a,b,,d", fields(4, None)),
         ("a,b,c,,d,,", fields(5, device("a", "b", "c"))),
+        ("\u{1a}", RowProblem::EndMark),
+        ("\u{1a}\u{1a}\u{1a}", RowProblem::EndMark),
+        (
+            "a,b,c\u{1a}",
+            RowProblem::ControlCharacter { column: name(Column::SerialNumber), character: '\u{1a}', position: 2 },
+        ),
         ("a;b;c", other(Delimiter::Semicolon)),
         ("\"a\";\"b\";\"c\"", other(Delimiter::Semicolon)),
         ("Dell, Inc.\tb\tc", other(Delimiter::Tab)),

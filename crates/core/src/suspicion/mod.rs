@@ -131,6 +131,15 @@ pub enum Suspect<'a> {
         /// The first line that does.
         first: u64,
     },
+    /// A column that counts for nothing, since its heading is only nearly this one.
+    NearlyHeading {
+        /// The heading.
+        found: &'a str,
+        /// The one that would count.
+        wanted: &'a str,
+    },
+    /// An order ID or purchase ID without a letter or digit, as in advice that was copied.
+    NotFilledIn(&'a str),
     /// The hardware hash isn't one.
     HardwareHash(HashProblem),
     /// The hardware hash speaks of another device.
@@ -187,6 +196,8 @@ impl Suspect<'_> {
             Self::ZerosDiffer { .. } => "zeros_differ",
             Self::Twice { .. } => "twice",
             Self::OtherSpelling { .. } => "other_spelling",
+            Self::NearlyHeading { .. } => "nearly_heading",
+            Self::NotFilledIn(_) => "not_filled_in",
             Self::HardwareHash(_) => "hardware_hash",
             Self::OtherDevice(_) => "other_device",
             Self::Uncorrected(_) => "uncorrected",
@@ -237,6 +248,12 @@ impl Watcher {
             found(&Suspicion { line: row.line, cell: None, suspect: Suspect::Uncorrected(device) });
         }
         if self.columns.is_empty() {
+            for (index, column, wanted) in row.nearly() {
+                let heading = head.headings.get(index).map(String::as_str).unwrap_or_default();
+                let cell = Some(Cell { column, heading, index, characters: None });
+                let suspect = Suspect::NearlyHeading { found: heading.trim(), wanted };
+                found(&Suspicion { line: head.line, cell, suspect });
+            }
             let place = |column| row.index(column).map(|index| (column, index));
             self.columns = Column::ALL.into_iter().filter_map(place).collect();
         }
@@ -244,7 +261,12 @@ impl Watcher {
         let mut tell = |column, characters, suspect| {
             found(&Suspicion { line: row.line, cell: cell(head, columns, column, characters), suspect });
         };
-        let Content { manufacturer, model, serial_number, hardware_hash, .. } = *content;
+        let Content { manufacturer, model, serial_number, hardware_hash, order_id, purchase_id } = *content;
+        for (column, id) in [(Column::OrderId, order_id), (Column::PurchaseId, purchase_id)] {
+            if let Some(id) = id.filter(|id| is_not_filled_in(id)) {
+                tell(column, None, Suspect::NotFilledIn(id));
+            }
+        }
         for (column, value) in
             [(Column::Manufacturer, manufacturer), (Column::Model, model), (Column::SerialNumber, serial_number)]
         {
@@ -295,6 +317,11 @@ fn cell<'a>(
     let (_, index) = columns.iter().find(|(known, _)| *known == column)?;
     let heading = head.headings.get(*index).map(String::as_str).unwrap_or_default();
     Some(Cell { column, heading, index: *index, characters })
+}
+
+/// Whether an ID, which may have any form, says nothing: `...`, `-`, `?`.
+pub fn is_not_filled_in(id: &str) -> bool {
+    !id.chars().any(char::is_alphanumeric)
 }
 
 /// Whether a row is the line of headings again, as where files were put together.

@@ -14,6 +14,10 @@ fn options() -> SheetOptions {
 
 /// What is found in a file: line, column's first letter and characters, code.
 fn watched(text: &str) -> (Vec<String>, Watched) {
+    watched_with(options(), text)
+}
+
+fn watched_with(options: SheetOptions, text: &str) -> (Vec<String>, Watched) {
     let mut watcher = Watcher::new();
     let mut told = Vec::new();
     let note = |suspicion: &Suspicion<'_>| {
@@ -24,7 +28,7 @@ fn watched(text: &str) -> (Vec<String>, Watched) {
         });
         format!("{}:{}{}", suspicion.line, cell.unwrap_or_default(), suspicion.suspect.code())
     };
-    let mut reader = SheetReader::new(Encoding::Utf8, options());
+    let mut reader = SheetReader::new(Encoding::Utf8, options);
     let mut sink = |head: &Head, row: Row<'_>| {
         watcher.row(head, &row, &mut |suspicion| told.push(note(suspicion)));
     };
@@ -42,6 +46,31 @@ fn rows(numbers: std::ops::Range<u32>, row: impl Fn(u32) -> String) -> String {
 /// The same, of rows below the partner format's headings.
 fn found(rows: &str) -> Vec<String> {
     watched(&format!("Manufacturer,Model,Serial Number\n{rows}")).0
+}
+
+#[test]
+fn a_column_that_is_nearly_one_that_counts_is_told_once() {
+    let columns = [(Column::Model, "Modell"), (Column::OrderId, "Bestellung"), (Column::PurchaseId, "Kauf Nr")];
+    let columns: BTreeMap<_, _> = columns.map(|(column, heading)| (column, heading.to_owned())).into();
+    let mapped = SheetOptions { columns, ..options() };
+    let head = "Manufacturer,Modell,Serial Number";
+    let found = |more: &str, options: &SheetOptions| {
+        let text = format!("\n{head},{more}\na,b,1,x,y,z\na,b,2,x,y,z\n");
+        watched_with(options.clone(), &text).0
+    };
+    let nearly = ["2:h nearly_heading", "2:O nearly_heading", "2:k nearly_heading"];
+    assert_eq!(found("hardware hash,Order ID,kauf-nr", &mapped), nearly);
+    assert_eq!(found("Bestellung,bestellung,Order ID", &mapped), [""; 0]);
+    let partner = SheetOptions { formats: vec![crate::device::Format::Partner], ..mapped.clone() };
+    assert_eq!(found("Hardware hash,Pos,Note", &partner), [""; 0]);
+}
+
+#[test]
+fn an_id_that_says_nothing_is_told() {
+    let columns = BTreeMap::from([(Column::OrderId, "Order".to_owned())]);
+    let text = "Manufacturer,Model,Serial Number,Order\na,b,1,...\na,b,2,PO-1\na,b,3,\na,b,4,…\na,b,5,№七\n";
+    let found = watched_with(SheetOptions { columns, ..options() }, text).0;
+    assert_eq!(found, ["2:O not_filled_in", "5:O not_filled_in"]);
 }
 
 #[test]

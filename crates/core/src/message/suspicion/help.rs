@@ -1,6 +1,6 @@
 //! What to do about what looks wrong.
 
-use super::{Language, words};
+use super::{Language, quoted, words};
 use crate::suspicion::Suspect;
 
 /// What to do about it.
@@ -40,6 +40,19 @@ pub(super) fn help(suspect: &Suspect<'_>, language: Language) -> String {
             language,
             "take the serial number from the device's label or its supplier",
             "neem het serienummer van het etiket van het apparaat of van de leverancier",
+        ),
+        Suspect::NearlyHeading { wanted, .. } => {
+            let wanted = quoted(wanted);
+            words!(
+                language,
+                "rename the column to {wanted} if that is what stands in it",
+                "hernoem de kolom naar {wanted} als dat is wat erin staat",
+            )
+        }
+        Suspect::NotFilledIn(_) => words!(
+            language,
+            "put the number of the order there, or leave the cell empty",
+            "zet daar het nummer van de order, of laat de cel leeg",
         ),
         Suspect::Date(_)
         | Suspect::LostDigits(_)

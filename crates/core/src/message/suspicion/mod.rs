@@ -51,6 +51,15 @@ fn what(suspicion: &Suspicion<'_>, language: Language) -> String {
                  van wat is aangeleverd",
             )
         }
+        Suspect::NearlyHeading { found, wanted } => {
+            let (found, wanted) = (quoted(found), quoted(wanted));
+            words!(
+                language,
+                "the column {found} counts for nothing: the heading that counts is {wanted}, letter by letter",
+                "de kolom {found} telt niet mee: de kolomkop die telt is {wanted}, letter voor letter",
+            )
+        }
+        Suspect::NotFilledIn(found) => not_filled_in(found, language),
         Suspect::HardwareHash(problem) => hash_problem(problem, language),
         Suspect::OtherDevice(mismatch) => other_device(mismatch, language),
         Suspect::SurroundingBlanks(_)
@@ -107,7 +116,7 @@ fn unseen(suspect: &Suspect<'_>, language: Language) -> String {
         Suspect::ByteOrderMark => words!(
             language,
             "a byte order mark (U+FEFF) stands in this value, where it can't be seen",
-            "in deze waarde staat een byte order mark (U+FEFF), die niet te zien is",
+            "in deze waarde staat een byte-ordemarkering (U+FEFF), die niet te zien is",
         ),
         Suspect::Invisible(odd) => {
             let code = code(*odd);
@@ -300,25 +309,32 @@ fn before(suspect: &Suspect<'_>, values: Option<(&str, &str)>, earlier: &Earlier
     }
 }
 
+fn not_filled_in(found: &str, language: Language) -> String {
+    let found = quoted(found);
+    words!(language, "{found} looks as if nobody had filled it in", "{found} ziet eruit alsof het niet is ingevuld",)
+}
+
 pub(super) fn hash_problem(problem: &HashProblem, language: Language) -> String {
     match problem {
         HashProblem::Character { position } => {
             let position = number(*position, language);
             words!(
                 language,
-                "character {position} of the hardware hash can't stand in base64",
-                "teken {position} van de hardwarehash kan niet in base64 voorkomen",
+                "character {position} of the hardware hash is one that no hash has: they consist of letters, digits, + and \
+                 /, and = only at the end",
+                "teken {position} van de hardwarehash komt in geen enkele hash voor: die bestaat uit letters, cijfers, + en \
+                 /, en = alleen aan het einde",
             )
         }
         HashProblem::CutOff => words!(
             language,
-            "the hardware hash isn't whole base64: part of it is probably missing",
-            "de hardwarehash is geen volledige base64: waarschijnlijk ontbreekt een deel",
+            "the hardware hash isn't whole: part of it is probably missing",
+            "de hardwarehash is niet volledig: waarschijnlijk ontbreekt een deel",
         ),
         HashProblem::NotOa3 => words!(
             language,
-            "the hardware hash is base64, but not of a hardware hash (those begin with T0)",
-            "de hardwarehash is wel base64, maar geen hardwarehash (die begint met T0)",
+            "this is no hardware hash: those begin with T0E, T0F, T0G or T0H",
+            "dit is geen hardwarehash: die begint met T0E, T0F, T0G of T0H",
         ),
     }
 }

@@ -38,7 +38,7 @@ fn what_characters_look_wrong() {
     doubled_blanks: several blanks in a row stand inside this value, and each counts // remove them, unless the device itself reports them too
       doubled_blanks: in deze waarde staan meerdere spaties achter elkaar, en elke telt mee // verwijder ze, tenzij het apparaat ze zelf ook opgeeft
     bom_inside: a byte order mark (U+FEFF) stands in this value, where it can't be seen // remove it: type the value anew. Probably two files were put together.
-      bom_inside: in deze waarde staat een byte order mark (U+FEFF), die niet te zien is // verwijder die: typ de waarde opnieuw in. Waarschijnlijk zijn er twee bestanden samengevoegd.
+      bom_inside: in deze waarde staat een byte-ordemarkering (U+FEFF), die niet te zien is // verwijder die: typ de waarde opnieuw in. Waarschijnlijk zijn er twee bestanden samengevoegd.
     invisible: a character that can't be seen (U+200B) stands in this value // type the value anew; such characters come along when a value is copied
       invisible: in deze waarde staat een teken dat niet te zien is (U+200B) // typ de waarde opnieuw in; zulke tekens komen mee bij het kopiëren
     odd_blank: a blank in this value isn't the one of a keyboard but U+00A0 // type the value anew; such characters come along when a value is copied
@@ -114,14 +114,25 @@ fn what_serial_numbers_look_wrong() {
       other_spelling: "DELL" staat in 1 van de rijen, "Dell" in 1 ervan, vanaf regel 2 // schrijf het precies zoals het apparaat zelf het opgeeft: voor de dienst zijn dit twee waarden
     other_spelling: "DELL" stands in 1,234 of the rows, "Dell" in 4,321 of them, from line 2 on // write it exactly as the device itself reports it: to the service these are two values
       other_spelling: "DELL" staat in 1.234 van de rijen, "Dell" in 4.321 ervan, vanaf regel 2 // schrijf het precies zoals het apparaat zelf het opgeeft: voor de dienst zijn dit twee waarden
-    hardware_hash: character 4 of the hardware hash can't stand in base64 // the service refuses it as not valid: take the hash from the device again
-      hardware_hash: teken 4 van de hardwarehash kan niet in base64 voorkomen // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
-    hardware_hash: the hardware hash isn't whole base64: part of it is probably missing // the service refuses it as not valid: take the hash from the device again
-      hardware_hash: de hardwarehash is geen volledige base64: waarschijnlijk ontbreekt een deel // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
-    hardware_hash: the hardware hash is base64, but not of a hardware hash (those begin with T0) // the service refuses it as not valid: take the hash from the device again
-      hardware_hash: de hardwarehash is wel base64, maar geen hardwarehash (die begint met T0) // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
+    hardware_hash: character 4 of the hardware hash is one that no hash has: they consist of letters, digits, + and /, and = only at the end // the service refuses it as not valid: take the hash from the device again
+      hardware_hash: teken 4 van de hardwarehash komt in geen enkele hash voor: die bestaat uit letters, cijfers, + en /, en = alleen aan het einde // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
+    hardware_hash: the hardware hash isn't whole: part of it is probably missing // the service refuses it as not valid: take the hash from the device again
+      hardware_hash: de hardwarehash is niet volledig: waarschijnlijk ontbreekt een deel // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
+    hardware_hash: this is no hardware hash: those begin with T0E, T0F, T0G or T0H // the service refuses it as not valid: take the hash from the device again
+      hardware_hash: dit is geen hardwarehash: die begint met T0E, T0F, T0G of T0H // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
     other_device: the hardware hash speaks of another device: Model is "A" in the row and "B" in the hash // check that the hash was taken from this device
       other_device: de hardwarehash gaat over een ander apparaat: Model is "A" in de rij en "B" in de hash // controleer of de hash van dit apparaat afkomstig is
+    "##);
+}
+
+#[test]
+fn what_looks_wrong_with_optional_columns() {
+    let suspects = [Suspect::NearlyHeading { found: "Order Id", wanted: "Bestellung" }, Suspect::NotFilledIn("...")];
+    insta::assert_snapshot!(told(&suspects), @r##"
+    nearly_heading: the column "Order Id" counts for nothing: the heading that counts is "Bestellung", letter by letter // rename the column to "Bestellung" if that is what stands in it
+      nearly_heading: de kolom "Order Id" telt niet mee: de kolomkop die telt is "Bestellung", letter voor letter // hernoem de kolom naar "Bestellung" als dat is wat erin staat
+    not_filled_in: "..." looks as if nobody had filled it in // put the number of the order there, or leave the cell empty
+      not_filled_in: "..." ziet eruit alsof het niet is ingevuld // zet daar het nummer van de order, of laat de cel leeg
     "##);
 }
 
