@@ -41,6 +41,7 @@ use crate::config::environment::Environment;
 use crate::config::{Lookup, control_socket};
 use crate::control::client::Client;
 use crate::control::protocol::{Answer, Request, Status};
+use devicedrop_core::shown::shown;
 
 /// Does what the command line says, and tells how it went.
 pub fn main(
@@ -71,7 +72,9 @@ pub fn main(
 /// Help and version are results; everything else that the parser says is a complaint.
 fn usage(error: &clap::Error, output: &mut Output) -> Result<Exit, CliError> {
     if error.use_stderr() {
-        output.note(error.render().to_string().trim_end());
+        // It repeats what was typed, or what a shell made of `*.csv`: names from outside.
+        let told = error.render().to_string();
+        told.trim_end().lines().for_each(|line| output.note(shown(line)));
         return Ok(Exit::Unable);
     }
     output.raw(error.render())?;

@@ -66,6 +66,9 @@ impl KindScan {
         if begins(PDF) {
             return Some(OtherKind::Pdf);
         }
+        if begins(RTF) {
+            return Some(OtherKind::Document);
+        }
         markup(bytes)
     }
 }
@@ -73,6 +76,7 @@ impl KindScan {
 const OLD_WORKBOOK: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 const GZIP: &[u8] = b"\x1F\x8B";
 const PDF: &[u8] = b"%PDF-";
+const RTF: &[u8] = b"{\\rtf";
 
 /// Whether bytes are the beginning of a file that is no text, whatever they look like further on.
 pub(crate) fn is_packed(beginning: &[u8]) -> bool {

@@ -218,7 +218,7 @@ pub struct InitArgs {
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The CSV files
+    /// The CSV files; write -- before names that may begin with a hyphen (check -- *.csv)
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 

@@ -78,7 +78,10 @@ fn other_than_a_file(metadata: &Metadata, locale: Locale) -> Option<Finding> {
 /// Why a file of this name isn't taken, and whether its content is worth a look.
 fn by_name(path: &Path, locale: Locale) -> (Option<Finding>, bool) {
     let not_taken = |why: &NotTaken<'_>| Some(Finding::not_taken(why, locale));
+    let ends = |ending: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
     match name::classify(path.file_name().unwrap_or_default().as_bytes()) {
+        Kind::OurOutput if ends("json") => (not_taken(&NotTaken::Receipt), false),
+        Kind::Ignored(name::Ignored::OtherName) if ends("done") => (not_taken(&NotTaken::OtherMarker), false),
         Kind::Submission | Kind::Rehearsal => (None, true),
         Kind::OurOutput => (not_taken(&NotTaken::OurOutput), true),
         Kind::OrderFile => (not_taken(&NotTaken::OrderFile), false),

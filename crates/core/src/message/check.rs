@@ -17,12 +17,16 @@ pub enum NotTaken<'a> {
     NoCustomer,
     /// It lies in a folder whose name, which would be its order ID, is blank.
     BlankFolder,
-    /// By its name it is a result file or a receipt.
+    /// By its name it is a result file.
     OurOutput,
+    /// By its name it is a receipt.
+    Receipt,
     /// By its name it is the order file of a CSV.
     OrderFile,
     /// By its name it is the marker of a CSV.
     Marker,
+    /// By its name it was probably meant to be a marker.
+    OtherMarker,
     /// Files of its name, or in a folder of that name, are ignored.
     Ignored(Ignored),
     /// Something that its sender would be told of.
@@ -38,9 +42,9 @@ impl NotTaken<'_> {
             Self::Link => "link",
             Self::NoCustomer => "no_customer",
             Self::BlankFolder => "blank_folder",
-            Self::OurOutput => "our_output",
+            Self::OurOutput | Self::Receipt => "our_output",
             Self::OrderFile => "order_file",
-            Self::Marker => "marker",
+            Self::Marker | Self::OtherMarker => "marker",
             Self::Ignored(Ignored::IgnoredFolder | Ignored::LeadingUnderscore) => "ignored_folder",
             Self::Ignored(_) => "ignored_name",
             Self::Notice(Notice::NotACsv(_)) => "not_a_csv",
@@ -93,29 +97,52 @@ pub fn not_taken(why: &NotTaken<'_>, locale: Locale) -> (String, Option<String>)
         NotTaken::OurOutput => (
             words!(
                 language,
-                "by its name this is a result file or a receipt, which is never taken",
-                "volgens de naam is dit een resultaatbestand of ontvangstbewijs, en dat wordt nooit gelezen",
+                "by its name this is a result file, which is never taken",
+                "volgens de naam is dit een resultaatbestand, en dat wordt nooit gelezen",
             ),
             words!(language, "save it under a name without `.result`", "sla het op onder een naam zonder `.result`",),
         ),
-        NotTaken::OrderFile => (
-            words!(
-                language,
-                "by its name this is the order file of a CSV file, no list of devices",
-                "volgens de naam is dit het orderbestand van een CSV-bestand, geen lijst van apparaten",
-            ),
-            words!(language, "check the CSV file beside it", "controleer het CSV-bestand ernaast"),
-        ),
-        NotTaken::Marker => (
-            words!(
-                language,
-                "by its name this is the marker of a CSV file, no list of devices",
-                "volgens de naam is dit de markering van een CSV-bestand, geen lijst van apparaten",
-            ),
-            words!(language, "check the CSV file beside it", "controleer het CSV-bestand ernaast"),
-        ),
+        NotTaken::Receipt | NotTaken::OrderFile | NotTaken::Marker | NotTaken::OtherMarker => {
+            beside_a_csv(why, language)
+        }
     };
     (what, Some(help))
+}
+
+/// What belongs to a CSV file and is none itself.
+fn beside_a_csv(why: &NotTaken<'_>, language: Language) -> (String, String) {
+    let what = match why {
+        NotTaken::Receipt => words!(
+            language,
+            "by its name this is the receipt for a CSV file, no list of devices",
+            "volgens de naam is dit het ontvangstbewijs van een CSV-bestand, geen lijst van apparaten",
+        ),
+        NotTaken::OrderFile => words!(
+            language,
+            "by its name this is the order file of a CSV file, no list of devices",
+            "volgens de naam is dit het orderbestand van een CSV-bestand, geen lijst van apparaten",
+        ),
+        NotTaken::OtherMarker => {
+            return (
+                words!(
+                    language,
+                    "by its name this was meant to be the marker of a CSV file, and it isn't",
+                    "volgens de naam was dit bedoeld als markering van een CSV-bestand, maar dat is het niet",
+                ),
+                words!(
+                    language,
+                    "a marker has the whole name of its CSV file and .done behind it: devices.csv.done",
+                    "een markering heeft de hele naam van het CSV-bestand met .done erachter: devices.csv.done",
+                ),
+            );
+        }
+        _ => words!(
+            language,
+            "by its name this is the marker of a CSV file, no list of devices",
+            "volgens de naam is dit de markering van een CSV-bestand, geen lijst van apparaten",
+        ),
+    };
+    (what, words!(language, "check the CSV file beside it", "controleer het CSV-bestand ernaast"))
 }
 
 fn blank_folder(language: Language) -> (String, String) {
@@ -282,6 +309,8 @@ mod tests {
             NotTaken::NoCustomer,
             NotTaken::BlankFolder,
             NotTaken::OurOutput,
+            NotTaken::Receipt,
+            NotTaken::OtherMarker,
             NotTaken::OrderFile,
             NotTaken::Marker,
             NotTaken::Ignored(Ignored::LeadingDot),
@@ -307,8 +336,12 @@ mod tests {
           no_customer: dit ligt in geen enkele aanlevermap van een klant, dus wordt er niet naar gekeken // leg het in de map van een klant (devicedrop customer list)
         blank_folder: the name of its folder, which would be its order ID, holds nothing but blanks // name the folder after the order
           blank_folder: de naam van de map, die de order-ID zou zijn, bestaat alleen uit spaties // noem de map naar de order
-        our_output: by its name this is a result file or a receipt, which is never taken // save it under a name without `.result`
-          our_output: volgens de naam is dit een resultaatbestand of ontvangstbewijs, en dat wordt nooit gelezen // sla het op onder een naam zonder `.result`
+        our_output: by its name this is a result file, which is never taken // save it under a name without `.result`
+          our_output: volgens de naam is dit een resultaatbestand, en dat wordt nooit gelezen // sla het op onder een naam zonder `.result`
+        our_output: by its name this is the receipt for a CSV file, no list of devices // check the CSV file beside it
+          our_output: volgens de naam is dit het ontvangstbewijs van een CSV-bestand, geen lijst van apparaten // controleer het CSV-bestand ernaast
+        marker: by its name this was meant to be the marker of a CSV file, and it isn't // a marker has the whole name of its CSV file and .done behind it: devices.csv.done
+          marker: volgens de naam was dit bedoeld als markering van een CSV-bestand, maar dat is het niet // een markering heeft de hele naam van het CSV-bestand met .done erachter: devices.csv.done
         order_file: by its name this is the order file of a CSV file, no list of devices // check the CSV file beside it
           order_file: volgens de naam is dit het orderbestand van een CSV-bestand, geen lijst van apparaten // controleer het CSV-bestand ernaast
         marker: by its name this is the marker of a CSV file, no list of devices // check the CSV file beside it
@@ -326,7 +359,7 @@ mod tests {
         ignored_name: it would be ignored: its name doesn't end in .csv // give it a name that ends in .csv and begins with neither . nor ~
           ignored_name: het wordt overgeslagen: de naam eindigt niet op .csv // geef het een naam die op .csv eindigt en niet met . of ~ begint
         not_a_csv: This file isn't read: only files whose name ends in .csv are. Rename it so that its name ends in .csv. (Windows hides endings: in the Explorer, switch on "File name extensions" under "View".) // 
-          not_a_csv: Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) // 
+          not_a_csv: Dit bestand wordt niet gelezen: dat gebeurt alleen met bestanden waarvan de naam op .csv eindigt. Geef het een naam die op .csv eindigt. (Windows verbergt extensies: zet in de Verkenner onder "Beeld" de optie "Bestandsnaamextensies" aan.) //
         "#);
     }
 
