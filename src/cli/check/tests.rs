@@ -358,7 +358,7 @@ fn names_are_checked() {
         .map(|name| check(name, text, false).1)
         .collect();
     assert_snapshot!(told.concat(), @r#"
-    error: by its name this is a result file or a receipt, which is never taken
+    error: by its name this is a result file, which is never taken
      --> a.result.csv
       = help: save it under a name without `.result`
 
