@@ -85,6 +85,9 @@ pub enum End {
 /// `ready` is told when the lanes run and the control socket listens.
 pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End, StartError> {
     signals::outlive_file_size_limit();
+    if !devicedrop_sys::keep_few_heaps() {
+        tracing::debug!("the allocator keeps as many heaps as it likes");
+    }
     let stop = parts.stop.clone();
     let (ledger, shared) = start::open(parts).await?;
     let listener = control::listen(&shared.config().control_socket()).map_err(StartError::Socket)?;

@@ -1,5 +1,9 @@
-//! Asks the kernel whether anybody has a file open for writing, by a read lease. No safe crate offers leases; this
-//! is the workspace's only unsafe code, and nothing else belongs here.
+//! Asks the kernel whether anybody has a file open for writing, by a read lease; and tells the C library's allocator to
+//! keep few heaps. No safe crate offers either; this is the workspace's only unsafe code, and nothing else belongs here.
+
+mod heaps;
+
+pub use heaps::keep_few_heaps;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
