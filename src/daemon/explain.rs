@@ -31,7 +31,11 @@ pub(super) fn explain(shared: &Scene<'_>, path: &Path) -> Result<Explanation, No
         Err(no) => return folders::around(shared, path).ok_or(no),
     };
     let newest = shared.readers.ask(|reader| reader.newest_submission(&at.customer.key, &at.path.text()))?;
-    let (verdict, mut why) = verdict(shared, &at, newest.as_ref())?;
+    let (verdict, mut why) = if folders::hangs(shared, &at.customer) {
+        folders::unanswered(newest.as_ref().map(|submission| judged(shared, submission)).transpose()?)
+    } else {
+        verdict(shared, &at, newest.as_ref())?
+    };
     let lane = shared.board.customers.get(&at.customer.key);
     if let Some((unwritten, _)) = lane.and_then(|lane| lane.notices.get(&at.path)?.unwritten.as_ref()) {
         why = format!("{why}; the answer to its sender can't be written: {unwritten}");

@@ -11,6 +11,7 @@ mod control;
 mod desk;
 mod dispatcher;
 mod doubts;
+mod elders;
 mod explain;
 #[cfg(test)]
 mod fairness;

@@ -13,6 +13,12 @@ use crate::beneath::{self, PathError};
 use crate::config::{Config, CustomerSettings, CustomersFrom};
 use crate::inbox::Offline;
 
+use super::elders;
+
+/// Why folders are left alone of which nobody can tell which one is the customer's.
+const UNTOLD: &str = "another one differs from it in capital letters alone, and which of them was there first can't be \
+                      told, since one of them doesn't answer: look after its share, or take one of them away";
+
 /// Who is a customer, and what lies in the root besides.
 pub(super) struct Roster {
     /// The customers; none when the root can't be listed and nobody can be told from it.
@@ -27,12 +33,13 @@ pub(super) struct Roster {
 pub(super) fn customers(config: &Config) -> Roster {
     let mut strangers = BTreeMap::new();
     let mut customers: BTreeMap<CustomerKey, CustomerSettings> = config.customers.clone();
-    let (listed, linked, unlisted) = match list(config) {
-        Ok((folders, links)) => (Some(folders), links, None),
-        Err(error) => (None, Vec::new(), Some(Offline::from(error).to_string())),
+    let (listed, unlisted) = match list(config) {
+        Ok(listed) => (listed, None),
+        Err(error) => (Listed::default(), Some(Offline::from(error).to_string())),
     };
+    let Listed { folders, untold, links } = listed;
     let mut folded: HashMap<String, CustomerKey> = customers.keys().map(|key| (key.folded(), key.clone())).collect();
-    for name in linked.iter().filter(|name| !is_configured(config, name)) {
+    for name in links.iter().filter(|name| !is_configured(config, name)) {
         strangers.insert(
             shown_bytes(name.as_bytes()).to_string(),
             "it is a link, and links are never followed: put the folder itself there, or name it in the customer's \
@@ -40,7 +47,10 @@ pub(super) fn customers(config: &Config) -> Roster {
                 .to_owned(),
         );
     }
-    for name in listed.iter().flatten() {
+    for name in untold {
+        strangers.insert(shown_bytes(name.as_bytes()).to_string(), UNTOLD.to_owned());
+    }
+    for name in &folders {
         let told = shown_bytes(name.as_bytes()).to_string();
         let key = match name.to_str().map(CustomerKey::parse) {
             Some(Ok(key)) => key,
@@ -66,7 +76,7 @@ pub(super) fn customers(config: &Config) -> Roster {
             customers.insert(key.clone(), config.customer_defaults(&key));
         }
     }
-    let known = config.drop.customers == CustomersFrom::Configured || listed.is_some();
+    let known = config.drop.customers == CustomersFrom::Configured || unlisted.is_none();
     Roster {
         customers: known.then(|| customers.into_values().collect()),
         unlisted: unlisted.filter(|_| !known),
@@ -80,9 +90,19 @@ fn is_configured(config: &Config, name: &OsStr) -> bool {
     key.is_some_and(|key| config.customers.contains_key(&key))
 }
 
-/// The names of the folders in the root, of those that differ in capitals alone the oldest first, but for the hidden
-/// and set aside ones; and those of links.
-fn list(config: &Config) -> Result<(Vec<OsString>, Vec<OsString>), PathError> {
+/// What lies in the root, but for what is hidden or set aside.
+#[derive(Default)]
+struct Listed {
+    /// Folders, of those that differ in capitals alone the oldest first.
+    folders: Vec<OsString>,
+    /// Folders of which that can't be told, since one of them hangs.
+    untold: Vec<OsString>,
+    /// Links.
+    links: Vec<OsString>,
+}
+
+/// Lists the root.
+fn list(config: &Config) -> Result<Listed, PathError> {
     let root = beneath::open_path(&config.drop.root)?;
     let (mut names, mut links) = (Vec::new(), Vec::new());
     let unread = |error: rustix::io::Errno| PathError::Io(error.into());
@@ -104,20 +124,42 @@ fn list(config: &Config) -> Result<(Vec<OsString>, Vec<OsString>), PathError> {
             names.push(OsString::from_vec(name.to_vec()));
         }
     }
-    let folded = |name: &OsStr| name.to_str().and_then(|name| CustomerKey::parse(name).ok()).map(|key| key.folded());
-    let mut alike: HashMap<String, u64> = HashMap::new();
-    for key in names.iter().filter_map(|name| folded(name)) {
-        *alike.entry(key).or_default() += 1;
+    let (folders, untold) = by_age(config, names);
+    Ok(Listed { folders, untold, links })
+}
+
+/// Of folders that differ in capitals alone the older one is the customer: one that is made later must not put another
+/// one's out of service. Those of which that can't be told stand apart.
+fn by_age(config: &Config, names: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
+    // Nobody is told by his folder, or by the one that is older.
+    if config.drop.customers == CustomersFrom::Configured {
+        return (names, Vec::new());
     }
+    let folded = |name: &OsStr| name.to_str().and_then(|name| CustomerKey::parse(name).ok()).map(|key| key.folded());
+    let configured: Vec<String> = config.customers.keys().map(CustomerKey::folded).collect();
+    let mut alike: BTreeMap<String, Vec<OsString>> = BTreeMap::new();
     let mut folders = Vec::with_capacity(names.len());
     for name in names {
-        // Of two that differ in capitals alone the older one is the customer: a folder that is made later must not put
-        // another one's out of service.
-        let is_one_of_two = folded(&name).is_some_and(|key| alike.get(&key).is_some_and(|count| *count > 1));
-        let looked = is_one_of_two.then(|| beneath::look(root.as_fd(), name.as_bytes()).ok()).flatten();
-        let made = looked.and_then(|looked| looked.stamp.born_ns);
-        folders.push((made.is_none(), made, name));
+        match folded(&name).filter(|folded| !configured.contains(folded)) {
+            Some(folded) => alike.entry(folded).or_default().push(name),
+            None => folders.push(name),
+        }
     }
-    folders.sort();
-    Ok((folders.into_iter().map(|(_, _, name)| name).collect(), links))
+    let mut untold = Vec::new();
+    for same in alike.into_values() {
+        if same.len() == 1 {
+            folders.extend(same);
+            continue;
+        }
+        let ages: Option<Vec<_>> = same.iter().map(|name| elders::made(&config.drop.root.join(name))).collect();
+        let Some(ages) = ages else {
+            untold.extend(same);
+            continue;
+        };
+        let mut oldest_first: Vec<_> =
+            ages.into_iter().zip(same).map(|(made, name)| (made.is_none(), made, name)).collect();
+        oldest_first.sort();
+        folders.extend(oldest_first.into_iter().map(|(_, _, name)| name));
+    }
+    (folders, untold)
 }

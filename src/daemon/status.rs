@@ -22,6 +22,9 @@ use super::shared::AskError;
 /// Attempts that may be in doubt without anybody having to be told: their calls have just been cut off.
 const DOUBTS_TOLD: usize = 100;
 
+/// What to do about a drop folder that hangs.
+const HANGS: &str = "look after its share, or unmount it; the folder is looked into by itself when it answers";
+
 /// So many waiting files are named; further ones are counted.
 const WAITING_TOLD: usize = 1_000;
 
@@ -87,7 +90,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             under_way: u64::try_from(board.under_way.len()).unwrap_or(u64::MAX),
             deferred,
             in_doubt: u64::try_from(in_doubt.len()).unwrap_or(u64::MAX),
-            next_try_at: (deferred > 0).then_some(next_try_at).flatten(),
+            next_try_at: (deferred > 0).then_some(next_try_at).flatten().map(|at| at.max(now)),
             results_owed: counts.owed.saturating_add(board.customers.values().map(answers_owed).sum()),
         },
         last_activity: customers.iter().filter_map(|customer| customer.last_activity).max().or(last_entry),
@@ -316,7 +319,7 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
             say(Some(*since), Some(customer), format!("its drop folder is offline: {why}"), None);
         }
         if lane.hangs {
-            say(None, Some(customer), "looking into its drop folder hangs".to_owned(), Some("look after its share"));
+            say(None, Some(customer), "looking into its drop folder hangs".to_owned(), Some(HANGS));
         }
     }
     for (folder, why) in &board.strangers {

@@ -9,6 +9,7 @@ use devicedrop_core::shown::{shown, shown_bytes};
 use rustix::fs::FileType;
 
 use crate::beneath;
+use crate::config::{CustomerSettings, look_patiently};
 use crate::control::protocol::Explanation;
 use crate::daemon::locate::Located;
 use crate::daemon::roster;
@@ -34,6 +35,8 @@ pub(super) fn around(scene: &Scene<'_>, path: &Path) -> Option<Explanation> {
             why += ", who is paused in the configuration";
         } else if let Some((offline, _)) = lane.and_then(|lane| lane.offline.as_ref()) {
             why = format!("{why}, and offline: {offline}");
+        } else if hangs(scene, &customer) {
+            why = format!("{why}, and {HANGS}");
         }
         return Some(Explanation { customer: Some(customer.key), ..told("drop-folder", why) });
     }
@@ -51,6 +54,22 @@ pub(super) fn around(scene: &Scene<'_>, path: &Path) -> Option<Explanation> {
         let why = "it lies in the root, beside the drop folders: put it into the drop folder of its customer";
         told("ignored", why.to_owned())
     })
+}
+
+/// What is told of a drop folder that hangs.
+const HANGS: &str = "looking into it hangs, since its share doesn't answer: look after that share, or unmount it; the \
+                     folder is looked into by itself when it answers, and no other customer waits for it";
+
+/// Whether a customer's drop folder hangs. Whoever asks must not wait for it, too.
+pub(super) fn hangs(scene: &Scene<'_>, customer: &CustomerSettings) -> bool {
+    scene.board.customers.get(&customer.key).is_some_and(|lane| lane.hangs)
+        || look_patiently(&[customer.folder.clone()].into(), |folder| drop(folder.symlink_metadata())) == [None]
+}
+
+/// A file in such a folder, and what is on record of it.
+pub(super) fn unanswered(judged: Option<(&str, String)>) -> (&'static str, String) {
+    let known = judged.map(|(verdict, why)| format!("; on record it is {verdict}: {why}")).unwrap_or_default();
+    ("hangs", format!("it lies in its customer's drop folder, and {HANGS}{known}"))
 }
 
 /// A folder in a drop folder.
