@@ -19,6 +19,7 @@ use crate::ledger::rows::{Due, InDoubt};
 use crate::ledger::views::{Cell, Lookup, Test, View};
 
 use super::dispatcher::After;
+use super::lifecycle;
 use super::shared::{AskError, Shared};
 use super::turns::Key;
 
@@ -134,7 +135,7 @@ pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut A
             ..blank(shared, one, Outcome::Interrupted)
         },
         Verdict::InDoubt { why } => {
-            Finished { detail: Some(why), due: Some(shared.clock.now()), ..blank(shared, one, Outcome::Interrupted) }
+            Finished { detail: Some(why), due: Some(shared.steady()), ..blank(shared, one, Outcome::Interrupted) }
         }
     };
     finished.request_id = request_id;
@@ -163,7 +164,7 @@ pub(super) fn already(shared: &Shared, one: &Try, lost: bool) -> Result<Finished
 fn deferred(shared: &Shared, one: &Try, why: String, retry_after: Option<Duration>) -> Finished {
     let policy = policy(shared);
     let delay = policy.delay(one.tries, jitter()).max(retry_after.unwrap_or_default());
-    let due = shared.clock.now().plus(delay);
+    let due = shared.steady().plus(delay);
     Finished {
         error: Some(ErrorCode::UnexpectedError),
         detail: Some(why),
@@ -224,11 +225,14 @@ pub(super) async fn record(
 ) -> Result<(), LedgerError> {
     let mut turns: Vec<(&Try, Turn)> = Vec::with_capacity(finished.len());
     let mut out_of_time: Vec<(RegistrationId, Option<String>)> = Vec::new();
+    // A clock that is years off would give up all that was tried often enough.
+    let is_clock_believed = lifecycle::clock_doubt(shared).is_none();
     let by_attempt: HashMap<AttemptId, &Try> = tries.iter().map(|one| (one.attempt, one)).collect();
     for one in &finished {
         let Some(attempted) = by_attempt.get(&one.attempt) else { continue };
         let ran_out = one.outcome == Outcome::Deferred
             && give_up == GiveUp::Allowed
+            && is_clock_believed
             && policy(shared).gives_up(attempted.tries, running(shared, attempted.since));
         if ran_out {
             out_of_time.push((one.registration, one.detail.clone()));
@@ -265,7 +269,7 @@ pub(super) async fn record(
 
 /// Says that rows which were put off are due now: their turn came.
 pub(super) async fn are_due(shared: &Shared, rows: Vec<RegistrationId>) -> Result<(), LedgerError> {
-    let now = shared.clock.now();
+    let now = shared.steady();
     let said: Vec<_> = rows.into_iter().map(|row| shared.writer.postpone(vec![(row, now)])).collect();
     for one in said {
         match one.await {

@@ -237,7 +237,7 @@ fn resolve(
     shared.writer.resolve(registration, resolution, reason, actor.to_string(), now).wait()?;
     if let Some(next) = shared.turns.resolved(registration, resolution == Resolution::Registered) {
         // Refused if it was due by itself in this very moment, and is under way.
-        drop(shared.writer.postpone(vec![(next, now)]).wait());
+        drop(shared.writer.postpone(vec![(next, shared.steady())]).wait());
     }
     shared.stir();
     Ok(Answer::Resolved { registration_id: registration })

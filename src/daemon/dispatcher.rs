@@ -119,7 +119,7 @@ async fn fill(shared: &Arc<Shared>, hand: &mut Hand, calls: &mut JoinSet<Ended>)
 
 /// How long until the next row is due that is to be tried again.
 async fn next_due_in(shared: &Arc<Shared>) -> Option<Duration> {
-    let now = shared.clock.now();
+    let now = shared.steady();
     let asked = Arc::clone(shared);
     let earliest = crate::blocking::run(move || asked.readers.ask(crate::ledger::Reader::earliest_due)).await;
     let due = earliest.ok()?.ok()??;
@@ -130,7 +130,7 @@ async fn next_due_in(shared: &Arc<Shared>) -> Option<Duration> {
 /// Picks rows for one call: fairly over the customers, one row for each device, nothing that is in hand. And whether
 /// others were put off.
 async fn pick(shared: &Arc<Shared>, hand: &mut Hand, places: usize) -> Result<(Vec<Due>, bool), AskError> {
-    let now = shared.clock.now();
+    let now = shared.steady();
     let skip: Vec<RegistrationId> = hand.under_way.iter().copied().collect();
     let last = hand.last.clone();
     let asked = Arc::clone(shared);

@@ -153,7 +153,7 @@ fn told(
 fn interrupted(shared: &Shared, one: &Try) -> Finished {
     Finished {
         detail: Some("The request was cut off before its answer was on record.".to_owned()),
-        due: Some(shared.clock.now()),
+        due: Some(shared.steady()),
         ..answers::blank(shared, one, Outcome::Interrupted)
     }
 }

@@ -82,7 +82,7 @@ const LONGEST_KEPT: Duration = Duration::from_hours(24);
 /// Notes until when the registrar asked to be left alone: it holds over a restart, too. Not waited for: the answer that
 /// said so is put on record behind it.
 fn keep(shared: &Shared, wait: Duration) {
-    let until = shared.clock.now().plus(wait).unix_ms().to_string();
+    let until = shared.steady().plus(wait).unix_ms().to_string();
     drop(shared.writer.note(None, LEFT_ALONE.to_owned(), shared.registrar.target().to_owned(), Some(until)));
 }
 
@@ -90,7 +90,7 @@ fn keep(shared: &Shared, wait: Duration) {
 pub(super) fn remember(shared: &Shared) -> Result<(), AskError> {
     let noted = shared.readers.ask(|reader| reader.note(None, LEFT_ALONE, shared.registrar.target()))?;
     let Some(until) = noted.and_then(|text| text.parse().ok()).map(Timestamp::from_unix_ms) else { return Ok(()) };
-    let now = shared.clock.now();
+    let now = shared.steady();
     let left = until.since(now).min(LONGEST_KEPT);
     if until > now && shared.gate.close(shared.clock.elapsed().saturating_add(left), true) {
         let why = "it asked to be left alone for a while, before this start".to_owned();

@@ -61,9 +61,8 @@ impl Devices for LedgerDevices<'_> {
 
 /// Runs until the daemon stops.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let origin = (shared.clock.now(), shared.clock.elapsed());
     while !shared.stop.is_cancelled() {
-        if let Err(error) = step(&shared, origin).await {
+        if let Err(error) = step(&shared).await {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(error = %error, cause, "devices' uses could not be taken");
         }
@@ -75,7 +74,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn step(shared: &Arc<Shared>, origin: (Timestamp, Duration)) -> Result<(), StepError> {
+async fn step(shared: &Arc<Shared>) -> Result<(), StepError> {
     let mut cursor = cursor(shared).await?;
     let target = shared.registrar.target().to_owned();
     loop {
@@ -95,7 +94,7 @@ async fn step(shared: &Arc<Shared>, origin: (Timestamp, Duration)) -> Result<(),
             break;
         }
     }
-    if let Some(why) = started_at_odds(shared).or_else(|| clocks_apart(shared, origin)) {
+    if let Some(why) = clock_doubt(shared) {
         let news = shared.board.lock().clock_held.replace(why.clone()).is_none();
         if news {
             tracing::error!(why = %why, "nothing that time brings about is recorded");
@@ -129,6 +128,11 @@ async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(Box::new(format!("a step of the lifecycle failed: {error}"))),
     }
+}
+
+/// Why the wall clock isn't believed; then nothing is brought about by time.
+pub(super) fn clock_doubt(shared: &Shared) -> Option<String> {
+    started_at_odds(shared).or_else(|| clocks_apart(shared, shared.began))
 }
 
 /// Why the wall clock isn't believed since the start: it lay before what is on record, or long after it.

@@ -62,7 +62,7 @@ fn all_seen(board: &State) -> bool {
 
 /// Whether the ledger has nothing left to do now; and then whether all is well.
 fn look(shared: &Shared) -> Option<bool> {
-    let now = shared.clock.now();
+    let now = shared.steady();
     let due = shared.readers.ask(|reader| reader.customers_due(now)).ok()?;
     let owed = shared.readers.ask(|reader| reader.owed(None)).ok()?;
     let final_only = shared.config().results.when == ResultsWhen::Final;

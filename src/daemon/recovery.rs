@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use devicedrop_core::ids::{AttemptId, RegistrationId};
 use devicedrop_core::state::Outcome;
+use devicedrop_core::time::Timestamp;
 
 use crate::ledger::Ledger;
+use crate::ledger::rows::Later;
 
+use super::answers;
 use super::commands::No;
 use super::desk::CustomerDesk;
 use super::gate;
@@ -159,19 +162,32 @@ pub(super) fn end_acceptances(shared: &Arc<Shared>) -> Result<(), No> {
 
 /// Takes up what waits for its time or for an answer. Blocks; before anything is sent.
 pub(super) fn take_up(shared: &Shared) -> Result<(), No> {
-    let waiting = shared.readers.ask(crate::ledger::Reader::waiting)?;
+    let mut waiting = shared.readers.ask(crate::ledger::Reader::waiting)?;
     let in_doubt = shared.readers.ask(crate::ledger::Reader::in_doubt)?;
     if !in_doubt.is_empty() {
         tracing::warn!(attempts = in_doubt.len(), "found attempts in doubt");
         let open: HashSet<AttemptId> = in_doubt.iter().map(|doubt| doubt.request.attempt).collect();
         shared.board.lock().doubts = Doubts { found: open.len(), open, ended: BTreeMap::new() };
     }
-    let now = shared.clock.now();
-    let due = shared.turns.load(waiting, &in_doubt).into_iter().map(|row| (row, now)).collect();
-    shared.writer.postpone(due).wait()?;
-    gate::remember(shared)?;
     let pauses = shared.readers.ask(crate::ledger::Reader::pauses)?;
     // Set by this start alone.
     shared.pauses.set(pauses).unwrap_or_default();
+    gate::remember(shared)?;
+    let now = shared.steady();
+    let mut due = due_never(shared, &mut waiting, now);
+    due.extend(shared.turns.load(waiting, &in_doubt));
+    shared.writer.postpone(due.into_iter().map(|row| (row, now)).collect()).wait()?;
     Ok(())
+}
+
+/// Rows that wait for longer than anything can make them: a run whose clock was years off put them off. They are due.
+fn due_never(shared: &Shared, waiting: &mut [Later], now: Timestamp) -> Vec<RegistrationId> {
+    let left_alone = shared.gate.closed_for(shared.clock.elapsed()).unwrap_or_default();
+    let longest = now.plus(answers::policy(shared).longest.max(left_alone));
+    let mut never = Vec::new();
+    for row in waiting.iter_mut().filter(|row| row.tried && row.due > longest) {
+        row.due = now;
+        never.push(row.registration);
+    }
+    never
 }

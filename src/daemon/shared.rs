@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::time::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +47,8 @@ pub struct Shared {
     pub embedded: Option<Arc<Embedded>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What the wall clock and the monotonic one showed when this run began.
+    pub began: (Timestamp, Duration),
     /// What wakes the tasks.
     pub bells: Arc<Bells>,
     /// What people are told of the daemon's state.
@@ -85,7 +89,8 @@ impl Shared {
         stop: CancellationToken,
         once: bool,
     ) -> Self {
-        let board = Board::new(clock.now());
+        let began = (clock.now(), clock.elapsed());
+        let board = Board::new(began.0);
         let config = RwLock::new(config);
         let (gate, turns, pauses) = (Gate::default(), Turns::default(), OnceLock::new());
         Self {
@@ -99,6 +104,7 @@ impl Shared {
             registrar,
             embedded,
             clock,
+            began,
             bells,
             board,
             gate,
@@ -110,6 +116,14 @@ impl Shared {
             stop,
             once,
         }
+    }
+
+    /// The time by which waits are measured: from where the wall clock stood when this run began, or the record if that
+    /// was later, it goes on by the monotonic clock, whatever is done to the other one meanwhile.
+    pub fn steady(&self) -> Timestamp {
+        let (wall, elapsed) = self.began;
+        let record = self.pauses.get().and_then(|pauses| pauses.first()).map_or(wall, |pause| pause.from);
+        wall.max(record).plus(self.clock.elapsed().saturating_sub(elapsed))
     }
 
     /// A person did something that may concern anybody, and may have mended the registrar.

@@ -12,7 +12,7 @@ use devicedrop_testkit::checker;
 use devicedrop_testkit::checker::embedded::{self, Dropped};
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::process::Daemon;
-use devicedrop_testkit::scripted::{Mode, Script};
+use devicedrop_testkit::scripted::{Mode, Reply, Rule, Script};
 use devicedrop_testkit::tracer::{self, Call, Deed, End, Errno, Kind, Signal};
 use devicedrop_testkit::under_test::{KillAt, set_wall};
 use rusqlite::Connection;
@@ -289,7 +289,6 @@ fn ready(env: &TestEnv) -> Result<Daemon> {
 
 #[test]
 fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time() -> Result<()> {
-    const YEARS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
     let env = crate::scene::env()?;
     let mut daemon = ready(&env)?;
     fence(&env, &mut daemon, CONTOSO, "used")?;
@@ -320,6 +319,80 @@ fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time()
     // The clock is right after all, says who starts it once more.
     let mut daemon = ready(&env)?;
     wait_for_rows(&env, &mut daemon, "SELECT state FROM audit_devices WHERE serial_number = 'used'", &["inactive"])?;
+    stop(daemon)
+}
+
+const YEARS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+
+#[test]
+fn a_wall_clock_that_is_set_delays_no_try_and_gives_nothing_up() -> Result<()> {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    let mut env = crate::scene::env()?;
+    env.set("registrar.retry.first", "\"50ms\"")?.set("registrar.retry.longest", "\"200ms\"")?;
+    env.set("registrar.retry.give_up_after", "\"1h\"")?;
+    let busy = Rule::serial("A", Reply::Busy { retry_after_ms: None }).times(16);
+    let mut daemon = crate::daemon()?.scripted_with_a_clock_to_move(&env, &Script::of([busy]))?;
+    daemon.wait_for_message("ready")?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["A"]))?;
+    let tried = |daemon: &mut Daemon, times: usize| {
+        daemon.wait_until("so many tries", || {
+            Ok((rows(&env, "SELECT attempt_id FROM audit_attempts")?.len() >= times).then_some(()))
+        })
+    };
+    tried(&mut daemon, 2)?;
+    // Back: nothing waits until the clock shows again what it showed.
+    set_wall(&env, -DAY)?;
+    tried(&mut daemon, 6)?;
+    // Years on, and tried more often than it takes to give up: no time passed.
+    set_wall(&env, YEARS)?;
+    tried(&mut daemon, 13)?;
+    for step in 0..100 {
+        set_wall(&env, if step % 2 == 0 { -DAY * step } else { DAY * step })?;
+    }
+    set_wall(&env, 0)?;
+    wait_for_rows(&env, &mut daemon, "SELECT state FROM audit_registrations", &["ready_for_user"])?;
+    stop(daemon)?;
+    assert_eq!(rows(&env, "SELECT count(*) FROM audit_attempts")?, ["17"], "sixteen times busy, then registered");
+    checker::record_is_whole(&env.ledger())
+}
+
+/// Has one row of another customer registered: by then the registrar was asked for all that was due before.
+fn registered(env: &TestEnv, daemon: &mut Daemon, serial: &str) -> Result<()> {
+    env.drop_file(CONTOSO, &format!("{serial}.csv"), csv(&[serial]))?;
+    let state = format!("SELECT state FROM audit_registrations WHERE serial_number = '{serial}'");
+    wait_for_rows(env, daemon, &state, &["ready_for_user"])
+}
+
+#[test]
+fn a_wall_clock_that_jumps_ahead_ends_no_wait_before_its_time() -> Result<()> {
+    let mut env = crate::scene::env()?;
+    env.set("registrar.retry.first", "\"1h\"")?.set("registrar.retry.longest", "\"1h\"")?;
+    let busy = Rule::serial("A", Reply::Busy { retry_after_ms: None });
+    let once = Script::of([busy.clone().times(1)]);
+    let mut daemon = crate::daemon()?.scripted_with_a_clock_to_move(&env, &once)?;
+    daemon.wait_for_message("ready")?;
+    env.drop_file("fabrikam", "a.csv", csv(&["A"]))?;
+    let tries = "SELECT number, outcome FROM audit_attempts WHERE serial_number = 'A' ORDER BY number";
+    wait_for_rows(&env, &mut daemon, tries, &["1|deferred"])?;
+    for (name, by) in [("ahead", YEARS), ("behind", -YEARS), ("further", 2 * YEARS), ("right", 0)] {
+        set_wall(&env, by)?;
+        registered(&env, &mut daemon, name)?;
+        assert_eq!(rows(&env, tries)?, ["1|deferred"], "{name}");
+    }
+    stop(daemon)?;
+    // A run whose clock is years ahead from its start puts it off by years.
+    set_wall(&env, YEARS)?;
+    let again = Script::of([busy.times(2)]);
+    let mut daemon = crate::daemon()?.scripted_with_a_clock_to_move(&env, &again)?;
+    wait_for_rows(&env, &mut daemon, tries, &["1|deferred", "2|deferred"])?;
+    stop(daemon)?;
+    // The next one goes on from there, and the one behind it sees that nothing can have made it wait so long.
+    set_wall(&env, 0)?;
+    let mut daemon = crate::daemon()?.scripted_with_a_clock_to_move(&env, &again)?;
+    registered(&env, &mut daemon, "next")?;
+    stop(daemon)?;
+    let mut daemon = crate::daemon()?.scripted_with_a_clock_to_move(&env, &again)?;
+    wait_for_rows(&env, &mut daemon, tries, &["1|deferred", "2|deferred", "3|registered"])?;
     stop(daemon)
 }
 

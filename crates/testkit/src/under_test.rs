@@ -98,6 +98,13 @@ impl UnderTest {
         start(env, self.scripted_command(env, script, kill)?)
     }
 
+    /// The same with clocks that [`set_wall`] moves.
+    pub fn scripted_with_a_clock_to_move(&self, env: &TestEnv, script: &Script) -> Result<Daemon> {
+        let mut command = self.scripted_command(env, script, None)?;
+        command.env(CLOCK, env.path(CLOCK_FILE));
+        start(env, command)
+    }
+
     /// The same as a single run: it ends when only deferred rows and rows in doubt are left.
     pub fn scripted_once(&self, env: &TestEnv, script: &Script) -> Result<Daemon> {
         let mut command = self.scripted_command(env, script, None)?;

@@ -11,6 +11,7 @@ use super::super::command::{Finished, NewCall, Started};
 use super::super::entries::whole;
 use super::super::error::Refusal;
 use super::super::transaction::{Standing, Stop, Transaction, runs};
+use super::AT_ONCE;
 
 /// What was attempted: the call, the registration, the number and generation.
 struct Attempted {
@@ -26,7 +27,7 @@ impl Transaction<'_> {
         registrations: Vec<RegistrationId>,
     ) -> Result<Started, Stop> {
         let standings = self.standings(&registrations)?;
-        self.pass_cursors(&registrations, &standings, call.at)?;
+        self.pass_cursors(&registrations, &standings)?;
         let id = self.enter_call(&call)?;
         let mut attempts = Vec::with_capacity(registrations.len());
         for registration in &registrations {
@@ -64,7 +65,6 @@ impl Transaction<'_> {
         &mut self,
         registrations: &[RegistrationId],
         standings: &HashMap<i64, Standing>,
-        at: Timestamp,
     ) -> Result<(), Stop> {
         let mut fresh: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
         for registration in registrations {
@@ -82,12 +82,12 @@ impl Transaction<'_> {
         }
         for ((customer, submission), mut ids) in fresh {
             ids.sort_unstable();
-            self.pass_cursor(customer, submission, &ids, at)?;
+            self.pass_cursor(customer, submission, &ids)?;
         }
         Ok(())
     }
 
-    fn pass_cursor(&mut self, customer: i64, submission: i64, ids: &[i64], at: Timestamp) -> Result<(), Stop> {
+    fn pass_cursor(&mut self, customer: i64, submission: i64, ids: &[i64]) -> Result<(), Stop> {
         let next: Option<i64> = self
             .db
             .prepare_cached("SELECT next FROM cursor WHERE customer = ? AND submission = ?")?
@@ -108,7 +108,7 @@ impl Transaction<'_> {
                          LEFT JOIN present p ON p.registration = r.id
                          WHERE x.submission = ?2 AND p.registration IS NULL",
                     )?
-                    .execute(params![customer, submission, expected, id, at.unix_ms()])?;
+                    .execute(params![customer, submission, expected, id, AT_ONCE])?;
             }
             expected = id + 1;
         }

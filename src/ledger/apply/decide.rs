@@ -9,6 +9,7 @@ use super::super::command::{Finished, NewAction, Resolution, Selection};
 use super::super::entries::Told;
 use super::super::error::Refusal;
 use super::super::transaction::{Standing, Stop, Transaction};
+use super::AT_ONCE;
 use super::attempts::standing;
 
 impl Transaction<'_> {
@@ -108,7 +109,7 @@ impl Transaction<'_> {
             .prepare_cached(
                 "UPDATE present SET state = ?2, error = NULL, entry = ?3, due = ?4 WHERE registration = ?1",
             )?
-            .execute(params![registration, change.to.number(), entry, at.unix_ms()])?;
+            .execute(params![registration, change.to.number(), entry, AT_ONCE])?;
         let submission = self
             .db
             .prepare_cached("SELECT submission FROM registration WHERE id = ?")?
@@ -157,7 +158,7 @@ impl Transaction<'_> {
             Resolution::Registered => {
                 (Some(state::next(Some(now.state), Event::ResolvedAsRegistered)?), now.generation, None)
             }
-            Resolution::Retry => (None, now.generation + 1, Some(at.unix_ms())),
+            Resolution::Retry => (None, now.generation + 1, Some(AT_ONCE)),
         };
         let told = Told { actor: Some(&actor), attempt: Some(attempt.get()), ..Told::default() };
         let entry = change.map(|change| self.enter_transition(at, registration.get(), change, &told)).transpose()?;

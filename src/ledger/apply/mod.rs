@@ -7,3 +7,6 @@ mod activity;
 mod attempts;
 mod decide;
 mod owed;
+
+/// When a row is due that may go at once, whatever the clocks show.
+const AT_ONCE: i64 = 0;
