@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -38,6 +39,11 @@ pub trait Simulated: Send + Sync {
 
     /// What the disk says of an effect.
     fn meet(&self, effect: Effect) -> io::Result<()>;
+
+    /// Whether whoever looks into this folder waits for ever.
+    fn hangs(&self, _: &Path) -> bool {
+        false
+    }
 }
 
 static SIMULATED: OnceLock<Arc<dyn Simulated>> = OnceLock::new();
@@ -45,6 +51,15 @@ static SIMULATED: OnceLock<Arc<dyn Simulated>> = OnceLock::new();
 /// Has everything in this process simulated from here on. Returns whether nothing was before.
 pub fn simulate(with: Arc<dyn Simulated>) -> bool {
     SIMULATED.set(with).is_ok()
+}
+
+/// The same for work that looks into a folder, whose share may hang.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn run_in<T: Send + 'static>(folder: &Path, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    if simulated().is_some_and(|simulated| simulated.hangs(folder)) {
+        return tokio::spawn(std::future::pending());
+    }
+    run(work)
 }
 
 /// What this process is simulated with, if it is.

@@ -121,7 +121,7 @@ async fn found(shared: &Arc<Shared>, roster: &Roster) -> RosterState {
 async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSettings, token: CancellationToken) {
     let key = customer.key.clone();
     let bells = shared.bells.of(&key);
-    let config = shared.config();
+    let (config, folder) = (shared.config(), customer.folder.clone());
     let mut inbox =
         CustomerInbox::new(inbox_settings(&config, &customer), shared.archive.clone(), shared.watch.clone());
     let mut desk = CustomerDesk::new(Arc::clone(&shared), customer);
@@ -134,7 +134,7 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         }
         let place = Arc::clone(&places).acquire_owned().await;
         let clock = Arc::clone(&shared.clock);
-        let mut pass = crate::blocking::run(move || {
+        let mut pass = crate::blocking::run_in(&folder, move || {
             let report = inbox.pass(&mut desk, clock.as_ref());
             desk.after_pass();
             (inbox, desk, report)

@@ -30,7 +30,7 @@ pub(super) fn second_guard(bug: &Bug) -> Option<Guard> {
     matches!(bug.number, "M4" | "M5" | "M6").then_some(simulation)
 }
 
-pub(super) const ALL: [Bug; 14] = [
+pub(super) const ALL: [Bug; 15] = [
     Bug {
         number: "M1",
         what: "commits of the ledger aren't synced (synchronous=NORMAL)",
@@ -117,5 +117,11 @@ pub(super) const ALL: [Bug; 14] = [
         what: "devicedrop's own results are taken for dropped files",
         patch: "m14-own-results-taken",
         guard: Guard::Test("devicedrop-core", &["--lib"], "results_are_never_taken"),
+    },
+    Bug {
+        number: "M15",
+        what: "the places of a call go to whoever came first",
+        patch: "m15-first-come-first-served",
+        guard: Guard::Test("devicedrop-testkit", &["--lib"], "ten_rows_wait_for_none_of_a_customer"),
     },
 ];

@@ -13,6 +13,7 @@ use devicedrop::clock::Clock;
 use devicedrop::config::Lookup;
 use devicedrop::config::environment::Environment;
 use devicedrop::daemon::{self, End, Parts, StartError};
+use devicedrop::registrar::Registrar;
 use devicedrop_core::state::ErrorCode;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt;
@@ -150,7 +151,8 @@ fn live(world: &Arc<World>, registrar: &Arc<Moody>, driver: &mut Driver) -> Resu
     drop(entered);
     world.say("LIFE");
     let stop = CancellationToken::new();
-    let parts = parts(world, registrar, &stop, driver)?;
+    let given: Arc<dyn Registrar> = Arc::<Moody>::clone(registrar);
+    let parts = parts(world, given, &stop, &driver.env)?;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let daemon = daemon::run(parts, None);
@@ -180,14 +182,20 @@ fn live(world: &Arc<World>, registrar: &Arc<Moody>, driver: &mut Driver) -> Resu
     ended.map_err(|_| anyhow::anyhow!("the daemon panicked"))
 }
 
-fn parts(world: &Arc<World>, registrar: &Arc<Moody>, stop: &CancellationToken, driver: &Driver) -> Result<Parts> {
-    let environment = Environment { config: Some(driver.env.config()), ..Environment::default() };
+/// What a simulated daemon is made of.
+pub(super) fn parts(
+    world: &Arc<World>,
+    registrar: Arc<dyn Registrar>,
+    stop: &CancellationToken,
+    env: &TestEnv,
+) -> Result<Parts> {
+    let environment = Environment { config: Some(env.config()), ..Environment::default() };
     let lookup = Lookup::of_this_process(None, &environment);
     Ok(Parts {
         config: Arc::new(lookup.load()?),
         lookup,
         clock: Arc::<VirtualClock>::clone(&world.clock),
-        registrar: Some((Arc::<Moody>::clone(registrar), None)),
+        registrar: Some((registrar, None)),
         stop: stop.clone(),
         once: false,
         actor: Actor::named("tester"),

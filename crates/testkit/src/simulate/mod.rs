@@ -6,6 +6,7 @@
 //! and what isn't is said in `docs/reliability.md`.
 
 mod clock;
+mod crowd;
 mod driver;
 mod life;
 mod model;
@@ -22,6 +23,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+
+use crowd::Crowd;
 
 /// Set in the environment of a process that is a simulation: what it is to do.
 const TASK: &str = "DEVICEDROP_SIMULATED_TASK";
@@ -60,6 +63,9 @@ struct Task {
     seed: u64,
     steps: u64,
     trace: Option<PathBuf>,
+    /// Whether few rows are to wait behind many, and nothing else to happen.
+    #[serde(default)]
+    crowd: Option<Crowd>,
 }
 
 /// What came of one seed.
@@ -92,9 +98,13 @@ pub struct Told {
 /// Is a simulation, and never returns, if the environment says so; does nothing otherwise.
 pub fn run_if_told() {
     let Some(task) = std::env::var_os(TASK) else { return };
-    let told = serde_json::from_str(&task.to_string_lossy())
-        .map_err(anyhow::Error::from)
-        .and_then(|task: Task| life::run(task.seed, task.steps, task.trace.as_deref()));
+    let told =
+        serde_json::from_str(&task.to_string_lossy()).map_err(anyhow::Error::from).and_then(|task: Task| match task
+            .crowd
+        {
+            Some(crowd) => crowd::run(crowd),
+            None => life::run(task.seed, task.steps, task.trace.as_deref()),
+        });
     let (text, code) = match told.and_then(|told| Ok(serde_json::to_string(&told)?)) {
         Ok(text) => (text, 0),
         Err(error) => (format!("{error:#}"), 1),
@@ -113,7 +123,7 @@ impl Simulation {
         let shim = Shim { file: seeded(folder.path())?, arguments };
         let mut all = Told::default();
         for seed in (self.seed..).take(usize::try_from(self.seeds)?) {
-            let task = Task { seed, steps: self.steps, trace: self.trace.clone() };
+            let task = Task { seed, steps: self.steps, trace: self.trace.clone(), crowd: None };
             match simulate(&shim, &task)? {
                 Ok(told) => {
                     tell(&told, out)?;
@@ -148,7 +158,7 @@ impl Simulation {
         let (mut holds, mut fails) = (0, self.steps);
         while fails - holds > 1 {
             let steps = holds + (fails - holds) / 2;
-            match simulate(shim, &Task { seed, steps, trace: None })? {
+            match simulate(shim, &Task { seed, steps, trace: None, crowd: None })? {
                 Ok(_) => holds = steps,
                 Err(_) => fails = steps,
             }

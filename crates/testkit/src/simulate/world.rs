@@ -4,9 +4,11 @@
 //! A kill takes effect between two moments: a piece of work begins or ends, a step is passed, the disk or the registrar
 //! is about to be touched. What runs then is unwound, and whatever else belongs to that life never gets another turn.
 
+use std::collections::BTreeSet;
 use std::future::{Future, pending};
 use std::io;
 use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -51,6 +53,8 @@ struct State {
     /// Whether a commit was made to fail in this life.
     failed_commit: bool,
     moments: u64,
+    /// Whether all work gets its turn at once, and these folders hang.
+    orderly: Option<BTreeSet<PathBuf>>,
 }
 
 /// How work gets its turn.
@@ -70,6 +74,7 @@ impl World {
             trouble: None,
             failed_commit: false,
             moments: 0,
+            orderly: None,
         };
         let (clock, killed) = (Arc::new(VirtualClock::new()), Notify::new());
         Self { clock, trace, killed, state: Mutex::new(state) }
@@ -111,6 +116,11 @@ impl World {
         before
     }
 
+    /// Has all work get its turn at once from here on, but for who looks into these folders: they hang.
+    pub(super) fn be_orderly(&self, hung: BTreeSet<PathBuf>) {
+        self.lock().orderly = Some(hung);
+    }
+
     /// How many moments there were.
     pub(super) fn moments(&self) -> u64 {
         self.lock().moments
@@ -150,7 +160,11 @@ impl World {
         if !self.lives_on() {
             return Pace::Never;
         }
-        let chance = &mut self.lock().chance;
+        let mut state = self.lock();
+        if state.orderly.is_some() {
+            return Pace::Now;
+        }
+        let chance = &mut state.chance;
         match chance.below(20) {
             0..10 => Pace::Now,
             10..15 => Pace::Later(1 + chance.below(4)),
@@ -208,6 +222,10 @@ impl Simulated for Stage {
     fn meet(&self, effect: Effect) -> io::Result<()> {
         self.0.live_or_unwind();
         self.0.trouble(effect)
+    }
+
+    fn hangs(&self, folder: &Path) -> bool {
+        self.0.lock().orderly.as_ref().is_some_and(|hung| hung.contains(folder))
     }
 }
 
