@@ -22,6 +22,7 @@ pub mod judge;
 mod lanes;
 mod lifecycle;
 mod locate;
+mod memory;
 mod notices;
 mod once;
 mod originals;
@@ -101,6 +102,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("doubts", doubts::run(Arc::clone(&shared)));
     tasks.start("space", space::watch(Arc::clone(&shared)));
     tasks.start("readers", held::watch(Arc::clone(&shared)));
+    tasks.start("memory", memory::give_back(Arc::clone(&shared)));
     tasks.start("lifecycle", lifecycle::run(Arc::clone(&shared)));
     tasks.start("checkpoints", checkpoints::run(Arc::clone(&shared)));
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));

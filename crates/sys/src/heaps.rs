@@ -1,4 +1,4 @@
-//! How many heaps the C library's allocator keeps.
+//! How many heaps the C library's allocator keeps, and how much in them that is free.
 
 /// As many as may be waited for where two threads allocate at once; eight for each processor is glibc's own choice.
 #[cfg(target_env = "gnu")]
@@ -19,4 +19,18 @@ pub fn keep_few_heaps() -> bool {
     }
     #[cfg(not(target_env = "gnu"))]
     true
+}
+
+/// Gives back to the system what is free in all heaps. Says whether that was anything.
+#[must_use]
+pub fn give_back() -> bool {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: `malloc_trim` takes a number and no pointer, and touches only what is free; it takes the allocator's own
+        // locks, so that it may be called at any time and by any thread.
+        let done = unsafe { libc::malloc_trim(0) };
+        done == 1
+    }
+    #[cfg(not(target_env = "gnu"))]
+    false
 }

@@ -3,7 +3,7 @@
 
 mod heaps;
 
-pub use heaps::keep_few_heaps;
+pub use heaps::{give_back, keep_few_heaps};
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

@@ -37,8 +37,14 @@ fn of_samples(life: &Life, what: fn(&Sample) -> u64) -> Vec<u64> {
 
 const WAIT: &str = "quiet wait";
 
+/// What the program holds once all that it keeps by design is full, in KiB: some 20 MiB that it begins with; SQLite's
+/// pages (the writer's 16 MB, four readers' 2 each, the proofs' 4, the registry's 8: 36 MB) and statements; and as much
+/// again as was freed among them since memory was given back last. Below that, caches that fill can't be told from growth:
+/// in the first life the ledger is smaller than they are.
+const CACHES: u64 = 80 * 1024;
+
 const SERIES: [Series; 6] = [
-    (bound("memory", "KiB", 10, 8 * 1024, 0), |life| of_samples(life, |it| it.memory)),
+    (bound("memory", "KiB", 10, 8 * 1024, CACHES), |life| of_samples(life, |it| it.memory)),
     (bound("data limit", "KiB", 25, 64 * 1024, 0), |life| of_samples(life, |it| it.data)),
     (bound("open files", "", 10, 8, 0), |life| of_samples(life, |it| it.files)),
     (bound("threads", "", 10, 8, 0), |life| of_samples(life, |it| it.threads)),
@@ -97,8 +103,7 @@ pub(super) fn pronounce(lives: &[Life], quick: bool, out: &mut dyn Write) -> Res
                 grown.push(format!("{name} grew in life {}", number + 1));
             }
             let began = first.get_or_insert(thirds).first;
-            // In a slice each life has a ledger several times as large as the one before, and SQLite's caches with it.
-            if !quick && !(Thirds { first: began, ..thirds }).keeps(&bound) {
+            if !(Thirds { first: began, ..thirds }).keeps(&bound) {
                 grown.push(format!("{name} in life {} is above that of the first", number + 1));
             }
         }
@@ -106,8 +111,8 @@ pub(super) fn pronounce(lives: &[Life], quick: bool, out: &mut dyn Write) -> Res
     ensure!(grown.is_empty(), "not flat: {}", grown.join("; "));
     writeln!(
         out,
-        "flat: the median of each life's last third lies within its bound over that of its first third{}",
-        if quick { "" } else { ", and of the first life's" }
+        "flat: the median of each life's last third lies within its bound over that of its first third, and of the first \
+         life's"
     )?;
     Ok(())
 }
