@@ -235,6 +235,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn file_systems_that_others_write_to_or_that_tell_nothing_are_refused_and_local_ones_are_not() {
+        for (magic, kind) in [(0x6969, "NFS"), (0xfe53_4d42, "SMB"), (0x6573_5546, "FUSE"), (0x0bd0_0bd0, "Lustre")] {
+            assert_eq!(network(magic), Some(kind));
+            // As a system tells it whose numbers have a sign.
+            assert_eq!(network(magic | !0xffff_ffff), Some(kind));
+        }
+        for local in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994] {
+            assert_eq!(network(local), None);
+        }
+    }
+
+    #[test]
     fn no_connection_prepares_anew_for_each_value() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");

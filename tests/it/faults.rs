@@ -221,6 +221,26 @@ fn with_few_open_files_it_goes_on_or_says_why_not() -> Result<()> {
 }
 
 #[test]
+fn where_the_system_has_no_watch_left_it_says_so_and_finds_every_file() -> Result<()> {
+    for (limit, left) in [("max_inotify_watches", 2), ("max_inotify_instances", 0)] {
+        let (env, dropped) = with_a_file()?;
+        for customer in ["a", "b", "c", "d"] {
+            fs::create_dir(env.root().join(customer))?;
+        }
+        // In a namespace of its own, so that nobody else lacks them.
+        let limited = format!("echo {left} > /proc/sys/user/{limit} && exec \"$0\" run --once");
+        let program = env!("CARGO_BIN_EXE_devicedrop");
+        let mut command = env.command_of("unshare");
+        let output = command.args(["--user", "--map-root-user", "/bin/sh", "-c", &limited, program]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(0), "{limit}: {:?} {said}", output.status);
+        ensure!(said.contains("file events are not to be had for all folders; they are scanned"), "{limit}: {said}");
+        embedded::at_the_end(&env, &dropped)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_limit_on_the_size_of_files_is_a_failed_write_and_no_sudden_death() -> Result<()> {
     // In units of 512 bytes: too small for the ledger's tables, for its log, for more than one commit.
     for blocks in [64, 256, 512, 1_024] {

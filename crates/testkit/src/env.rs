@@ -158,6 +158,11 @@ impl TestEnv {
         Output::of(self.command().args(arguments), WATCHDOG)
     }
 
+    /// The same for what may take long.
+    pub fn run_within(&self, watchdog: Duration, arguments: &[&str]) -> Result<Output> {
+        Output::of(self.command().args(arguments), watchdog)
+    }
+
     /// Starts the program as a daemon: `run`, and whatever else is given.
     pub fn start(&self, arguments: &[&str]) -> Result<Daemon> {
         let stdout = fs::File::options().create(true).append(true).open(self.path("daemon.stdout"))?;

@@ -38,6 +38,9 @@ const QUIET: &str = "quiet";
 const CRAMPED: &str = "cramped";
 const HOSTILE: &str = "hostile";
 
+/// How long what comes at the end may take: all that is on record is read again, on a machine that may do much else.
+const PATIENCE: Duration = Duration::from_mins(20);
+
 /// Where the registrar's mood stands.
 fn mood_file(env: &TestEnv) -> PathBuf {
     env.path("mood")
@@ -248,10 +251,10 @@ impl Soak {
     /// Ends what is left by a single run, and looks whether all of it is as it must be.
     fn end(ground: &Ground, out: &mut dyn Write) -> Result<()> {
         let env = &ground.env;
-        let single = env.run(&["run", "--once"])?;
+        let single = env.run_within(PATIENCE, &["run", "--once"])?;
         ensure!(matches!(single.code, Some(0 | 1)), "the last run: {single:?}");
         let began = Instant::now();
-        let verified = env.run(&["ledger", "verify"])?;
+        let verified = env.run_within(PATIENCE, &["ledger", "verify"])?;
         ensure!(verified.code == Some(0), "ledger verify: {verified:?}");
         write!(out, "{}", verified.stdout)?;
         checker::embedded::when_files_were_taken_away(env).context("checked from outside")?;
