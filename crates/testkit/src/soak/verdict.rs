@@ -89,6 +89,8 @@ pub(super) fn pronounce(lives: &[Life], quick: bool, out: &mut dyn Write) -> Res
         if quick {
             // Seconds are no time to warm up in.
             bound.more *= 2;
+            // Nor to fill SQLite's caches.
+            bound.floor = if bound.floor == CACHES { CACHES / 2 } else { bound.floor };
         }
         let mut first: Option<Thirds> = None;
         for (number, life) in lives.iter().enumerate().filter(|(_, life)| life.measured) {
