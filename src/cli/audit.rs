@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use devicedrop_core::ids::{CustomerKey, SubmissionId};
+use devicedrop_core::shown::shown;
 use serde::Serialize;
 
 use crate::cli::args::{LedgerCommand, VerifyArgs};
@@ -39,6 +40,15 @@ pub enum ProveAsk {
     Submission(SubmissionId),
 }
 
+/// A signing key that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its public half.
+    pub public: String,
+    /// The public half of the configured key, which has signed that this one replaces it.
+    pub replaces: Option<String>,
+}
+
 /// What verification came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verified {
@@ -70,6 +80,8 @@ pub struct Verified {
     pub unsigned: u64,
     /// The ledger's lives, each as a sentence.
     pub epochs: Vec<String>,
+    /// The keys that signed checkpoints, as the record names them, each as a sentence.
+    pub keys: Vec<String>,
     /// What checkpoints saw that restores left behind, each as a sentence.
     pub lost: Vec<String>,
     /// What isn't as it was, first the first.
@@ -109,7 +121,16 @@ pub fn run(
         LedgerCommand::Snapshot(args) => copies::snapshot(args, context, services, output),
         LedgerCommand::Export(args) => copies::export(args, context, services, output),
         LedgerCommand::Keygen(args) => {
-            output.line(services.keygen(&args.file, &args.name)?)?;
+            let made = services.keygen(&context.config, &args.file, &args.name)?;
+            output.line(&made.public)?;
+            if let Some(replaces) = made.replaces {
+                output.note(format_args!(
+                    "The configured key {} has signed that this one replaces it. It does so once `ledger.signing_key_file`\n\
+                     names {} and the daemon was restarted.",
+                    shown(&replaces),
+                    shown(&args.file.display().to_string())
+                ));
+            }
             Ok(Exit::Done)
         }
     }
@@ -196,6 +217,9 @@ fn print_ledger(told: &Verified, output: &mut Output) -> Result<(), CliError> {
     }
     for lost in &told.lost {
         output.line(format_args!("             {lost}"))?;
+    }
+    for (index, key) in told.keys.iter().enumerate() {
+        output.line(format_args!("{:13}{key}", if index == 0 { "keys" } else { "" }))?;
     }
     output.line(format_args!("states       registrations {registrations}, compared with the record"))?;
     let removed = match originals_removed {

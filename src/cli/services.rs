@@ -9,7 +9,7 @@ use devicedrop_core::message::WaitsFor;
 use devicedrop_core::suspicion::Known;
 
 use crate::actor::Actor;
-use crate::cli::audit::{ProveAsk, Verified, VerifyAsk};
+use crate::cli::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
 use crate::cli::copies::{Copied, ExportAsk, SnapshotAsk};
@@ -44,8 +44,8 @@ pub trait Services {
     /// Prints the proof of these entries, piece by piece. The inner error is that of the printing.
     fn prove(&self, config: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure>;
 
-    /// Makes a signing key of this name in a new file. Returns its public half.
-    fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure>;
+    /// Makes a signing key of this name in a new file; the configured one signs that it is replaced by it.
+    fn keygen(&self, config: &Config, file: &Path, name: &str) -> Result<NewKey, Failure>;
 
     /// Writes a copy of the ledger into a file of its own, whoever works on it; `say` is told how far it is.
     fn snapshot(&self, config: &Config, ask: &SnapshotAsk, say: &mut dyn FnMut(&str)) -> Result<Copied, Failure>;

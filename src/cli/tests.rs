@@ -8,7 +8,7 @@ use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::message::WaitsFor;
 use insta::assert_snapshot;
 
-use super::audit::{ProveAsk, Verified, VerifyAsk};
+use super::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use super::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use super::copies::{Copied, ExportAsk, SnapshotAsk};
 use super::lookups::{Look, Lookups, Page};
@@ -57,6 +57,7 @@ impl Services for Scripted {
             checkpoints_here: 0,
             receipts: u64::try_from(ask.receipts.len()).unwrap_or(0),
             unsigned: u64::try_from(ask.checkpoints.len() + ask.receipts.len()).unwrap_or(0),
+            keys: Vec::new(),
             epochs: vec!["epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann".to_owned()],
             lost: Vec::new(),
             found: ask.checkpoints.iter().map(|_| "entry 5 isn't as it was written".to_owned()).collect(),
@@ -81,8 +82,8 @@ impl Services for Scripted {
         Ok(out(&format!("{ask:?}\n")))
     }
 
-    fn keygen(&self, _: &Path, name: &str) -> Result<String, Failure> {
-        Ok(format!("{name}+00000000+AQ=="))
+    fn keygen(&self, _: &Config, _: &Path, name: &str) -> Result<NewKey, Failure> {
+        Ok(NewKey { public: format!("{name}+00000000+AQ=="), replaces: None })
     }
 
     fn backup(&self, _: &Config, ask: &BackupAsk, _: &mut dyn FnMut(&str)) -> Result<BackedUp, Failure> {

@@ -11,13 +11,14 @@ use devicedrop_core::signed_note::Signer;
 
 use crate::ledger::ReadError;
 use crate::ledger::prove::{Prover, Runs};
+use crate::proof::signing::SigningKey;
 
 use super::shared::{AskError, Readers};
 
 /// Makes proofs, one at a time.
 pub struct Proofs {
     ledger: PathBuf,
-    signer: Option<Signer>,
+    key: Option<SigningKey>,
     /// Opened when it is first needed.
     open: Mutex<Option<(Prover, Runs)>>,
     /// How many blocks the newest checkpoint of this run saw.
@@ -26,13 +27,18 @@ pub struct Proofs {
 
 impl Proofs {
     /// Proofs of the ledger at this path, signed with this key.
-    pub fn new(ledger: PathBuf, signer: Option<Signer>) -> Self {
-        Self { ledger, signer, open: Mutex::new(None), newest_checkpoint: AtomicU64::new(0) }
+    pub fn new(ledger: PathBuf, key: Option<SigningKey>) -> Self {
+        Self { ledger, key, open: Mutex::new(None), newest_checkpoint: AtomicU64::new(0) }
     }
 
     /// The key that signs, if there is one.
     pub(super) fn signer(&self) -> Option<&Signer> {
-        self.signer.as_ref()
+        self.key.as_ref().map(|key| &key.signer)
+    }
+
+    /// The same, with what its file says of the key before it.
+    pub(super) fn key(&self) -> Option<&SigningKey> {
+        self.key.as_ref()
     }
 
     /// How many blocks the newest checkpoint of this run saw; 0 before the first.

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use devicedrop_core::device::Device;
+use devicedrop_core::handover::{self, Handover};
 use devicedrop_core::oa3;
 use devicedrop_core::registrar::HashMismatch;
 use devicedrop_core::shown::shown;
-use devicedrop_core::signed_note::Signer;
+use devicedrop_core::signed_note::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
@@ -17,8 +18,8 @@ use crate::clock::Clock;
 use crate::config::{Config, InventoryRule, Lookup};
 use crate::inbox::{Archive, Watch};
 use crate::ledger::command::NewAction;
-use crate::ledger::{Ledger, LedgerError, OpenError};
-use crate::proof::signing::{self, SigningKeyError};
+use crate::ledger::{Ledger, LedgerError, OpenError, Reader};
+use crate::proof::signing::{self, SigningKey, SigningKeyError};
 use crate::registrar::Registrar;
 use crate::registrar::embedded::{Embedded, Inventory, RegistryError, Settings};
 
@@ -186,7 +187,7 @@ fn told(no: &No) -> String {
 /// Takes the ledger's lock and puts the handles together, without any task. Makes a ledger only if `create` says so.
 pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), StartError> {
     let Parts { config, lookup, clock, registrar, stop, once, actor, file_events } = parts;
-    let signer = config.ledger.signing_key_file.as_deref().map(signer).transpose()?;
+    let key = config.ledger.signing_key_file.as_deref().map(signing_key).transpose()?;
     private_folder(config.state_folder())?;
     private_folder(&config.ledger.originals)?;
     let ledger = Ledger::open(&config.ledger.path, create, clock.now(), actor.as_str())?;
@@ -207,7 +208,7 @@ pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), St
         Watch::off()
     };
     let readers = Readers::new(config.ledger.path.clone());
-    let proofs = Proofs::new(config.ledger.path.clone(), signer);
+    let proofs = Proofs::new(config.ledger.path.clone(), key);
     let writer = ledger.writer();
     let shared = Shared::new(
         config, lookup, writer, readers, proofs, archive, watch, registrar, embedded, clock, bells, stop, once,
@@ -215,7 +216,7 @@ pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), St
     Ok((ledger, Arc::new(shared)))
 }
 
-fn signer(path: &Path) -> Result<Signer, StartError> {
+fn signing_key(path: &Path) -> Result<SigningKey, StartError> {
     let file = || shown(&path.display().to_string()).to_string();
     signing::read(path).map_err(|cause| StartError::SigningKey { file: file(), cause })
 }
@@ -236,7 +237,32 @@ fn record_start(shared: &Shared, actor: &Actor, clean: bool) -> Result<(), Start
     let unclean = (!clean).then(|| recovery::UNCLEAN.to_owned());
     act("start", Some(format!("devicedrop {}", env!("CARGO_PKG_VERSION"))), unclean)?;
     originals::keep_configuration(&config).map_err(|cause| folder_error(&config.ledger.originals, cause))?;
-    act("load_configuration", sha256_of(&config).map(|hash| hash.to_string()), None)
+    act("load_configuration", sha256_of(&config).map(|hash| hash.to_string()), None)?;
+    match changed_key(shared)? {
+        Some((subject, reason)) => act(handover::ACTION, subject, reason),
+        None => Ok(()),
+    }
+}
+
+/// Subject and reason of the entry that names a signing key.
+type KeyWords = (Option<String>, Option<String>);
+
+/// The key by which checkpoints are signed from here on and what the one before it says of that, as they go on record;
+/// none where it is the same as before.
+fn changed_key(shared: &Shared) -> Result<Option<KeyWords>, StartError> {
+    let before = shared.readers.ask(Reader::key_in_force).map_err(|error| StartError::Recovery(error.to_string()))?;
+    let key = shared.proofs.key();
+    let public = key.map(|key| key.signer.verifier());
+    let subject = public.as_ref().map(ToString::to_string);
+    if subject == before {
+        return Ok(None);
+    }
+    let before = before.and_then(|before| before.parse::<Verifier>().ok());
+    let handover = before.map(|before| {
+        let told = key.and_then(|key| key.handover.clone()).filter(|told| told.after == before);
+        told.unwrap_or_else(|| Handover::unsigned(before))
+    });
+    Ok(Some((subject, handover.map(|handover| handover.to_string()))))
 }
 
 /// A folder of our own, closed to others.

@@ -95,8 +95,9 @@ pub(super) fn tail(db: &Connection) -> Result<Option<Chain>, Untrusted> {
 /// Recomputes one block from its entries and its place in the chain.
 pub(super) fn block_numbered(db: &Connection, number: u64) -> Result<Checked, Untrusted> {
     let stored = block(db, i64::try_from(number).unwrap_or(i64::MAX))?.ok_or(Untrusted::Chain(number))?;
-    check(db, &stored)?;
-    Ok(Checked { entries: u64::try_from(stored.entries).unwrap_or(0), hash: stored.hash })
+    let epoch = check(db, &stored)?;
+    let at = Timestamp::from_unix_ms(stored.at);
+    Ok(Checked { entries: u64::try_from(stored.entries).unwrap_or(0), hash: stored.hash, epoch, at })
 }
 
 /// No entry stands behind the last block.
@@ -117,9 +118,14 @@ pub(super) struct Checked {
     pub(super) entries: u64,
     /// Its hash.
     pub(super) hash: [u8; 32],
+    /// The epoch it was written in.
+    pub(super) epoch: u64,
+    /// When it was written.
+    pub(super) at: Timestamp,
 }
 
-fn check(db: &Connection, stored: &Block) -> Result<(), Untrusted> {
+/// Returns the epoch that it was written in.
+fn check(db: &Connection, stored: &Block) -> Result<u64, Untrusted> {
     let number = stored.name();
     let previous = block(db, stored.number - 1)?;
     let follows = match &previous {
@@ -162,7 +168,7 @@ fn check(db: &Connection, stored: &Block) -> Result<(), Untrusted> {
     let marked = leaves.iter().map(|leaf| mark(&leaf.hash));
     let odd = leaves.iter().zip(marked.zip(stored.marks.chunks(2))).find(|(_, (mark, kept))| mark != kept);
     match (sound, odd) {
-        (true, None) if stored.marks.len() == 2 * leaves.len() => Ok(()),
+        (true, None) if stored.marks.len() == 2 * leaves.len() => Ok(epoch),
         (true, _) => Err(Untrusted::Marks(number)),
         (false, Some((leaf, _))) => Err(Untrusted::Entry { block: number, entry: leaf.entry, kind: leaf.kind }),
         (false, None) => Err(Untrusted::Entries { block: number, first: stored.first, last: stored.last() }),

@@ -7,6 +7,7 @@ mod epoch;
 mod export;
 mod files;
 pub mod find;
+pub(super) mod keys;
 pub mod known;
 mod lookup;
 pub mod past;
@@ -29,6 +30,7 @@ pub use epoch::Restore;
 pub use export::Moment;
 #[cfg(test)]
 pub(super) use export::sql as whole_view;
+pub use keys::KeyEntry;
 
 /// A reading connection. One for each thread; it can be sent to another, and not shared.
 #[derive(Debug)]

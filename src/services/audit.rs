@@ -2,6 +2,8 @@
 //!
 //! What is recomputed and how is the ledger's; here it meets the archive, the keys and the files that people bring.
 
+mod kept;
+mod keys;
 mod reread;
 
 use std::fmt::Display;
@@ -13,20 +15,20 @@ use std::time::Duration;
 use devicedrop_core::checkpoint::{Checkpoint, block_leaf};
 use devicedrop_core::record::Tree;
 use devicedrop_core::shown::shown;
-use devicedrop_core::signed_note::{Note, Signer, Verifier as Key, VerifyError};
+use devicedrop_core::signed_note::Signer;
 use sha2::{Digest, Sha256};
 
 use crate::cli::audit::{Verified, VerifyAsk};
 use crate::cli::error::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::durable;
 use crate::inbox::archive::Archive;
 use crate::ledger::Reader;
 use crate::ledger::rows::Head;
 use crate::ledger::verify::{Original, Part, Progress, Verification, Verifier};
-use crate::proof::signing::{self, SigningKeyError};
+use crate::proof::signing;
 
+use keys::OnRecord;
 use reread::Reread;
 
 use super::lookups::failure::Told;
@@ -35,27 +37,22 @@ use super::{copies, failure, proofs};
 /// A checkpoint, or a key, has some hundred bytes.
 const LONGEST: u64 = 64 * 1024;
 
+pub(super) use kept::{Kept, is_believed, not_believed};
+pub(super) use keys::{in_force, keygen};
+
 /// How a line of progress comes to whoever watches.
 pub(super) type Say<'a> = &'a mut dyn FnMut(&str);
 
 /// Recomputes the ledger, and compares it with what was brought along and with the archive.
 pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<Verified, Failure> {
-    let keys = ask.keys.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
-    let mut checkpoints =
-        ask.checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<Vec<_>, _>>()?;
-    let receipts = proofs::check(&ask.receipts, &keys)?;
+    let given = ask.keys.iter().map(|text| keys::key(text)).collect::<Result<Vec<_>, _>>()?;
     if !ask.receipts.is_empty()
         && ask.checkpoints.is_empty()
         && ask.snapshot.is_none()
         && !config.ledger.path.exists()
     {
-        return Ok(without_ledger(ask, receipts));
+        return Ok(without_ledger(ask, proofs::check(&ask.receipts, &given)?));
     }
-    let kept = checkpoints.len();
-    checkpoints.extend(receipts.checkpoints);
-    let here = if kept == 0 && ask.snapshot.is_none() { kept_here(config)? } else { KeptHere::default() };
-    let here_count = count(&here.checkpoints);
-    checkpoints.extend(here.checkpoints);
     let clock = SystemClock;
     let began = clock.elapsed();
     let mut verifier = match &ask.snapshot {
@@ -63,6 +60,18 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
         None => Verifier::open(&config.ledger.path).map_err(Told::told)?,
     };
     verifier.accept_epochs(ask.accept_epoch);
+    let on_record = OnRecord::of(verifier.signing_keys().map_err(Told::told)?);
+    let believed = on_record.successors(&given);
+    let mut brought =
+        ask.checkpoints.iter().map(|path| kept::read(path, &believed)).collect::<Result<Vec<_>, _>>()?;
+    let receipts = proofs::check(&ask.receipts, &believed)?;
+    let kept = brought.len();
+    brought.extend(receipts.checkpoints);
+    let here = if kept == 0 && ask.snapshot.is_none() { kept::here(config)? } else { kept::Here::default() };
+    let here_count = count(&here.checkpoints);
+    brought.extend(here.checkpoints);
+    let signed: Vec<String> = brought.iter().filter_map(|kept| on_record.judge(kept, &given)).collect();
+    let checkpoints: Vec<Checkpoint> = brought.iter().map(|kept| kept.checkpoint).collect();
     let verification = recompute(&mut verifier, &checkpoints, clock, say)?;
     let took = clock.elapsed().saturating_sub(began);
     let mut originals = Originals::default();
@@ -75,14 +84,15 @@ pub(super) fn verify(config: &Config, ask: &VerifyAsk, say: Say<'_>) -> Result<V
         reread.compare(&archive(&config.ledger.originals)?, &verifier, say)?;
     }
     let mut told = verified(&verification, originals, kept, took);
-    told.sound &= receipts.found.is_empty() && here.found.is_empty();
     told.rows_read_again = reread.rows;
-    told.sound &= reread.found.is_empty();
-    told.found.extend(reread.found.into_iter().chain(receipts.found).chain(here.found));
+    let found = [reread.found, on_record.found, signed, receipts.found, here.found].concat();
+    told.sound &= found.is_empty();
+    told.found.extend(found);
+    told.keys = on_record.told;
     told.without_originals = without_originals;
     told.checkpoints_here = here_count;
     told.receipts = count(&ask.receipts);
-    told.unsigned = if keys.is_empty() { count(&ask.receipts) + count(&ask.checkpoints) } else { 0 };
+    told.unsigned = if given.is_empty() { count(&ask.receipts) + count(&ask.checkpoints) } else { 0 };
     Ok(told)
 }
 
@@ -135,6 +145,7 @@ fn without_ledger(ask: &VerifyAsk, receipts: proofs::Checked) -> Verified {
         receipts: count(&ask.receipts),
         unsigned: if ask.keys.is_empty() { count(&ask.receipts) } else { 0 },
         epochs: Vec::new(),
+        keys: Vec::new(),
         lost: Vec::new(),
         found: receipts.found,
         more: 0,
@@ -164,6 +175,7 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
         receipts: 0,
         unsigned: 0,
         epochs: epochs.collect(),
+        keys: Vec::new(),
         lost: told.lost.iter().map(|lost| format!("{lost}, which was accepted")).collect(),
         found,
         more: told.more,
@@ -279,7 +291,7 @@ fn hash_of(mut copy: File) -> io::Result<[u8; 32]> {
 
 /// The head of the record as a note, signed if a key is configured.
 pub(super) fn head(config: &Config) -> Result<String, Failure> {
-    let signer = configured_signer(config)?;
+    let signer = keys::in_force(config)?;
     let reader = Reader::open(&config.ledger.path).map_err(Told::told)?;
     let mut tree = Tree::new();
     let head = reader.block_hashes(&mut |hash| tree.push(block_leaf(&hash))).map_err(Told::told)?;
@@ -290,24 +302,6 @@ pub(super) fn head(config: &Config) -> Result<String, Failure> {
 /// The head of the record, with the root of its log, as a note; signed, if there is a key.
 pub(super) fn noted(head: &Head, root: [u8; 32], signer: Option<&Signer>) -> String {
     signing::noted(&head.checkpoint(root, SystemClock.now()), signer)
-}
-
-/// Makes a signing key in a file of its own; returns its public half.
-pub(super) fn keygen(path: &Path, name: &str) -> Result<String, Failure> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|error| failure("the system gives no random bytes", vec![error.to_string()], None))?;
-    let signer = Signer::from_seed(name, &seed).map_err(|error| failure(error.to_string(), Vec::new(), None))?;
-    let shown_path = shown(&path.display().to_string()).to_string();
-    match durable::write_new(path, 0o400, format!("{}\n", signer.secret_text()).as_bytes()) {
-        Ok(true) => Ok(signer.verifier().to_string()),
-        Ok(false) => Err(failure(
-            format!("{shown_path} is there already"),
-            Vec::new(),
-            Some("a key that signed something is never replaced: choose another file".to_owned()),
-        )),
-        Err(error) => Err(failure(format!("{shown_path} can't be written"), vec![error.to_string()], None)),
-    }
 }
 
 /// The text of a file that somebody brought, if it is no longer than that.
@@ -326,91 +320,4 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 
 pub(super) fn unusable(path: &Path, what: &str, why: impl Display) -> Failure {
     failure(format!("{} is no {what}", shown(&path.display().to_string())), vec![why.to_string()], None)
-}
-
-/// The key that signs what is made here, if one is configured.
-pub(super) fn configured_signer(config: &Config) -> Result<Option<Signer>, Failure> {
-    config.ledger.signing_key_file.as_deref().map(signer).transpose()
-}
-
-fn signer(path: &Path) -> Result<Signer, Failure> {
-    signing::read(path).map_err(|error| match error {
-        SigningKeyError::Read(error) => unreadable(path, &error),
-        SigningKeyError::Key(error) => unusable(path, "signing key", error),
-    })
-}
-
-/// A key as it stands there, or as it stands in the file of that name.
-fn key(text: &str) -> Result<Key, Failure> {
-    if let Ok(key) = text.parse() {
-        return Ok(key);
-    }
-    let path = Path::new(text);
-    read(path, LONGEST)?.trim_end().parse().map_err(|error| unusable(path, "public key", error))
-}
-
-/// A checkpoint to be believed: signed by one of the keys, if there are any.
-fn checkpoint(path: &Path, keys: &[Key]) -> Result<Checkpoint, Failure> {
-    let text = read(path, LONGEST)?;
-    let note = text.parse::<Note>().ok();
-    if !is_believed(note.as_ref(), keys) {
-        return Err(not_believed(path, "checkpoint"));
-    }
-    note.map_or(text, |note| note.text).parse().map_err(|error| unusable(path, "checkpoint", error))
-}
-
-/// Checkpoints that the daemon made by itself.
-#[derive(Default)]
-struct KeptHere {
-    checkpoints: Vec<Checkpoint>,
-    /// What isn't one, or was signed by nobody who has the configured key, each as a sentence.
-    found: Vec<String>,
-}
-
-/// Reads what lies beside the ledger. Without the configured key, or without the right to read it, nothing is said of
-/// signatures.
-fn kept_here(config: &Config) -> Result<KeptHere, Failure> {
-    let mut kept = KeptHere::default();
-    let folder = config.checkpoints();
-    let listed = match std::fs::read_dir(&folder) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(kept),
-        Err(error) => return Err(unreadable(&folder, &error)),
-    };
-    let signer = config.ledger.signing_key_file.as_deref().and_then(|path| signing::read(path).ok());
-    let key = signer.map(|signer| signer.verifier());
-    let mut paths = Vec::new();
-    for entry in listed {
-        let path = entry.map_err(|error| unreadable(&folder, &error))?.path();
-        paths.extend(path.extension().is_some_and(|extension| extension == "checkpoint").then_some(path));
-    }
-    paths.sort();
-    for path in paths {
-        let text = read(&path, LONGEST)?;
-        let note = text.parse::<Note>().ok();
-        let name = shown(&path.display().to_string()).to_string();
-        // One may be older than the key, or the key newer than the one before.
-        let is_forged = note
-            .as_ref()
-            .zip(key.as_ref())
-            .is_some_and(|(note, key)| matches!(key.verify(note), Err(VerifyError::Wrong(_))));
-        match note.map_or(text, |note| note.text).parse() {
-            _ if is_forged => kept.found.push(format!("{name} has a signature that isn't the configured key's")),
-            Ok(checkpoint) => kept.checkpoints.push(checkpoint),
-            Err(error) => kept.found.push(format!("{name} is no checkpoint: {error}")),
-        }
-    }
-    Ok(kept)
-}
-
-/// Whether one of the keys has signed it, if there are any.
-pub(super) fn is_believed(note: Option<&Note>, keys: &[Key]) -> bool {
-    keys.is_empty() || note.is_some_and(|note| keys.iter().any(|key| key.verify(note).is_ok()))
-}
-
-/// None of the keys has signed it: that is an answer, and it is no.
-pub(super) fn not_believed(path: &Path, what: &str) -> Failure {
-    let mut failure = unusable(path, &format!("{what} to be believed"), "none of the keys given has signed it");
-    failure.exit = crate::cli::exit::Exit::No;
-    failure
 }

@@ -22,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
-use crate::cli::audit::{ProveAsk, Verified, VerifyAsk};
+use crate::cli::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
 use crate::cli::copies::{Copied, ExportAsk, SnapshotAsk};
@@ -113,8 +113,8 @@ impl Services for Program {
         proofs::prove(config, ask, out)
     }
 
-    fn keygen(&self, file: &Path, name: &str) -> Result<String, Failure> {
-        audit::keygen(file, name)
+    fn keygen(&self, config: &Config, file: &Path, name: &str) -> Result<NewKey, Failure> {
+        audit::keygen(config, file, name)
     }
 
     fn snapshot(&self, config: &Config, ask: &SnapshotAsk, say: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {

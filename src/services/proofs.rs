@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use devicedrop_core::checkpoint::Checkpoint;
 use devicedrop_core::device::Sha256;
 use devicedrop_core::shown::shown;
 use devicedrop_core::signed_note::Verifier as Key;
@@ -38,7 +37,7 @@ impl From<ReadError> for Stop {
 
 /// Prints the proof of these entries; in pieces, since it may be long.
 pub(super) fn prove(config: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure> {
-    let signer = audit::configured_signer(config)?;
+    let signer = audit::in_force(config)?;
     let prover = Prover::open(&config.ledger.path).map_err(Told::told)?;
     let (whose, name) = match ask {
         ProveAsk::Customer(key) => (Whose::Customer(key.clone()), format!("customer {}", shown(key.as_str()))),
@@ -71,7 +70,7 @@ pub(super) fn prove(config: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<i
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     /// The checkpoints that they hang on, of those that hold.
-    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) checkpoints: Vec<audit::Kept>,
     /// What doesn't hold, each as a sentence.
     pub(super) found: Vec<String>,
 }
@@ -101,7 +100,8 @@ pub(super) fn check(paths: &[PathBuf], keys: &[Key]) -> Result<Checked, Failure>
         };
         match proven {
             Ok(proven) if audit::is_believed(proven.note.as_ref(), keys) => {
-                checked.checkpoints.push(proven.checkpoint);
+                let (checkpoint, note) = (proven.checkpoint, proven.note);
+                checked.checkpoints.push(audit::Kept { name: format!("the checkpoint in {name}"), checkpoint, note });
             }
             Ok(_) => return Err(audit::not_believed(path, "receipt")),
             Err(error) => checked.found.push(error),

@@ -186,7 +186,7 @@ fn a_checkpoint_is_kept_at_each_orderly_stop_and_compared() -> Result<()> {
     let (code, report) = verified(&env, &[])?;
     assert_eq!(code, Some(1), "{report}");
     let found = report["found"][0].as_str().unwrap_or_default();
-    assert!(found.ends_with("has a signature that isn't the configured key's"), "{report}");
+    assert!(found.ends_with("has a signature that isn't by the key that it names"), "{report}");
     fs::write(&kept[1], "nonsense\n")?;
     let (code, report) = verified(&env, &[])?;
     assert_eq!(code, Some(1), "{report}");

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod device;
 pub mod dialect;
 pub mod excerpt;
+pub mod handover;
 pub mod headings;
 pub mod ids;
 pub mod limits;

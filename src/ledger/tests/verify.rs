@@ -274,3 +274,32 @@ fn a_restore_is_an_epoch_of_its_own_and_tells_what_it_left_behind() {
     let told = verifier.verify(&[saw_more], &mut |_| true).expect("it can be read").expect("nobody stopped it");
     assert_eq!((told.found, told.lost.len()), (Vec::new(), 1));
 }
+
+#[test]
+fn each_line_of_a_checkpoint_is_compared() {
+    let trial = full();
+    let early = checkpoint(&trial);
+    let act = NewAction { at: at(50), actor: "ann".into(), action: "stop".into(), subject: None, reason: None };
+    trial.writer().act(act).wait().expect("on record");
+    let late = checkpoint(&trial);
+    let minutes = |minutes: i64, at: Timestamp| Timestamp::from_unix_ms(at.unix_ms() + minutes * 60_000);
+    assert_eq!(verified(&trial, &[early, late]).found, [], "they are right as they are");
+    for (changed, said) in [
+        (Checkpoint { entries: early.entries + 1, ..early }, "for the number of entries"),
+        (Checkpoint { entries: late.entries - 1, ..late }, "for the number of entries"),
+        (Checkpoint { epoch: 2, ..early }, "for the epoch"),
+        (Checkpoint { epoch: 3, ..late }, "for the epoch"),
+        (Checkpoint { at: minutes(-6, early.at), ..early }, "for the time"),
+        (Checkpoint { at: minutes(60, early.at), ..early }, "for the time"),
+        (Checkpoint { at: minutes(-6, late.at), ..late }, "for the time"),
+        (Checkpoint { ledger: [7; 16], ..late }, "is of another ledger"),
+        (Checkpoint { root: [7; 32], ..late }, "was written anew"),
+        (Checkpoint { blocks: late.blocks + 1, ..late }, "its end was cut off"),
+        (Checkpoint { blocks: late.blocks - 1, ..late }, "was written anew"),
+    ] {
+        let found = verified(&trial, &[changed]).found;
+        assert!(found.len() == 1 && found[0].to_string().contains(said), "{said}: {found:?}");
+    }
+    let later = Checkpoint { at: minutes(60 * 24 * 365, late.at), ..late };
+    assert_eq!(verified(&trial, &[later]).found, [], "no block behind it says when it was made at the latest");
+}

@@ -26,6 +26,19 @@ pub enum Finding {
     #[error("the first {} blocks of the ledger aren't those that the checkpoint of {} saw: the record was written anew",
         .0.blocks, .0.at)]
     Rewritten(Checkpoint),
+    /// A line of the checkpoint isn't what the record gives.
+    #[error("the checkpoint of {} (blocks: {}) has the right root, and says {said} for the {what}; the record gives {given}: \
+        that line was changed", .checkpoint.at, .checkpoint.blocks)]
+    Line {
+        /// The checkpoint.
+        checkpoint: Checkpoint,
+        /// What of it.
+        what: &'static str,
+        /// As it says.
+        said: String,
+        /// As the record gives it.
+        given: String,
+    },
     /// A restore left behind what a checkpoint saw.
     #[error("{0}; if that restore is known to you, --accept-epoch {epoch}", epoch = .0.epoch)]
     Lost(Lost),

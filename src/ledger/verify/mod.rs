@@ -7,6 +7,7 @@
 //! Not here: archived files (whoever has the archive compares them with [`Verifier::originals`]), signatures, and
 //! words for people beyond a finding's own sentence.
 
+mod checkpoints;
 mod epochs;
 mod finding;
 mod indexes;
@@ -27,8 +28,10 @@ use rusqlite::Connection;
 use super::check;
 use super::error::{OpenError, ReadError};
 use super::open;
-use super::reader::Reader;
+use super::reader::{KeyEntry, Reader};
 use super::rows::Head;
+
+use checkpoints::{Kept, Seen};
 
 pub use epochs::Epoch;
 pub use finding::{Finding, Lost};
@@ -190,6 +193,11 @@ impl Verifier {
         )
     }
 
+    /// The keys that signed checkpoints, one after the other, as the record tells them.
+    pub fn signing_keys(&self) -> Result<Vec<KeyEntry>, ReadError> {
+        super::reader::keys::entries(&self.db)
+    }
+
     fn tell(&mut self, finding: Finding) {
         if self.found.len() < TOLD {
             self.found.push(finding);
@@ -202,11 +210,10 @@ impl Verifier {
     /// what it was: what comes behind can't be told from it.
     fn chain(&mut self, head: Option<&Head>, checkpoints: &[Checkpoint], watch: Watch<'_>) -> Option<[u8; 32]> {
         let (blocks, entries) = head.map_or((0, 0), |head| (head.blocks, head.entries));
-        let mut checkpoints = checkpoints.to_vec();
-        checkpoints.sort_by_key(|checkpoint| checkpoint.blocks);
+        let mut kept = Kept::new(head, checkpoints);
         let mut tree = Tree::new();
-        self.compare(head, &tree, &checkpoints);
-        let mut done = 0;
+        let mut seen = Seen::default();
+        self.found_all(kept.compare(&tree, &seen));
         for number in 1..=blocks {
             let block = match check::block_numbered(&self.db, number) {
                 Ok(block) => block,
@@ -215,31 +222,24 @@ impl Verifier {
                     return Some(tree.root());
                 }
             };
-            done += block.entries;
+            self.found_all(kept.compare_time(number, block.at));
+            seen.add(&block);
             tree.push(block_leaf(&block.hash));
-            self.compare(head, &tree, &checkpoints);
-            if !watch(Progress { part: Part::Entries, done, of: entries }) {
+            self.found_all(kept.compare(&tree, &seen));
+            if !watch(Progress { part: Part::Entries, done: seen.entries, of: entries }) {
                 return None;
             }
         }
         if let Err(wrong) = check::nothing_behind(&self.db) {
             self.tell(Finding::Record(wrong));
         }
-        for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.blocks > blocks) {
-            self.tell(Finding::Shorter { checkpoint: *checkpoint, blocks });
-        }
+        self.found_all(kept.left(blocks));
         Some(tree.root())
     }
 
-    /// Compares the tree with the checkpoints of its size; `checkpoints` are in the order of theirs.
-    fn compare(&mut self, head: Option<&Head>, tree: &Tree, checkpoints: &[Checkpoint]) {
-        let first = checkpoints.partition_point(|checkpoint| checkpoint.blocks < tree.len());
-        for checkpoint in checkpoints.iter().skip(first).take_while(|checkpoint| checkpoint.blocks == tree.len()) {
-            if head.is_some_and(|head| head.ledger != checkpoint.ledger) {
-                self.tell(Finding::OtherLedger(*checkpoint));
-            } else if tree.root() != checkpoint.root {
-                self.tell(Finding::Rewritten(*checkpoint));
-            }
+    fn found_all(&mut self, found: Vec<Finding>) {
+        for finding in found {
+            self.tell(finding);
         }
     }
 }
