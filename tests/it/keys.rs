@@ -12,7 +12,7 @@ use crate::scene::{CONTOSO, csv, env, rows, run_once};
 
 /// Makes a key; returns its file and its public half.
 fn keygen(env: &TestEnv, name: &str) -> Result<(PathBuf, String)> {
-    let file = env.path(&format!("{name}.key"));
+    let file = env.path(format!("{name}.key"));
     let told = env.run(&["ledger", "keygen", &file.display().to_string(), "--name", "example.com/ledger"])?;
     ensure!(told.code == Some(0), "{told:?}");
     Ok((file, told.stdout.trim_end().to_owned()))

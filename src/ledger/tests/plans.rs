@@ -41,6 +41,9 @@ fn questions_are_answered_without_reading_a_whole_table_of_entries() {
     for question in [
         "audit_registrations WHERE customer = 'c' AND state = 'registration_failed'",
         "audit_registrations WHERE customer = 'c' AND error = 'device_not_found'",
+        "audit_registrations WHERE customer = 'c' AND state = 'registration_pending' ORDER BY registration_id DESC LIMIT 9",
+        "audit_registrations WHERE error = 'device_not_found'",
+        "audit_registrations WHERE error = 'device_not_found' ORDER BY registration_id LIMIT 100",
         "audit_registrations WHERE serial_number = 'x'",
         "audit_registrations WHERE serial_number GLOB 'x*'",
         "audit_registrations WHERE submission_id = 'x'",
@@ -54,6 +57,8 @@ fn questions_are_answered_without_reading_a_whole_table_of_entries() {
         "audit_attempts WHERE registration_id = 7 ORDER BY attempt_id",
         "audit_attempts WHERE submission_id = 'x'",
         "audit_transitions WHERE serial_number = 'x' ORDER BY seq DESC LIMIT 1",
+        "audit_transitions WHERE at >= '2026-11-01' AND at < '2026-12-01' ORDER BY seq LIMIT 100",
+        "audit_transitions WHERE at >= '2026-11-01'",
         "audit_transitions WHERE registration_id = 7 ORDER BY seq DESC LIMIT 1",
         "audit_transitions WHERE submission_id = 'x' ORDER BY seq",
         "audit_devices WHERE serial_number = 'x'",
