@@ -1,10 +1,13 @@
 //! The schema's steps, from nothing to the newest; all of it is in the `.sql` files beside.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use devicedrop_core::state::{Cause, ErrorCode, Outcome, State};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior, params};
+
+use crate::durable;
 
 use super::error::{OpenError, Untrusted};
 use super::open::APPLICATION;
@@ -13,7 +16,7 @@ use super::open::APPLICATION;
 pub(super) const LATEST: i64 = 1;
 
 /// What leads from each schema to the next.
-const STEPS: [&[&str]; 1] =
+pub(super) const STEPS: [Step; 1] =
     [&[include_str!("schema/0001.sql"), include_str!("schema/views.sql"), include_str!("schema/guards.sql")]];
 
 const STATISTICS: &str = include_str!("schema/statistics.sql");
@@ -23,53 +26,91 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
+/// What leads from one schema to the next: statements, in files of them.
+pub(super) type Step = &'static [&'static str];
+
 /// Brings the schema up to date, all steps in one transaction; a checked copy of an older ledger is written beside it
 /// first.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    migrate_by(&STEPS, db, path, &mut || {})
+}
+
+/// The same by any steps; `done` is called behind each thing that is done, so that a test can end it there.
+pub(super) fn migrate_by(
+    steps: &[Step],
+    db: &mut Connection,
+    path: &Path,
+    done: &mut dyn FnMut(),
+) -> Result<(), OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let found = version(db).map_err(sqlite)?;
-    if found == LATEST {
+    if found >= latest(steps) {
         return Ok(());
     }
     if found > 0 {
-        copy(db, path, found)?;
+        copy(db, path, found, done)?;
+        done();
     }
-    step(db, found).map_err(sqlite)
+    step(steps, db, found, done).map_err(sqlite)
+}
+
+/// The schema to which these steps lead.
+fn latest(steps: &[Step]) -> i64 {
+    i64::try_from(steps.len()).unwrap_or(i64::MAX)
 }
 
 /// The schema alone, in memory: what a ledger that nobody changed looks like.
 pub(super) fn made_anew() -> rusqlite::Result<Connection> {
     let mut db = Connection::open_in_memory()?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    step(&mut db, 0)?;
+    step(&STEPS, &mut db, 0, &mut || {})?;
     Ok(db)
 }
 
-fn step(db: &mut Connection, found: i64) -> rusqlite::Result<()> {
+fn step(steps: &[Step], db: &mut Connection, found: i64, done: &mut dyn FnMut()) -> rusqlite::Result<()> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (number, statements) in (1..).zip(STEPS) {
+    for (number, statements) in (1..).zip(steps) {
         if number > found {
-            statements.iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+            for sql in *statements {
+                transaction.execute_batch(sql)?;
+                done();
+            }
         }
     }
     fill_words(&transaction)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", LATEST)?;
-    transaction.commit()
+    transaction.pragma_update(None, "user_version", latest(steps))?;
+    done();
+    transaction.commit()?;
+    done();
+    Ok(())
 }
 
-/// Writes the copy that a migration can be taken back to: `ledger.db.schema-1`.
+/// Writes the copy that a migration can be taken back to: `ledger.db.schema-1`. It has that name only when it is whole,
+/// was checked and is on the disk. One that a migration left that was cut off is replaced: the ledger was still what it
+/// was then, and may have grown since.
 #[expect(clippy::disallowed_methods, reason = "a copy that was just written is no ledger in use")]
-fn copy(db: &Connection, path: &Path, found: i64) -> Result<(), OpenError> {
-    let mut name = path.as_os_str().to_owned();
+fn copy(db: &Connection, path: &Path, found: i64, done: &mut dyn FnMut()) -> Result<(), OpenError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".schema-{found}"));
-    let copy = Path::new(&name);
-    let sqlite = |source| OpenError::Sqlite { path: copy.to_owned(), source };
-    db.execute("VACUUM INTO ?", [copy.to_string_lossy()]).map_err(sqlite)?;
-    let said: String = Connection::open(copy)
+    let copy = path.with_file_name(&name);
+    let io = |error| OpenError::Io { path: copy.clone(), source: std::io::Error::other(error) };
+    let (folder, _) = durable::folder_of(&copy).map_err(io)?;
+    // The lock is ours: what lies aside is what a crash left.
+    durable::remove_orphans(folder.as_fd()).map_err(|source| OpenError::Io { path: copy.clone(), source })?;
+    let aside = durable::aside_name().map_err(io)?;
+    let written = path.with_file_name(&aside);
+    let sqlite = |source| OpenError::Sqlite { path: written.clone(), source };
+    db.execute("VACUUM INTO ?", [written.to_string_lossy()]).map_err(sqlite)?;
+    done();
+    let aside = durable::adopt(folder.as_fd(), aside, 0o440).map_err(io)?;
+    let said: String = Connection::open(&written)
         .and_then(|copy| copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))
         .map_err(sqlite)?;
-    if said == "ok" { Ok(()) } else { Err(Untrusted::Damaged(said).into()) }
+    if said != "ok" {
+        return Err(Untrusted::Damaged(said).into());
+    }
+    aside.place(&name, durable::Replace::Any).map(drop).map_err(io)
 }
 
 /// Fills the tables of words out of the enums that the numbers come from, so that there is one list of them.

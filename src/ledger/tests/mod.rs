@@ -6,6 +6,7 @@ mod model;
 mod opening;
 mod plans;
 mod tamper;
+mod upgrades;
 mod verify;
 
 use std::path::PathBuf;
