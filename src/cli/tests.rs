@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 
 use super::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use super::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
-use super::copies::{Copied, ExportAsk, SnapshotAsk};
+use super::copies::{Copied, ExportAsk, ExportedFile, SnapshotAsk};
 use super::lookups::{Look, Lookups, Page};
 use super::testing::Printed;
 use super::*;
@@ -57,7 +57,11 @@ impl Services for Scripted {
             checkpoints_here: 0,
             receipts: u64::try_from(ask.receipts.len()).unwrap_or(0),
             unsigned: u64::try_from(ask.checkpoints.len() + ask.receipts.len()).unwrap_or(0),
-            keys: Vec::new(),
+            keys: ask
+                .checkpoints
+                .iter()
+                .map(|_| "a+1+AQ== since 2026-11-22T14:00:00.000Z (entry 5, block 2)".into())
+                .collect(),
             epochs: vec!["epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann".to_owned()],
             lost: Vec::new(),
             found: ask.checkpoints.iter().map(|_| "entry 5 isn't as it was written".to_owned()).collect(),
@@ -70,12 +74,24 @@ impl Services for Scripted {
         Ok("devicedrop.ledger/…\n".to_owned())
     }
 
-    fn snapshot(&self, _: &Config, _: &SnapshotAsk, _: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
-        Err(Failure::from(Refusal { message: "no snapshot".to_owned(), because: Vec::new(), hint: None }))
+    fn snapshot(&self, _: &Config, ask: &SnapshotAsk, _: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
+        Ok(Copied { bytes: Some(49_152), sha256: Some("ab".repeat(32)), ..copied(&ask.file) })
     }
 
-    fn export(&self, _: &Config, _: &ExportAsk, _: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
-        Err(Failure::from(Refusal { message: "no export".to_owned(), because: Vec::new(), hint: None }))
+    fn export(&self, _: &Config, ask: &ExportAsk, _: &mut dyn FnMut(&str)) -> Result<Copied, Failure> {
+        let file = |name: &str, view, rows| ExportedFile {
+            name: name.to_owned(),
+            view,
+            rows,
+            bytes: 100 * rows,
+            sha256: "cd".repeat(32),
+        };
+        let files = vec![
+            file("audit_devices.csv", "audit_devices", 2),
+            file("audit_devices.jsonl", "audit_devices", 2),
+            file("audit_refusals.csv", "audit_refusals", 0),
+        ];
+        Ok(Copied { files, ..copied(&ask.dir) })
     }
 
     fn prove(&self, _: &Config, ask: &ProveAsk, out: Print<'_>) -> Result<io::Result<()>, Failure> {
@@ -123,6 +139,22 @@ impl Services for Scripted {
         self.asked.borrow_mut().push(request.clone());
         let refusal = Refusal { message: "not now".into(), because: vec!["it rains".into()], hint: None };
         self.answer.clone().ok_or(Failure { exit: Exit::LedgerUntrusted, refusal })
+    }
+}
+
+/// What a copy says of the ledger that it is of.
+fn copied(path: &Path) -> Copied {
+    Copied {
+        path: path.to_owned(),
+        ledger: "d8184bf3-259a-48a8-80de-b35ff69087d7".to_owned(),
+        epoch: 1,
+        entries: 20_000,
+        blocks: 17,
+        head: "00".repeat(32),
+        until: devicedrop_core::time::Timestamp::from_unix_ms(1_795_356_000_000),
+        bytes: None,
+        sha256: None,
+        files: Vec::new(),
     }
 }
 
@@ -291,6 +323,7 @@ fn verification_names_the_first_that_is_not_as_it_was() {
     assert_snapshot!(ran.out, @r"
     record       entries 20000, blocks 17; 100000 entries a second
                  epoch 1 since 2026-11-22T14:00:00.000Z, opened by ann
+    keys         a+1+AQ== since 2026-11-22T14:00:00.000Z (entry 5, block 2)
     states       registrations 6000, compared with the record
     originals    read and compared 12; removed, as the record says, 1
     checkpoints  compared with the record 1
@@ -331,4 +364,30 @@ fn a_backup_says_what_is_in_it_and_whether_that_is_sound() {
     Not as it was, first: entry 5 isn't as it was written
     The backup is whole, and what it is a copy of isn't sound: keep the older backups, too.
     ");
+}
+
+#[test]
+fn copies_say_what_they_hold_and_up_to_where() {
+    let folder = folder();
+    let snapshot = ran(folder.path(), &["ledger", "snapshot", "/mnt/auditor/today.db"], None);
+    assert_eq!((snapshot.exit, snapshot.err.as_str()), (Exit::Done, ""));
+    assert_snapshot!(snapshot.out, @r"
+    snapshot     /mnt/auditor/today.db
+    record       entries 20000, blocks 17, epoch 1, until 2026-11-22T14:00:00.000Z
+    head         0000000000000000000000000000000000000000000000000000000000000000
+    file         bytes 49152, SHA-256 abababababababababababababababababababababababababababababababab
+    ");
+    let export = ran(folder.path(), &["ledger", "export", "/mnt/auditor/to\u{1b}[2Jday"], None);
+    assert_eq!((export.exit, export.err.as_str()), (Exit::Done, ""));
+    assert_snapshot!(export.out, @r"
+    export       /mnt/auditor/to\u{1b}[2Jday
+    record       entries 20000, blocks 17, epoch 1, until 2026-11-22T14:00:00.000Z
+    head         0000000000000000000000000000000000000000000000000000000000000000
+    file                 rows  bytes  sha256
+    audit_devices.csv    2     200    cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+    audit_devices.jsonl  2     200    cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+    audit_refusals.csv   0     0      cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+    ");
+    let json = ran(folder.path(), &["ledger", "snapshot", "--json", "/mnt/auditor/today.db"], None);
+    assert_snapshot!(json.out, @r#"{"path":"/mnt/auditor/today.db","ledger":"d8184bf3-259a-48a8-80de-b35ff69087d7","epoch":1,"entries":20000,"blocks":17,"head":"0000000000000000000000000000000000000000000000000000000000000000","until":"2026-11-22T14:00:00.000Z","bytes":49152,"sha256":"abababababababababababababababababababababababababababababababab"}"#);
 }

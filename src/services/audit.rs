@@ -187,30 +187,57 @@ fn verified(told: &Verification, originals: Originals, checkpoints: usize, took:
 struct Pace<'a> {
     clock: &'a SystemClock,
     said: Option<Duration>,
+    /// What is under way, and since when.
+    part: Option<(Duration, Part)>,
 }
 
 impl<'a> Pace<'a> {
     const STEP: Duration = Duration::from_millis(100);
 
     fn new(clock: &'a SystemClock) -> Self {
-        Self { clock, said: None }
+        Self { clock, said: None, part: None }
     }
 
-    fn line(&mut self, Progress { part, done, of }: Progress) -> Option<String> {
+    fn line(&mut self, progress: Progress) -> Option<String> {
         let now = self.clock.elapsed();
         if self.said.is_some_and(|said| now.saturating_sub(said) < Self::STEP) {
             return None;
         }
         self.said = Some(now);
-        let part = match part {
-            Part::Entries => "entries",
-            Part::States => "registrations",
-            Part::Submissions => "submissions",
-            Part::Indexes => "tables",
-        };
-        let percent = u128::from(done) * 100 / u128::from(of.max(1));
-        Some(format!("verifying: {part} {percent} % of {of}"))
+        let (began, part) = self.part.filter(|(_, part)| *part == progress.part).unwrap_or((now, progress.part));
+        self.part = Some((began, part));
+        Some(bar(progress, now.saturating_sub(began)))
     }
+}
+
+/// How wide a bar is.
+const BAR: u64 = 24;
+
+/// How far a part is that began so long ago, and how fast it goes.
+fn bar(Progress { part, done, of }: Progress, took: Duration) -> String {
+    let part = match part {
+        Part::Entries => "entries",
+        Part::States => "registrations",
+        Part::Submissions => "submissions",
+        Part::Indexes => "tables",
+    };
+    let of = of.max(done).max(1);
+    let filled = usize::try_from(u128::from(done) * u128::from(BAR) / u128::from(of)).unwrap_or(0);
+    let percent = u128::from(done) * 100 / u128::from(of);
+    let rate = match per_second(done, took) {
+        Some(rate) if part != "tables" => format!(", {rate} a second"),
+        _ => String::new(),
+    };
+    let left = usize::try_from(BAR).unwrap_or(0).saturating_sub(filled);
+    format!("verifying [{}{}] {percent:3} % of {of} {part}{rate}", "#".repeat(filled), ".".repeat(left))
+}
+
+/// So many in a second; none while nothing can be said yet.
+fn per_second(done: u64, took: Duration) -> Option<u64> {
+    if took.is_zero() {
+        return None;
+    }
+    u64::try_from(u128::from(done) * 1_000_000 / took.as_micros().max(1)).ok()
 }
 
 /// The originals that the record names, some at a time, up to the first error.
@@ -320,4 +347,33 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 
 pub(super) fn unusable(path: &Path, what: &str, why: impl Display) -> Failure {
     failure(format!("{} is no {what}", shown(&path.display().to_string())), vec![why.to_string()], None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_tells_how_far_it_is_and_how_fast() {
+        let at = |part, done, of, millis| bar(Progress { part, done, of }, Duration::from_millis(millis));
+        insta::assert_snapshot!(
+            [
+                at(Part::Entries, 0, 2_000_000, 0),
+                at(Part::Entries, 500_000, 2_000_000, 2_500),
+                at(Part::States, 999_999, 1_000_000, 1_000),
+                at(Part::Submissions, 0, 0, 10),
+                at(Part::Indexes, 27, 27, 500),
+                at(Part::Entries, u64::MAX, 1, 1),
+            ]
+            .join("\n"),
+            @r"
+        verifying [........................]   0 % of 2000000 entries
+        verifying [######..................]  25 % of 2000000 entries, 200000 a second
+        verifying [#######################.]  99 % of 1000000 registrations, 999999 a second
+        verifying [........................]   0 % of 1 submissions, 0 a second
+        verifying [########################] 100 % of 27 tables
+        verifying [########################] 100 % of 18446744073709551615 entries
+        "
+        );
+    }
 }

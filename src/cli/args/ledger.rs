@@ -57,8 +57,9 @@ Example:
 
     /// Makes a key that signs checkpoints, and prints its public half
     #[command(after_help = "\
-The file is readable by its owner alone; name it in `ledger.signing_key_file`. Where another key is configured, that one
-signs that the new one replaces it, and the daemon's next start puts both on record.
+The file is readable by its owner alone; name it in `ledger.signing_key_file`.
+A key that is configured already signs that the new one replaces it, and the daemon's next start
+puts both on record.
 
 Example:
   devicedrop ledger keygen /etc/devicedrop/ledger.key --name example.com/ledger > ledger.pub")]

@@ -34,7 +34,7 @@ const fn target(name: &'static str, longest: u32) -> Target {
     Target { name, longest }
 }
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     target("sheet", 384),
     target("result", 384),
     target("order_file", 256),
@@ -44,6 +44,7 @@ const TARGETS: [Target; 10] = [
     target("answers", 256),
     target("hardware_hash", 256),
     target("record", 512),
+    target("proof", 8192),
     target("ledger", 128),
 ];
 

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// Questions, with something that is in the ledger in place of what stands in braces; and whether the answer may take no
 /// longer than [`LONGEST`].
-const QUESTIONS: [(&str, &str, bool); 12] = [
+const QUESTIONS: [(&str, &str, bool); 18] = [
     ("serial number", "SELECT * FROM audit_registrations WHERE serial_number = '{serial}'", true),
     (
         "serial numbers that begin so",
@@ -33,6 +33,37 @@ const QUESTIONS: [(&str, &str, bool); 12] = [
     (
         "the first rows of a submission",
         "SELECT * FROM audit_registrations WHERE submission_id = '{submission}' LIMIT 100",
+        true,
+    ),
+    (
+        "ten thousand rows of a submission",
+        "SELECT * FROM audit_registrations WHERE submission_id = '{submission}' LIMIT 10000",
+        true,
+    ),
+    (
+        "its failed rows, the first",
+        "SELECT * FROM audit_registrations WHERE submission_id = '{submission}' AND error IS NOT NULL LIMIT 100",
+        true,
+    ),
+    (
+        "rows with an error, the first",
+        "SELECT * FROM audit_registrations WHERE error = 'device_not_found' ORDER BY registration_id LIMIT 100",
+        true,
+    ),
+    (
+        "a customer's rows with an error",
+        "SELECT * FROM audit_registrations WHERE customer = '{customer}' AND error = 'row_not_valid' LIMIT 100",
+        true,
+    ),
+    (
+        "transitions of a span of time, the first",
+        "SELECT * FROM audit_transitions WHERE at >= '{at}' ORDER BY seq LIMIT 100",
+        true,
+    ),
+    (
+        "a customer's rows in a state, the newest",
+        "SELECT * FROM audit_registrations WHERE customer = '{customer}' AND state = 'ready_for_user'
+         ORDER BY registration_id DESC LIMIT 100",
         true,
     ),
     (

@@ -34,6 +34,9 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// More memory than this is a failure.
 const MEMORY_MAX_KIB: u64 = 256 * 1024;
 
+/// More memory than this for the verification of a ledger of any length is a failure.
+const VERIFYING_MAX_KIB: u64 = 48 * 1024;
+
 /// With twice the rows, memory may grow by less than this part of it.
 const GROWTH_MAX_PERCENT: u64 = 20;
 
@@ -71,6 +74,13 @@ pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Resul
     } else {
         ensure!(grown < allowed, "memory grows with the rows");
     }
+    // It holds a piece of the ledger at a time, however long the ledger is.
+    ensure!(
+        once.verifying.max(twice.verifying) <= VERIFYING_MAX_KIB,
+        "ledger verify took {} MiB, and {} of twice the rows",
+        once.verifying / 1024,
+        twice.verifying / 1024
+    );
     for peak in [once.long, once.short, twice.long] {
         ensure!(peak <= MEMORY_MAX_KIB, "{} MiB of memory, {} allowed", peak / 1024, MEMORY_MAX_KIB / 1024);
     }
@@ -83,6 +93,8 @@ struct Peaks {
     idle: u64,
     long: u64,
     short: u64,
+    /// Of the verification behind them.
+    verifying: u64,
 }
 
 fn campaign(binary: &Path, sizes: &Sizes, out: &mut impl Write) -> Result<Peaks> {
@@ -113,7 +125,7 @@ fn in_folder(folder: &Path, binary: &Path, sizes: &Sizes, out: &mut impl Write) 
     let idle = program.reading()?;
     writeln!(out, "  idle:        {idle}")?;
     let mut seen = claimed.last;
-    let mut peaks = Peaks { idle: idle.peak, long: 0, short: 0 };
+    let mut peaks = Peaks { idle: idle.peak, long: 0, short: 0, verifying: 0 };
     for (name, drop, peak) in
         [("one file", &made.long, &mut peaks.long), ("many files", &made.short, &mut peaks.short)]
     {
@@ -128,7 +140,9 @@ fn in_folder(folder: &Path, binary: &Path, sizes: &Sizes, out: &mut impl Write) 
         writeln!(out, "  {name:12} {phase}")?;
     }
     let ledger = program.ledger();
-    program.stop()?;
+    let (rate, verifying) = program.stop_and_verify()?;
+    writeln!(out, "  ledger verify: {rate} entries a second, peak memory {} MiB", verifying.div_ceil(1024))?;
+    peaks.verifying = verifying;
     look::look(&ledger, out)?;
     Ok(peaks)
 }

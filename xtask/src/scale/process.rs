@@ -64,6 +64,35 @@ impl Program {
         self.folder.join("state/ledger.db")
     }
 
+    /// Stops, and has the whole ledger verified: entries recomputed in a second, and the peak of memory in KiB.
+    pub(super) fn stop_and_verify(self) -> Result<(u64, u64)> {
+        let (folder, binary) = (self.folder.clone(), self.binary.clone());
+        self.stop()?;
+        let told = folder.join("verified.json");
+        let mut child = command(&folder, &binary)
+            .args(["ledger", "verify", "--json"])
+            .stdout(fs::File::create(&told)?)
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut peak = 0;
+        let status = loop {
+            // It is gone when the process has ended.
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let now =
+                status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+            peak = peak.max(now.unwrap_or(0));
+            match child.try_wait()? {
+                Some(status) => break status,
+                None => std::thread::sleep(LOOK),
+            }
+        };
+        ensure!(status.success(), "the ledger isn't sound: {}", fs::read_to_string(&told)?);
+        let told = fs::read_to_string(&told)?;
+        let (_, rate) = told.split_once("\"entries_per_second\":").context("no rate")?;
+        let rate = rate.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default().parse()?;
+        Ok((rate, peak))
+    }
+
     pub(super) fn stop(mut self) -> Result<()> {
         let pid = self.child.id().to_string();
         ensure!(Command::new("kill").arg(&pid).status()?.success(), "process {pid} can't be told to stop");
