@@ -185,8 +185,9 @@ fn a_checkpoint_is_kept_at_each_orderly_stop_and_compared() -> Result<()> {
     fs::write(&kept[1], text.replace("\nepoch 1\n", "\nepoch 2\n"))?;
     let (code, report) = verified(&env, &[])?;
     assert_eq!(code, Some(1), "{report}");
-    let found = report["found"][0].as_str().unwrap_or_default();
-    assert!(found.ends_with("has a signature that isn't by the key that it names"), "{report}");
+    let found: Vec<&str> = report["found"].as_array().context("found")?.iter().filter_map(Value::as_str).collect();
+    assert!(found[0].contains("says 2 for the epoch; the record gives 1"), "{report}");
+    assert!(found[1].ends_with("has a signature that isn't by the key that it names"), "{report}");
     fs::write(&kept[1], "nonsense\n")?;
     let (code, report) = verified(&env, &[])?;
     assert_eq!(code, Some(1), "{report}");
