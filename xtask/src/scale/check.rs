@@ -31,6 +31,12 @@ pub(super) fn final_results(db: &Connection, seen: i64) -> Result<(i64, usize)> 
     Ok((last, usize::try_from(count)?))
 }
 
+/// How many submissions have a final result after `seen`.
+pub(super) fn answered(db: &Connection, seen: i64) -> Result<usize> {
+    let sql = "SELECT count(DISTINCT submission_id) FROM audit_results WHERE seq > ? AND final";
+    Ok(usize::try_from(db.query_row(sql, [seen], |row| row.get::<_, i64>(0))?)?)
+}
+
 /// The ledger's size, what is in its log included.
 pub(super) fn size(db: &Connection) -> Result<u64> {
     let bytes: i64 =
