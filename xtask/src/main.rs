@@ -18,9 +18,10 @@ use anyhow::Context;
 const USAGE: &str = "usage: cargo xtask CHORE
 
   tidy   checks the house rules that neither the compiler nor clippy knows
-  scale [--rows 100000] [--files 10000] [--folders 100] [--quick] [--keep]
+  scale [--rows 100000] [--files 10000] [--folders 100] [--quick] [--keep] | --look LEDGER
          builds the release, drops one file of so many rows, then so many files of 10 rows in so many folders,
-         checks everything that comes of it and prints how long it took and what it needed (docs/performance.md)
+         checks everything that comes of it and prints how long it took and what it needed (docs/performance.md); --look
+         only asks a ledger that is there
   faults [--kills N] [--seed S]
          kills the daemon N times at random moments under load and checks what must hold; a seed gives the same again
   simulate [--seed 1] [--seeds 1] [--steps 120] [--trace FILE]

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// Questions, with something that is in the ledger in place of what stands in braces; and whether the answer may take no
 /// longer than [`LONGEST`].
-const QUESTIONS: [(&str, &str, bool); 18] = [
+const QUESTIONS: [(&str, &str, bool); 19] = [
     ("serial number", "SELECT * FROM audit_registrations WHERE serial_number = '{serial}'", true),
     (
         "serial numbers that begin so",
@@ -56,10 +56,11 @@ const QUESTIONS: [(&str, &str, bool); 18] = [
         true,
     ),
     (
-        "transitions of a span of time, the first",
-        "SELECT * FROM audit_transitions WHERE at >= '{at}' ORDER BY seq LIMIT 100",
+        "transitions of a second, the first",
+        "SELECT * FROM audit_transitions WHERE at >= '{from}' AND at < '{to}' ORDER BY seq LIMIT 100",
         true,
     ),
+    ("transitions since the last file, counted", "SELECT count(*) FROM audit_transitions WHERE at >= '{at}'", true),
     (
         "a customer's rows in a state, the newest",
         "SELECT * FROM audit_registrations WHERE customer = '{customer}' AND state = 'ready_for_user'
@@ -88,28 +89,34 @@ const QUESTIONS: [(&str, &str, bool); 18] = [
         "SELECT count(*) FROM audit_registrations WHERE error = 'device_not_found'",
         false,
     ),
-    ("transitions of a span of time, counted", "SELECT count(*) FROM audit_transitions WHERE at >= '{at}'", false),
+    (
+        "transitions of a second, counted",
+        "SELECT count(*) FROM audit_transitions WHERE at >= '{from}' AND at < '{to}'",
+        false,
+    ),
 ];
 
 /// Asks them all, and says how long each took.
 pub(super) fn look(ledger: &Path, out: &mut impl Write) -> Result<()> {
     let db = super::check::open(ledger)?;
     let rows: i64 = db.query_row("SELECT count(*) FROM audit_registrations", [], |row| row.get(0))?;
-    let (serial, submission, customer, at): (String, String, String, String) = db
+    let [serial, submission, customer, from, to, at] = db
         .query_row(
-            "SELECT serial_number, submission_id, customer, (SELECT max(received_at) FROM audit_submissions)
+            "SELECT serial_number, submission_id, customer, since,
+               strftime('%Y-%m-%dT%H:%M:%fZ', since, '+1 second'), (SELECT max(received_at) FROM audit_submissions)
              FROM audit_registrations
-             WHERE registration_id >= (SELECT max(registration_id) / 2 FROM audit_registrations)
-               AND state = 'ready_for_user' ORDER BY registration_id LIMIT 1",
+             WHERE submission_id = (SELECT submission_id FROM audit_submissions ORDER BY rows DESC LIMIT 1)
+               AND state = 'ready_for_user' LIMIT 1 OFFSET 1000",
             [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            |row| Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]),
         )
-        .context("a registration in the middle")?;
+        .context("a registration of the longest file")?;
     writeln!(out, "  questions to the views over {rows} registrations, the slowest of {TIMES}:")?;
     for (name, sql, limited) in QUESTIONS {
         let begin: String = serial.chars().take(serial.chars().count().saturating_sub(2)).collect();
         let sql = sql.replace("{serial}", &serial).replace("{begin}", &begin).replace("{submission}", &submission);
         let sql = sql.replace("{customer}", &customer).replace("{at}", &at);
+        let sql = sql.replace("{from}", &from).replace("{to}", &to);
         ask(&db, &sql)?;
         let mut slowest = Duration::ZERO;
         for _ in 0..TIMES {

@@ -50,6 +50,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_mins(5);
 
 pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Result<ExitCode> {
+    if let ["--look", ledger] = arguments {
+        look::look(Path::new(ledger), out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let sizes = Sizes::parse(arguments)?;
     let binary = process::build(top)?;
     writeln!(out, "{sizes}; {}", machine())?;
