@@ -14,6 +14,7 @@ import json
 import re
 import sqlite3
 import sys
+import uuid
 
 KINDS = ["epoch", "submission", "delivery", "registration", "call", "attempt", "outcome", "transition", "result",
          "refusal", "action"]  # numbered from 1
@@ -133,7 +134,7 @@ def receipt(told, key):
     last = {kind: columns for _, kind, columns in proof(told["proof"], key)}
     submission, delivery, result = last["submission"], last["delivery"], last["result"]
     same = {
-        "submission_id": submission[2].hex() == told["submission_id"].replace("-", ""),
+        "submission_id": str(uuid.UUID(bytes=submission[2])) == told["submission_id"],
         "customer": submission[3] == told["customer"],
         "order_id": submission[6] == told["order_id"],
         "purchase_id": submission[7] == told["purchase_id"],

@@ -4,6 +4,7 @@
 //! leads to the checkpoint in it.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use devicedrop_core::ids::EntryId;
 use devicedrop_core::record::Kind;
@@ -83,10 +84,12 @@ impl Receipt {
         let submission = last(Kind::Submission).ok_or(ReceiptError::Missing("submission"))?;
         let delivery = last(Kind::Delivery).ok_or(ReceiptError::Missing("delivery"))?;
         let result = last(Kind::Result).ok_or(ReceiptError::Missing("result"))?;
-        let id = self.submission_id.replace('-', "");
+        // To the letter: whoever looks the submission up by its ID must find it.
+        let id = Uuid::try_parse(&self.submission_id).ok().filter(|id| id.to_string() == self.submission_id);
+        let id = id.map(|id| id.simple().to_string());
         let rows = i64::try_from(self.rows).ok();
         for (what, same) in [
-            ("submission_id", submission.hex(2) == Some(&id)),
+            ("submission_id", id.is_some() && submission.hex(2) == id.as_deref()),
             ("customer", submission.text(3) == Some(&self.customer)),
             ("order_id", submission.text(6) == self.order_id.as_deref()),
             ("purchase_id", submission.text(7) == self.purchase_id.as_deref()),

@@ -3,6 +3,7 @@
 use devicedrop_core::record::commitment;
 use proptest::prelude::*;
 
+use super::receipt::{Receipt, ReceiptError};
 use super::*;
 
 /// A record of one entry in each of three blocks, the second of which is shown.
@@ -117,4 +118,21 @@ proptest! {
             }
         }
     }
+}
+
+/// As the daemon wrote it, kept for the fuzzing of this check.
+const RECEIPT: &str = include_str!("../../fuzz/seeds/proof/receipt");
+
+#[test]
+fn a_receipt_says_what_the_record_says_to_the_letter() {
+    let honest: Receipt = serde_json::from_str(RECEIPT).expect("a receipt");
+    assert!(honest.check().is_ok());
+    let id = honest.submission_id.clone();
+    for other in [id.replace('-', ""), id.replacen('-', "", 1), id.to_uppercase(), format!("{{{id}}}"), String::new()]
+    {
+        let changed = Receipt { submission_id: other.clone(), ..honest.clone() };
+        assert_eq!(changed.check().err(), Some(ReceiptError::Differs("submission_id")), "{other:?}");
+    }
+    let changed = Receipt { rows: honest.rows + 1, ..honest };
+    assert_eq!(changed.check().err(), Some(ReceiptError::Differs("rows")));
 }
