@@ -15,7 +15,9 @@ use devicedrop::blocking;
 use devicedrop::clock::Clock;
 use devicedrop::daemon;
 use devicedrop::registrar::{Answering, Registrar};
-use devicedrop_core::registrar::{Activity, Answer, Capacity, Knowledge, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{
+    Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble, Verdict,
+};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -107,7 +109,7 @@ impl Registrar for Tempo {
         Capacity { batch: self.crowd.batch, concurrency: self.crowd.concurrency, idempotent: true }
     }
 
-    fn register(&self, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
+    fn register(&self, _: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::Relaxed);
             wait(CALL).await;
@@ -122,8 +124,8 @@ impl Registrar for Tempo {
         })
     }
 
-    fn inquire<'a>(&'a self, requests: &'a [Request]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
-        Box::pin(async move { Ok(vec![Knowledge::Unknown; requests.len()]) })
+    fn inquire<'a>(&'a self, questions: &'a [Question]) -> Answering<'a, Result<Vec<Knowledge>, Trouble>> {
+        Box::pin(async move { Ok(vec![Knowledge::Unknown; questions.len()]) })
     }
 
     fn activity(&self, after: u64, _: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>> {
