@@ -63,8 +63,8 @@ struct Memory {
     vain: u32,
     /// Since when its folder is gone, if it is.
     gone: Option<Timestamp>,
-    /// The result that is on record and whose receipt couldn't be written: its path and hash, and whether it was final.
-    without_receipt: Option<(String, Sha256, bool)>,
+    /// The result that went on record last while something was owed: its path and hash, and whether it was final.
+    on_record: Option<(String, Sha256, bool)>,
 }
 
 /// One customer's lane: runs until it is told to stop.
@@ -308,8 +308,9 @@ async fn recorded(
     let customer = Some(owed.submission.customer.clone());
     let is_told = payment.last || owed.kind == OwedKind::First;
     let this = (payment.file.clone(), payment.sha256, payment.last);
-    // Tried again because of its receipt, the same result goes on record only once.
-    let written = (is_told && memory.without_receipt.as_ref() != Some(&this))
+    // Tried again because of its receipt, or owed once more by what it says already, the same result goes on record only
+    // once.
+    let written = (is_told && memory.on_record.as_ref() != Some(&this))
         .then(|| shared.writer.result_written(payment.entry(shared.clock.now(), owed.submission.entry)));
     let noted = shared.writer.note(customer, WRITTEN.to_owned(), payment.file.clone(), Some(payment.noted.clone()));
     let pay = || shared.writer.pay(owed.submission.entry, owed.version);
@@ -318,6 +319,7 @@ async fn recorded(
     let paid = (!with_receipt).then(pay);
     if let Some(written) = written {
         written.await?;
+        memory.on_record = Some(this);
     }
     noted.await?;
     if let Some(paid) = paid {
@@ -325,7 +327,6 @@ async fn recorded(
         return Ok(payment);
     }
     Step::ReceiptDue.passed();
-    memory.without_receipt = Some(this);
     let (asked, settings, submission) = (Arc::clone(shared), settings.clone(), owed.submission.clone());
     let writing =
         crate::blocking::run(move || receipts::write(&asked, &settings, &submission, &payment).map(|()| payment));
@@ -333,7 +334,6 @@ async fn recorded(
         Ok(written) => written?,
         Err(error) => std::panic::resume_unwind(Box::new(format!("writing a receipt failed: {error}"))),
     };
-    memory.without_receipt = None;
     pay().await?;
     Ok(payment)
 }

@@ -15,6 +15,8 @@ use crate::scene::{CONTOSO, csv, env, rows, stop, wait_for_rows};
 const ATTEMPTS: &str = "SELECT serial_number, number, outcome, error, tracking_id IS NOT NULL FROM audit_attempts
                         ORDER BY attempt_id";
 
+const FINAL: &str = "SELECT count(*) FROM audit_results WHERE final = 1";
+
 fn start(env: &TestEnv, script: &Script) -> Result<Daemon> {
     let mut daemon = crate::daemon()?.scripted(env, script, None)?;
     daemon.wait_for_message("ready")?;
@@ -50,6 +52,7 @@ fn what_is_told_later_is_told_in_the_end() -> Result<()> {
         "4|2|registered||1",
     ];
     wait_for_rows(&env, &mut daemon, ATTEMPTS, &expected)?;
+    wait_for_rows(&env, &mut daemon, FINAL, &["1"])?;
     stop(daemon)?;
     assert_eq!(count(&env, What::Accepted)?, 4);
     checker::at_the_end(&env, Mode::Keyed)
@@ -71,6 +74,7 @@ fn what_was_taken_is_followed_over_a_restart_and_never_sent_again() -> Result<()
     daemon.kill()?;
     let mut daemon = start(&env, &Script { later: Some(1), ..never })?;
     wait_for_rows(&env, &mut daemon, ATTEMPTS, &["1|1|registered||1", "2|1|registered||1"])?;
+    wait_for_rows(&env, &mut daemon, FINAL, &["1"])?;
     stop(daemon)?;
     assert_eq!(count(&env, What::Registered)?, 2);
     assert_eq!(rows(&env, "SELECT state FROM audit_registrations")?, ["ready_for_user"; 2]);

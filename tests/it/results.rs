@@ -181,15 +181,15 @@ fn what_is_told_of_a_hardware_hash_follows_the_locale_too() -> Result<()> {
     assert_snapshot!(told("dutch")?, @r#"
     Manufacturer,Model,Serial Number,Hardware Hash,State,Error,Error Details,Request ID
     A,One,1,T0EAABEACABUd28A,Klaar voor gebruiker,,"Het apparaat is geregistreerd, maar de hardwarehash gaat over een ander apparaat: Model is ""One"" in de rij en ""Two"" in de hash. Controleer of de hash van dit apparaat afkomstig is.",
-    A,One,2,T0E*,Registratie is mislukt,Hardwarehash niet geldig,"De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Teken 4 van de hardwarehash kan niet in base64 voorkomen.",dd-N
-    A,One,3,T0EeB,Registratie is mislukt,Hardwarehash niet geldig,"De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is geen volledige base64: waarschijnlijk ontbreekt een deel.",dd-N
-    A,One,4,Rm9v,Registratie is mislukt,Hardwarehash niet geldig,"De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is wel base64, maar geen hardwarehash (die begint met T0).",dd-N
+    A,One,2,T0E*,Registratie is mislukt,Hardwarehash niet geldig,"De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Teken 4 van de hardwarehash komt in geen enkele hash voor: die bestaat uit letters, cijfers, + en /, en = alleen aan het einde.",dd-N
+    A,One,3,T0EeB,Registratie is mislukt,Hardwarehash niet geldig,"De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. De hardwarehash is niet volledig: waarschijnlijk ontbreekt een deel.",dd-N
+    A,One,4,Rm9v,Registratie is mislukt,Hardwarehash niet geldig,"De hardwarehash die u voor dit apparaat hebt opgegeven, is niet correct opgemaakt. Controleer de hardwarehash dubbel en stuur deze vervolgens opnieuw in. Dit is geen hardwarehash: die begint met T0E, T0F, T0G of T0H.",dd-N
     "#);
     assert_snapshot!(told("english")?, @r#"
     Manufacturer,Model,Serial Number,Hardware Hash,State,Error,Error Details,Request ID
     B,One,1,T0EAABEACABUd28A,Ready for user,,"The device is registered, but its hardware hash speaks of another device: Model is ""One"" in the row and ""Two"" in the hash. Check that the hash was taken from this device.",
-    B,One,2,T0E*,Registration failed,Hardware hash not valid,The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. Character 4 of the hardware hash can't stand in base64.,dd-N
-    B,One,3,T0EeB,Registration failed,Hardware hash not valid,The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash isn't whole base64: part of it is probably missing.,dd-N
+    B,One,2,T0E*,Registration failed,Hardware hash not valid,"The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. Character 4 of the hardware hash is one that no hash has: they consist of letters, digits, + and /, and = only at the end.",dd-N
+    B,One,3,T0EeB,Registration failed,Hardware hash not valid,The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. The hardware hash isn't whole: part of it is probably missing.,dd-N
     B,One,4,Rm9v,Registration failed,Hardware hash not valid,"The hardware hash you provided for this device was not formatted correctly. Double-check the hardware hash and then resubmit. This is no hardware hash: those begin with T0E, T0F, T0G or T0H.",dd-N
     "#);
     Ok(())
