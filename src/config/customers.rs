@@ -106,7 +106,7 @@ fn columns(
         if theirs.trim() != theirs || theirs.is_empty() || theirs.chars().any(char::is_control) {
             resolving.problem(
                 &at,
-                "a heading has no blanks at its ends (they are taken away in files too), and isn't empty",
+                "a heading isn't empty, stands on one line, and has no blanks at its ends (they are taken away in files too)",
             );
         } else if OURS.contains(&theirs.as_str()) {
             resolving.problem(

@@ -249,7 +249,7 @@ mod tests {
         line 3: `drop.ignore_folders`: found the number `5`, expected a text in quotes
         line 2: `ledger.keep_originals`: found "yes", expected true or false
         line 2: `ledger.path`: found the number `1`, expected a path in quotes
-        line 2: `results.mode`: found the number `664`, expected permissions in quotes, such as "0664"
+        line 2: `results.mode`: found the number `664`, expected permissions in quotes that let their owner read and write, such as "0664"
         line 2: `results.when`: found `never`, expected `always` or `final`
         line 2: `registrar.kind`: found `intune`, expected one of `embedded`, `partner-center`, `graph`
         line 1: `locale`: found `de`, expected one of `en`, `nl`, `code`

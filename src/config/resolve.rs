@@ -155,15 +155,25 @@ fn drop_settings(resolving: &mut Resolving<'_>, raw: RawDrop, kind: RegistrarKin
         settle_open: raw.settle_open.map_or(seconds(60), |value| value.0),
         settle_unsure: raw.settle_unsure.map_or(seconds(10), |value| value.0),
         rescan: resolving.duration(&["drop", "rescan"], raw.rescan, seconds(10)),
-        ignore_folders: raw.ignore_folders.unwrap_or_else(|| {
-            ["archief", "verwerkt", "oud", "archive", "processed", "done"].map(str::to_owned).to_vec()
-        }),
+        ignore_folders: ignore_folders(resolving, raw.ignore_folders),
         max_file_size: raw.max_file_size.map_or(GIB, |value| value.0),
         max_rows: raw.max_rows.map_or(5_000_000, |value| value.0),
         per_customer_bytes_per_day: raw.per_customer_bytes_per_day.map_or(10 * GIB, |value| value.0),
         per_customer_rows_per_day: raw.per_customer_rows_per_day.map_or(20_000_000, |value| value.0),
         reserve: raw.reserve.map_or(GIB, |value| value.0),
     }
+}
+
+fn ignore_folders(resolving: &mut Resolving<'_>, raw: Option<Vec<String>>) -> Vec<String> {
+    let defaults = ["archief", "verwerkt", "oud", "archive", "processed", "done"];
+    let folders = raw.unwrap_or_else(|| defaults.map(str::to_owned).to_vec());
+    for folder in folders.iter().filter(|folder| folder.is_empty() || folder.contains(['/', '*', '?'])) {
+        resolving.problem(
+            &["drop", "ignore_folders"],
+            format_args!("{folder:?} is the name of no folder; expected are names, without slashes and wildcards"),
+        );
+    }
+    folders
 }
 
 fn ledger(resolving: &mut Resolving<'_>, raw: RawLedger, places: &Places) -> LedgerSettings {

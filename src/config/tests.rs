@@ -83,7 +83,7 @@ fn customers_are_checked() {
     line 2: `customers.contoso.formats`: found "selfservice", expected "partner" or "self-service"
     line 2: `customers.contoso.columns."Serial number"`: is none of our headings; the nearest that is: "Serial Number"
     line 2: `customers.contoso.columns.Colour`: is none of our headings; which are: Manufacturer, Model, Serial Number, Hardware Hash, Order ID, Purchase ID
-    line 2: `customers.contoso.columns.Model`: a heading has no blanks at its ends (they are taken away in files too), and isn't empty
+    line 2: `customers.contoso.columns.Model`: a heading isn't empty, stands on one line, and has no blanks at its ends (they are taken away in files too)
     line 2: `customers.contoso.columns.Model`: "State" is a heading of result files, which is ignored in what is dropped
     line 1: `customers.contoso.columns`: the heading "Manufacturer" would stand for Manufacturer and Model
     line 1: `customers.contoso.columns`: the heading "Bestelling" would stand for Order ID and Purchase ID

@@ -56,7 +56,9 @@ fn parse_size(text: &str) -> Option<u64> {
 fn parse_mode(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let octal = (3..=4).contains(&digits.len()) && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
-    u32::from_str_radix(digits, 8).ok().filter(|mode| octal && *mode <= 0o777)
+    // A file that its own writer can't read couldn't be told from one that somebody changed.
+    let is_usable = |mode: &u32| *mode <= 0o777 && mode & 0o600 == 0o600;
+    u32::from_str_radix(digits, 8).ok().filter(|mode| octal && is_usable(mode))
 }
 
 fn split_number(text: &str) -> Option<(u64, &str)> {
@@ -106,7 +108,7 @@ read_by!(Size, "a size such as \"512MiB\" or \"1GiB\", or a number of bytes", pa
 )
 .ok());
 read_by!(Count, "a whole number from 1 up", |_| None, |number| u64::try_from(number).ok().filter(|n| *n >= 1));
-read_by!(Mode, "permissions in quotes, such as \"0664\"", parse_mode, |_| None);
+read_by!(Mode, "permissions in quotes that let their owner read and write, such as \"0664\"", parse_mode, |_| None);
 
 #[cfg(test)]
 mod tests {

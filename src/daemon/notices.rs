@@ -83,6 +83,8 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
     let answered = answered(path, cause);
     let answers = match (cause, name::classify(path.name())) {
         (Cause::Refused(Refusal::NotACsv | Refusal::TooDeep), Kind::NotACsv(_)) => Answers::NotACsv,
+        // To a sender on Windows, a.Result.csv and a.result.csv are one name.
+        (Cause::Refused(Refusal::ResultChanged | Refusal::NamedAsResult), _) => Answers::Output,
         _ => Answers::Newest,
     };
     let place = Place { folder: folder.as_fd(), path: answered.bytes(), answers, mode: shared.config().results.mode };

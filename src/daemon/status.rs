@@ -182,7 +182,7 @@ fn answer_owed(customer: &CustomerKey, path: &DropPath, why: &str, since: Timest
         customer: Some(customer.clone()),
         file: Some(path.text()),
         what: format!("the answer to its sender can't be written: {why}"),
-        remedy: Some("make the folder writable for devicedrop; the answer is tried again by itself".to_owned()),
+        remedy: Some("see that devicedrop can write there; the answer is tried again by itself".to_owned()),
     }
 }
 

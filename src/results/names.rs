@@ -28,6 +28,8 @@ pub enum Answers<'a> {
     Older(&'a str),
     /// A file that isn't a CSV by its name.
     NotACsv,
+    /// A file with the name of a result: its answer stands beside the results, never at the first name of one.
+    Output,
 }
 
 /// Tells what we last wrote.
@@ -56,6 +58,7 @@ pub fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
         (Answers::Newest, 1) => name::result_name(place.path),
         (Answers::Older(short), 1) => name::older_result_name(place.path, short),
         (Answers::NotACsv, 1) => name::near_miss_result_name(place.path),
+        (Answers::Output, number) => name::result_name_numbered(place.path, number + 1),
         (_, number) => name::result_name_numbered(place.path, number),
     }
 }
@@ -63,7 +66,7 @@ pub fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
 /// The same for the receipt of a result.
 pub fn of_receipt(place: &Place<'_>, number: u32) -> Vec<u8> {
     match (place.answers, number) {
-        (Answers::Newest | Answers::NotACsv, 1) => name::receipt_name(place.path),
+        (Answers::Newest | Answers::NotACsv | Answers::Output, 1) => name::receipt_name(place.path),
         (Answers::Older(short), 1) => name::older_receipt_name(place.path, short),
         (_, number) => name::receipt_name_numbered(place.path, number),
     }

@@ -55,6 +55,9 @@ pub(super) fn look(path: &Path, place: Place<'_>, locale: Locale) -> io::Result<
     match place {
         Place::Inside { path: inside, ignore_folders } => {
             findings.extend(by_place(inside, ignore_folders, locale));
+            if lies_behind_link(path, inside) {
+                findings.push(Finding::not_taken(&NotTaken::LinkedFolder, locale));
+            }
             if fs::symlink_metadata(path)?.is_symlink() {
                 findings.push(Finding::not_taken(&NotTaken::Link, locale));
             } else if metadata.nlink() > 1 {
@@ -65,6 +68,13 @@ pub(super) fn look(path: &Path, place: Place<'_>, locale: Locale) -> io::Result<
         Place::Elsewhere => {}
     }
     Ok(Named { findings, file: read.then_some(file) })
+}
+
+/// Whether one of the folders between the drop folder and a file is a link.
+fn lies_behind_link(path: &Path, inside: &Path) -> bool {
+    let folders = inside.components().count().saturating_sub(1);
+    let is_link = |folder: &Path| fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink());
+    path.ancestors().skip(1).take(folders).any(is_link)
 }
 
 fn other_than_a_file(metadata: &Metadata, locale: Locale) -> Option<Finding> {

@@ -415,6 +415,10 @@ fn folders_and_places_are_checked() {
     let lost = first_line(&root.join("a.csv"), Place::NobodysFolder);
     assert_eq!(lost, "error: this lies in no customer's drop folder, so nobody would look at it");
     fs::hard_link(root.join("a.csv"), root.join("b.csv")).expect("linked");
+    std::os::unix::fs::symlink(root.join("PO-1"), root.join("linked")).expect("linked");
+    let behind = Place::Inside { path: Path::new("linked/a.csv"), ignore_folders: &[] };
+    let told = first_line(&root.join("linked/a.csv"), behind);
+    assert_eq!(told, "error: this lies in a folder that is a link, and nothing is taken that a link leads to");
     let inside = Place::Inside { path: Path::new("b.csv"), ignore_folders: &[] };
     assert!(first_line(&root.join("b.csv"), inside).starts_with("error: This file has a second name elsewhere"));
 }

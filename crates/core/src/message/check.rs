@@ -13,6 +13,8 @@ pub enum NotTaken<'a> {
     NotRegular,
     /// It is reached by a link.
     Link,
+    /// It lies in a folder that is a link.
+    LinkedFolder,
     /// It lies in no customer's drop folder.
     NoCustomer,
     /// It lies in a folder whose name, which would be its order ID, is blank.
@@ -40,6 +42,7 @@ impl NotTaken<'_> {
             Self::Folder => "folder",
             Self::NotRegular => "no_file",
             Self::Link => "link",
+            Self::LinkedFolder => "linked_folder",
             Self::NoCustomer => "no_customer",
             Self::BlankFolder => "blank_folder",
             Self::OurOutput | Self::Receipt => "our_output",
@@ -80,6 +83,14 @@ pub fn not_taken(why: &NotTaken<'_>, locale: Locale) -> (String, Option<String>)
                 "dit is een koppeling, en waar een koppeling naar verwijst wordt niet gelezen",
             ),
             words!(language, "drop a copy of the file in its place", "lever in plaats ervan een kopie aan"),
+        ),
+        NotTaken::LinkedFolder => (
+            words!(
+                language,
+                "this lies in a folder that is a link, and nothing is taken that a link leads to",
+                "dit ligt in een map die een koppeling is, en waar een koppeling naar verwijst wordt niet gelezen",
+            ),
+            words!(language, "put the folder itself there", "zet de map zelf daar neer"),
         ),
         NotTaken::NoCustomer => (
             words!(
@@ -306,6 +317,7 @@ mod tests {
             NotTaken::Folder,
             NotTaken::NotRegular,
             NotTaken::Link,
+            NotTaken::LinkedFolder,
             NotTaken::NoCustomer,
             NotTaken::BlankFolder,
             NotTaken::OurOutput,
@@ -332,6 +344,8 @@ mod tests {
           no_file: dit is geen gewoon bestand en wordt dus niet gelezen // kopieer de inhoud naar een bestand
         link: this is a link, and nothing is taken that a link leads to // drop a copy of the file in its place
           link: dit is een koppeling, en waar een koppeling naar verwijst wordt niet gelezen // lever in plaats ervan een kopie aan
+        linked_folder: this lies in a folder that is a link, and nothing is taken that a link leads to // put the folder itself there
+          linked_folder: dit ligt in een map die een koppeling is, en waar een koppeling naar verwijst wordt niet gelezen // zet de map zelf daar neer
         no_customer: this lies in no customer's drop folder, so nobody would look at it // put it into a customer's folder (devicedrop customer list)
           no_customer: dit ligt in geen enkele aanlevermap van een klant, dus wordt er niet naar gekeken // leg het in de map van een klant (devicedrop customer list)
         blank_folder: the name of its folder, which would be its order ID, holds nothing but blanks // name the folder after the order

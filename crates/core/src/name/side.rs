@@ -29,6 +29,7 @@ pub fn side_of(name: &[u8]) -> Option<(Side, Vec<u8>)> {
     while let Some(shorter) = without_ending(&name, ".txt") {
         name.truncate(shorter.len());
     }
+    take_number_away(&mut name);
     let one_of = |endings: &[&str]| endings.iter().find_map(|ending| without_ending(&name, ending));
     let (side, stem) = one_of(&MARKERS)
         .or_else(|| one_of(&SIGNS).filter(|stem| super::ends_in(stem, ".csv")))
@@ -47,6 +48,18 @@ pub fn side_where_order_is_required(name: &[u8]) -> Option<(Side, Vec<u8>)> {
             without_ending(&name, ".json").filter(|_| !is_ours && !matches!(name.first(), Some(b'.' | b'~')))?;
         (!stem.is_empty()).then(|| (Side::OrderFile, [stem, b".csv"].concat()))
     })
+}
+
+/// Takes away what a browser adds to the name of a second download: `a.order (1).json`, of which the blank is gone.
+fn take_number_away(name: &mut Vec<u8>) {
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return };
+    let stem = name.get(..dot).unwrap_or_default();
+    let Some(inside) = stem.strip_suffix(b")") else { return };
+    let digits = inside.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let open = inside.len() - digits;
+    if digits > 0 && inside.get(..open).is_some_and(|rest| rest.ends_with(b"(")) {
+        name.drain(open - 1..dot);
+    }
 }
 
 /// Endings of markers, and of what was probably meant to be one.
@@ -126,6 +139,8 @@ mod tests {
             "a_Order.json",
             "a.order.jsn",
             "a.orders.json",
+            "a.order (1).json",
+            "a.order(12).json",
         ];
         for name in order_files {
             assert_eq!(side_of(name.as_bytes()), Some((Side::OrderFile, b"a.csv".to_vec())), "{name:?}");
