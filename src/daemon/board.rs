@@ -113,6 +113,10 @@ pub(super) struct Told {
 /// An answer that couldn't be written is tried again after a second, and then after twice the time, up to this.
 const TRY_LONGEST: Duration = Duration::from_mins(1);
 
+/// One for which no name is free waits so long: whoever filled a folder with such names is in no hurry, and to look at
+/// each of them takes its time.
+const TRY_NO_NAME: Duration = Duration::from_hours(1);
+
 /// How the registrar is.
 #[derive(Debug, Clone)]
 pub struct RegistrarHealth {
@@ -241,6 +245,7 @@ impl Board {
         customer: &CustomerKey,
         path: &DropPath,
         why: &str,
+        no_name: bool,
         (at, elapsed): (Timestamp, Duration),
     ) -> bool {
         let mut state = self.lock();
@@ -248,7 +253,7 @@ impl Board {
         let Some(told) = told else { return false };
         let since = told.unwritten.as_ref().map_or(at, |(_, since)| *since);
         let wait = Duration::from_secs(1).saturating_mul(1 << told.vain.min(10)).min(TRY_LONGEST);
-        told.not_before = elapsed.saturating_add(wait);
+        told.not_before = elapsed.saturating_add(if no_name { TRY_NO_NAME } else { wait });
         told.vain = told.vain.saturating_add(1);
         let before = told.unwritten.replace((why.to_owned(), since));
         before.is_none_or(|(before, _)| before != why)
@@ -339,7 +344,7 @@ mod tests {
         let mut waits = Vec::new();
         for try_number in 0..8 {
             assert_eq!(board.unanswered(&customer, elapsed).len(), 1);
-            assert_eq!(board.unwritten(&customer, &path, "full", (now, elapsed)), try_number == 0);
+            assert_eq!(board.unwritten(&customer, &path, "full", false, (now, elapsed)), try_number == 0);
             let next = (0..=60).find(|seconds| {
                 let later = elapsed + Duration::from_secs(*seconds);
                 !board.unanswered(&customer, later).is_empty()

@@ -16,7 +16,7 @@ use crate::beneath;
 use crate::config::CustomerSettings;
 use crate::durable;
 use crate::inbox::{DropPath, Refusal};
-use crate::results::{self, Answers, Content, Ours, Place};
+use crate::results::{self, Answers, Content, Ours, Place, ResultError};
 
 use super::payment::{PayError, open_drop_folder};
 use super::shared::Shared;
@@ -49,7 +49,8 @@ pub(super) fn write_all(shared: &Shared, customer: &CustomerSettings, goes_on: &
             Ok(()) => shared.board.answered(&customer.key, &path),
             Err(error) => {
                 let why = error.told();
-                if shared.board.unwritten(&customer.key, &path, &why, (shared.clock.now(), now)) {
+                let no_name = matches!(error, PayError::Result(ResultError::NoName { .. }));
+                if shared.board.unwritten(&customer.key, &path, &why, no_name, (shared.clock.now(), now)) {
                     tracing::warn!(customer = %customer.key, file = %path.text(), why = %why, "answer owed");
                 }
             }
