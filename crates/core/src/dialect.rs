@@ -3,6 +3,8 @@
 //! Telling a file's dialect from its bytes, and writing in it, are elsewhere.
 
 use crate::kind::is_packed;
+use crate::lines::ends_line;
+use crate::preamble::blank;
 
 /// What stands between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,8 +113,10 @@ impl Dialect {
         let text: Vec<u8> = beginning.iter().copied().filter(|byte| *byte != 0).collect();
         let utf8_mark = text.starts_with(&[0xEF, 0xBB, 0xBF]);
         let bom = utf8_mark || std::str::from_utf8(&text).is_err_and(|error| error.error_len().is_some());
-        let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-        let line = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
+        let end = text.iter().position(|byte| ends_line(*byte));
+        // A mark is no content.
+        let lines = text.get(if utf8_mark { 3 } else { 0 }..).unwrap_or_default().split(|byte| ends_line(*byte));
+        let line = lines.into_iter().find(|line| !blank(line)).unwrap_or_default();
         let cells = |delimiter: &Delimiter| line.split(|byte| *byte == delimiter.byte()).count();
         let delimiter = Delimiter::ALL.into_iter().rev().max_by_key(cells).filter(|found| cells(found) > 1);
         let line_ending = match end.and_then(|end| text.get(end..)) {
@@ -155,6 +159,14 @@ mod tests {
         );
         let sniffed = Dialect::sniffed(b"\xFF\xFEM\0\t\0S\0\n\0");
         assert_eq!((sniffed.delimiter, sniffed.line_ending, sniffed.bom), (Delimiter::Tab, LineEnding::Lf, true));
+        for above in ["\r\n", "\"\"\r\n \r\n", "\u{feff},,\r\n", "\u{a0}\r\n"] {
+            let sniffed = Dialect::sniffed(format!("{above}Make;Type\r\n").as_bytes());
+            assert_eq!(
+                (sniffed.delimiter, sniffed.line_ending),
+                (Delimiter::Semicolon, LineEnding::CrLf),
+                "{above:?}"
+            );
+        }
         assert_eq!(Dialect::sniffed(b""), Dialect::STANDARD);
     }
 

@@ -34,6 +34,12 @@ pub(crate) fn hint(found: &[&str], wanted: Wanted<'_>) -> HeadingHint {
     {
         return HeadingHint::OneCell;
     }
+    if let ([_], true) = (found, slips::only_blanks_between(first, expected)) {
+        return HeadingHint::OnlyBlanks;
+    }
+    if slips::any_formula(found, expected) {
+        return HeadingHint::Formulas;
+    }
     if let Some(hint) = slips::of_delimiters(found, expected) {
         return hint;
     }
@@ -197,7 +203,7 @@ mod tests {
         let lists: Vec<Vec<String>> =
             expected.iter().map(|list| list.split(',').map(str::to_owned).collect()).collect();
         let optional: &[_] = if free { &[("Order ID", "Bestellung"), ("Purchase ID", "Purchase ID")] } else { &[] };
-        hint(&line.split(',').collect::<Vec<_>>(), Wanted { expected: &lists, free, optional })
+        hint(&line.split(',').map(str::trim).collect::<Vec<_>>(), Wanted { expected: &lists, free, optional })
     }
 
     #[test]
@@ -238,6 +244,16 @@ mod tests {
             (
                 "Model,Serial Num\u{200b}ber",
                 HeadingHint::Invisible { heading: "Serial Number".to_owned(), character: '\u{200b}' },
+            ),
+            ("=\"Manufacturer\",=\"Model\",=\"Serial Number\"", HeadingHint::Formulas),
+            ("Manufacturer,Model,=\"Serial Number\"", HeadingHint::Formulas),
+            ("Manufacturer  Model  Serial Number", HeadingHint::OnlyBlanks),
+            ("manufacturer model serial number hardware hash", HeadingHint::OnlyBlanks),
+            ("Manufacturer   Model   Serial   Ort", HeadingHint::OnlyBlanks),
+            ("Manufacturer-Model-Serial Number", HeadingHint::Unknown),
+            (
+                "Manufacturer, Model  Name,Serial Number",
+                HeadingHint::Rename(vec![(2, "Model  Name".to_owned(), "Model".to_owned())]),
             ),
             ("Ort,Straat,Huis", HeadingHint::Unknown),
             ("", HeadingHint::Unknown),

@@ -9,6 +9,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::device::{Column, Device};
+use crate::limits::count;
 use crate::registrar::HashMismatch;
 
 /// Padded and unpadded text both occur: the service's own sample leaves the padding out.
@@ -50,6 +51,23 @@ pub enum HashProblem {
     /// A number of characters, or an end, that no base64 text has: the end is probably missing.
     #[error("the hardware hash isn't whole base64: part of it is probably missing")]
     CutOff,
+    /// A `=` that isn't at the end.
+    #[error("a = stands in the middle of the hardware hash, as character {position}")]
+    Middle {
+        /// Its place, from 1.
+        position: u64,
+    },
+    /// More `=` at the end than belong there.
+    #[error("the hardware hash ends in {found} =, where {fitting} fit")]
+    Excess {
+        /// How many stand there.
+        found: u64,
+        /// How many fit what stands before them.
+        fitting: u64,
+    },
+    /// It begins as hashes do but for its capitals: no letter of it is one.
+    #[error("the hardware hash has small letters alone: its capitals were lost")]
+    SmallLetters,
     /// Something else.
     #[error("this is no hardware hash: those begin with T0E, T0F, T0G or T0H")]
     NotOa3,
@@ -66,25 +84,53 @@ impl HashProblem {
         if words == "the hardware hash is base64, but not of a hardware hash (those begin with T0)" {
             return Some(Self::NotOa3);
         }
-        let character = position.map(|position| Self::Character { position });
-        character.into_iter().chain([Self::CutOff, Self::NotOa3]).find(|problem| problem.to_string() == words)
+        let middle = words.rsplit_once(' ').and_then(|(_, at)| at.parse().ok());
+        let mut numbers = words.split(' ').filter_map(|word| word.parse().ok());
+        let excess = numbers.next().zip(numbers.next());
+        let numbered = [
+            position.map(|position| Self::Character { position }),
+            middle.map(|position| Self::Middle { position }),
+            excess.map(|(found, fitting)| Self::Excess { found, fitting }),
+        ];
+        let all = numbered.into_iter().flatten().chain([Self::CutOff, Self::SmallLetters, Self::NotOa3]);
+        all.into_iter().find(|problem| problem.to_string() == words)
     }
 }
 
 /// Reads a hardware hash.
 pub fn check(text: &str) -> Result<HardwareHash, HashProblem> {
     if let Some(position) = text.chars().position(|c| !c.is_ascii_alphanumeric() && !"+/=".contains(c)) {
-        return Err(HashProblem::Character {
-            position: u64::try_from(position).unwrap_or(u64::MAX).saturating_add(1),
-        });
+        return Err(HashProblem::Character { position: count(position).saturating_add(1) });
+    }
+    let begins_so = |beginning: &&str| text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(beginning));
+    if BEGINNINGS.iter().any(begins_so) && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(HashProblem::SmallLetters);
     }
     // What isn't a part of one at all isn't called one that was cut off.
     if text.get(..3).is_some_and(|start| !BEGINNINGS.contains(&start)) {
         return Err(HashProblem::NotOa3);
     }
+    check_end(text)?;
     let blob = BASE64.decode(text).map_err(|_| HashProblem::CutOff)?;
     let body = blob.strip_prefix(b"OA").ok_or(HashProblem::NotOa3)?;
     Ok(read_records(body))
+}
+
+/// Whether `=` stands only where it fills up the last four characters.
+fn check_end(text: &str) -> Result<(), HashProblem> {
+    let body = text.trim_end_matches('=');
+    if let Some(position) = body.find('=') {
+        return Err(HashProblem::Middle { position: count(position).saturating_add(1) });
+    }
+    let found = count(text.len() - body.len());
+    let fitting = match body.len() % 4 {
+        0 => 0,
+        2 => 2,
+        3 => 1,
+        // No number of them makes it whole.
+        _ => return Err(HashProblem::CutOff),
+    };
+    if found > fitting { Err(HashProblem::Excess { found, fitting }) } else { Ok(()) }
 }
 
 /// Reads the records behind `OA` and the total length, which isn't believed: records end where they no longer fit.
@@ -177,7 +223,30 @@ mod tests {
         assert_eq!(check("T0E "), Err(HashProblem::Character { position: 4 }));
         assert_eq!(check("T0-_"), Err(HashProblem::Character { position: 3 }));
         assert_eq!(check("T0EeB"), Err(HashProblem::CutOff));
+        assert_eq!(check("T0EeB==="), Err(HashProblem::CutOff));
         assert_eq!(check("T0E"), Ok(HardwareHash::default()), "the length is nobody's business");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_hash_is_told_as_it_is() {
+        for (text, problem) in [
+            ("T0EeAA==", None),
+            ("T0EeAA=", None),
+            ("T0EeAA", None),
+            ("T0EeAA===", Some(HashProblem::Excess { found: 3, fitting: 2 })),
+            ("T0EeAAA==", Some(HashProblem::Excess { found: 2, fitting: 1 })),
+            ("T0EeAAAA=", Some(HashProblem::Excess { found: 1, fitting: 0 })),
+            ("T0Ee=AAA", Some(HashProblem::Middle { position: 5 })),
+            ("T0EeAA==T0EeAA==", Some(HashProblem::Middle { position: 7 })),
+            ("t0eeaaa1", Some(HashProblem::SmallLetters)),
+            ("t0efaa==", Some(HashProblem::SmallLetters)),
+            ("t0EeAAAA", Some(HashProblem::NotOa3)),
+        ] {
+            assert_eq!(check(text).err(), problem, "{text}");
+            if let Some(problem) = problem {
+                assert_eq!(HashProblem::recorded(&problem.to_string()), Some(problem), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -87,18 +87,32 @@ impl Preamble {
     }
 }
 
-/// Whether a line says nothing: only blanks and delimiters.
-fn blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b',' | b';'))
+/// Whether a line says nothing, whatever its delimiter is: only blanks of any kind and delimiters, with or without
+/// quotes around the cells.
+pub(crate) fn blank(line: &[u8]) -> bool {
+    // Nearly every first line says something at once.
+    let Ok(line) = std::str::from_utf8(line) else { return false };
+    let mut quoted = false;
+    let mut may_open = true;
+    for character in line.chars() {
+        match character {
+            '"' if quoted => (quoted, may_open) = (false, false),
+            '"' if may_open => quoted = true,
+            ',' | ';' | '\t' if !quoted => may_open = true,
+            _ if character.is_whitespace() => may_open = false,
+            _ => return false,
+        }
+    }
+    !quoted
 }
 
-/// The delimiter that a line like `sep=;` names. Programs that don't know such lines leave quotes around it, or fill
-/// it up with delimiters.
+/// The delimiter that a line like `sep=;` names. Programs that don't know such lines leave quotes around it, people
+/// put some around the delimiter, and both fill it up with delimiters.
 fn sep_line(line: &[u8]) -> Option<Result<Delimiter, char>> {
     let line = std::str::from_utf8(line).ok()?;
     let line = line.strip_prefix('"').unwrap_or(line);
     let (key, value) = line.split_at_checked(4)?;
-    let value = value.trim_start_matches(' ');
+    let value = value.trim_start_matches([' ', '"']);
     let wanted = value.chars().next().filter(|_| key.eq_ignore_ascii_case("sep="))?;
     let more = |character: char| matches!(character, ',' | ';' | '\t' | ' ' | '"');
     value
@@ -108,7 +122,8 @@ fn sep_line(line: &[u8]) -> Option<Result<Delimiter, char>> {
         .then(|| Delimiter::ALL.into_iter().find(|delimiter| char::from(delimiter.byte()) == wanted).ok_or(wanted))
 }
 
-/// The delimiter that makes most known headings of a line, else most cells, else the likeliest.
+/// The delimiter that makes most known headings of a line, else most cells, else the likeliest. Where tabs make no more
+/// headings than another does, they are blanks around those.
 fn sniff(line: &[u8], known: &[&str]) -> Delimiter {
     let mut best = (Delimiter::Comma, (0, 0));
     for delimiter in Delimiter::ALL {
@@ -140,7 +155,7 @@ fn score(line: &[u8], delimiter: Delimiter, known: &[&str]) -> (usize, usize) {
         matches += usize::from(known.contains(&bare.trim()));
         cells += 1;
     }
-    (matches, cells)
+    if delimiter == Delimiter::Tab && matches > 0 { (matches, 0) } else { (matches, cells) }
 }
 
 #[cfg(test)]
@@ -178,6 +193,9 @@ mod tests {
             ("Manufacturer", Comma),
             ("Manufacturer|Model", Comma),
             ("\"never closed;x", Comma),
+            ("\tManufacturer\t,\tModel\t,\tSerial Number\t", Comma),
+            ("Manufacturer\t;\tModel\t;\tSerial Number", Semicolon),
+            ("Manufacturer\tModel, long\tSerial Number", Tab),
         ] {
             assert_eq!(open(line).0, Ok(wanted), "{line}");
         }
@@ -185,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_excel_line_names_the_delimiter() {
-        for line in ["sep=;", "SEP=;", "\"sep=;\"", "sep=;;;", "sep=; ", "sep= ;"] {
+        for line in ["sep=;", "SEP=;", "\"sep=;\"", "sep=;;;", "sep=; ", "sep= ;", "sep=\";\"", "\"sep=\"\";\"\"\""] {
             let text = format!("{line}\r\nManufacturer,Model");
             assert_eq!(open(&text), (Ok(Delimiter::Semicolon), true, "\r\nManufacturer,Model".to_owned(), 1));
         }
@@ -193,6 +211,7 @@ mod tests {
         assert_eq!(open("sep=|\nx").0, Err('|'));
         assert_eq!(open("sep=abc\nx"), (Ok(Delimiter::Comma), false, "sep=abc\nx".to_owned(), 1));
         assert_eq!(open("sep=\nx").2, "sep=\nx");
+        assert_eq!(open("sep=\"\"\nx").2, "sep=\"\"\nx");
     }
 
     #[test]
@@ -200,5 +219,31 @@ mod tests {
         assert!(!open("\r\n \t\n,,,\r\rA;B\n").1);
         assert_eq!(open("\r\n \t\n,,,\r\rA;B\n").2, "A;B\n");
         assert_eq!(open("\r\n \t\n,,,\r\rA;B\n").3, 5);
+    }
+
+    #[test]
+    fn a_line_of_blanks_of_any_kind_tells_no_delimiter() {
+        for line in [
+            "\"\"",
+            "\" \"",
+            "\u{a0}",
+            "\u{3000}",
+            "\u{c}",
+            "\u{b}",
+            "\u{a0};;",
+            "\"\";\"\"",
+            "\"\",\"\"",
+            "\"\u{a0}\"\t\"\"",
+            "\"\" ",
+        ] {
+            let text = format!("{line}\nManufacturer;Model;Serial Number\n");
+            let wanted = "Manufacturer;Model;Serial Number\n".to_owned();
+            assert_eq!(open(&text), (Ok(Delimiter::Semicolon), false, wanted, 2), "{line:?}");
+        }
+        // Quotes that are content, and one that is never closed.
+        for line in ["\"\"\"\"", " \"\"", "\"", "\";\"", "\u{200b}", "\"\"\"\"\"\""] {
+            let text = format!("{line}\nManufacturer;Model\n");
+            assert_eq!(open(&text).3, 1, "{line:?}");
+        }
     }
 }

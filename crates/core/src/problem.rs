@@ -266,6 +266,10 @@ pub enum HeadingHint {
         /// The character.
         character: char,
     },
+    /// Right, but written as Excel's formulas for text are: `="Model"`.
+    Formulas,
+    /// All in one cell, with nothing but blanks between them.
+    OnlyBlanks,
     /// They stand further down, on this line.
     Below(u64),
     /// Nothing can be guessed.

@@ -102,6 +102,12 @@ impl Fields {
         (self.text.is_empty() && self.over.named == 0) || (self.len() == 1 && self.text.trim().is_empty())
     }
 
+    /// Whether no cell holds anything but blanks: headings are none of these, so above them it is as good as blank.
+    pub(crate) fn holds_blanks_only(&self) -> bool {
+        let whole = self.over.named == 0 && !self.over.dropped && self.over.cut.is_empty();
+        whole && self.text.trim().is_empty()
+    }
+
     fn may_hold_control(&self) -> bool {
         // U+0080 to 009F begin with C2 in UTF-8. Written to be vectorized.
         let suspect = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == 0x7F) | u8::from(*byte == 0xC2);

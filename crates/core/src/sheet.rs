@@ -278,7 +278,7 @@ impl Table {
     }
 
     fn heading(&mut self, line: u64, options: &SheetOptions) -> Result<(), FileProblem> {
-        if self.fields.is_blank_line() {
+        if self.fields.holds_blanks_only() {
             return Ok(());
         }
         let over = self.fields.over();

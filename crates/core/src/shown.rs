@@ -5,9 +5,12 @@
 
 use std::fmt::{self, Display, Write};
 
+use unicode_normalization::char::is_combining_mark;
+
 /// Shows `text` with every character escaped (`\u{202e}`) that a terminal obeys or an eye can't see: control
 /// characters, line ends, marks that turn the direction of writing, characters without width, and blanks that look
-/// like an ordinary one.
+/// like an ordinary one. Marks that belong to the character before them are escaped where there is none, or
+/// where they would pile up.
 pub fn shown(text: &str) -> impl Display + Clone + '_ {
     Shown { text, limit: usize::MAX }
 }
@@ -30,11 +33,12 @@ struct Shown<'a> {
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut piled = Piled::new();
         for (index, character) in self.text.chars().enumerate() {
             if index == self.limit {
                 return f.write_char('…');
             }
-            write_char(f, character)?;
+            piled.write(f, character)?;
         }
         Ok(())
     }
@@ -45,16 +49,32 @@ struct ShownBytes<'a>(&'a [u8]);
 
 impl Display for ShownBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut piled = Piled::new();
         for chunk in self.0.utf8_chunks() {
-            chunk.valid().chars().try_for_each(|character| write_char(f, character))?;
+            chunk.valid().chars().try_for_each(|character| piled.write(f, character))?;
             chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
         }
         Ok(())
     }
 }
 
-fn write_char(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
-    if is_deceptive(character) { write!(f, "\\u{{{:x}}}", u32::from(character)) } else { f.write_char(character) }
+/// Marks in a row that a character may carry: more than any language needs.
+const MARKS: usize = 4;
+
+/// How many marks the last character carries that isn't one: as many as it may at the beginning, where there is none.
+struct Piled(usize);
+
+impl Piled {
+    fn new() -> Self {
+        Self(MARKS)
+    }
+
+    fn write(&mut self, f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
+        let is_mark = !character.is_ascii() && is_combining_mark(character);
+        let hidden = is_deceptive(character) || (is_mark && self.0 == MARKS);
+        self.0 = if is_mark { (self.0 + 1).min(MARKS) } else { 0 };
+        if hidden { write!(f, "\\u{{{:x}}}", u32::from(character)) } else { f.write_char(character) }
+    }
 }
 
 /// Whether a character does something to a terminal, or can't be told from another one, or from none, by eye.
@@ -103,6 +123,23 @@ mod tests {
     }
 
     #[test]
+    fn marks_do_not_pile_up() {
+        let cases = [
+            ("e\u{301}", "e\u{301}"),
+            ("e\u{301}\u{302}\u{303}\u{304}", "e\u{301}\u{302}\u{303}\u{304}"),
+            (
+                "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{302}o\u{308}",
+                "e\u{301}\u{301}\u{301}\u{301}\\u{301}\\u{302}o\u{308}",
+            ),
+            ("\u{301}\u{302}a", r"\u{301}\u{302}a"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text).to_string(), expected);
+            assert_eq!(shown_bytes(text.as_bytes()).to_string(), expected);
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_text_are_shown_as_numbers() {
         assert_eq!(shown_bytes(b"M\xfcller\x80\xe2\x82.csv\x1b").to_string(), r"M\xfcller\x80\xe2\x82.csv\u{1b}");
     }
@@ -117,8 +154,8 @@ mod tests {
     proptest! {
         /// Shown text holds nothing that needs showing: it may be shown again, unchanged.
         #[test]
-        fn showing_twice_changes_nothing(bytes: Vec<u8>) {
-            let once = shown_bytes(&bytes).to_string();
+        fn showing_twice_changes_nothing(bytes: Vec<u8>, text in "[a\u{301}\u{20d2}\u{1}\u{fe0f}]{0,12}") {
+            let once = shown_bytes(&[bytes.as_slice(), text.as_bytes()].concat()).to_string();
             prop_assert!(!once.chars().any(is_deceptive));
             prop_assert_eq!(shown(&once).to_string(), once);
         }

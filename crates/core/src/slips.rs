@@ -56,6 +56,22 @@ pub(crate) fn of_delimiters(found: &[&str], expected: &[Vec<String>]) -> Option<
     })
 }
 
+/// Whether a cell holds several headings, and between them only blanks.
+pub(crate) fn only_blanks_between(cell: &str, expected: &[Vec<String>]) -> bool {
+    let known = |name: &&str| expected.iter().flatten().any(|heading| same_plain(heading, name));
+    let is_all = |headings: &Vec<String>| headings.len() > 1 && same_plain(&headings.concat(), cell);
+    cell.split("  ").filter(known).count() >= 2
+        || (cell.contains(char::is_whitespace) && !cell.contains(['-', '_']) && expected.iter().any(is_all))
+}
+
+/// Whether any heading is a formula that gives one of ours: `="Model"`.
+pub(crate) fn any_formula(found: &[&str], expected: &[Vec<String>]) -> bool {
+    let known = |name: &str| expected.iter().flatten().any(|heading| same_plain(heading, name));
+    found
+        .iter()
+        .any(|name| name.strip_prefix('=').is_some_and(|rest| rest.trim_start().starts_with('"') && known(rest)))
+}
+
 /// Columns that stand among a format's own.
 pub(crate) fn too_many(found: &[&str], expected: &[Vec<String>]) -> Option<HeadingHint> {
     let without = |headings: &Vec<String>| {

@@ -75,14 +75,7 @@ fn advice(line: u64, hint: &HeadingHint, strange: bool, language: Language) -> S
             )
         }
         HeadingHint::OfResult(heading) => of_result(heading, language),
-        HeadingHint::Delimiter(delimiter) => {
-            let delimiter = quoted(delimiter.encode_utf8(&mut [0; 4]));
-            words!(
-                language,
-                "The values seem to be separated by {delimiter}: separate them by comma, semicolon or tab.",
-                "De waarden lijken gescheiden te zijn door {delimiter}: scheid ze door een komma, puntkomma of tab.",
-            )
-        }
+        HeadingHint::Delimiter(delimiter) => other_delimiter(*delimiter, language),
         HeadingHint::Mapped { hint, headings } => mapped(line, hint, headings, strange, language),
         HeadingHint::OneCell => words!(
             language,
@@ -98,6 +91,8 @@ fn advice(line: u64, hint: &HeadingHint, strange: bool, language: Language) -> S
         HeadingHint::Delete(columns) => delete(columns, language),
         HeadingHint::SepLine { named, used } => sep_line(*named, *used, language),
         HeadingHint::Invisible { heading, character } => invisible(heading, *character, language),
+        HeadingHint::Formulas => formulas(language),
+        HeadingHint::OnlyBlanks => only_blanks(language),
         HeadingHint::Below(below) => words!(
             language,
             "The expected headings stand on line {below}: delete the lines above it.",
@@ -105,6 +100,35 @@ fn advice(line: u64, hint: &HeadingHint, strange: bool, language: Language) -> S
         ),
         HeadingHint::Unknown => name_them(line, false, language),
     }
+}
+
+fn formulas(language: Language) -> String {
+    words!(
+        language,
+        "Some headings are written as =\"...\", which tells Excel that they are text: remove the = and the quotes around \
+         them, here and in all rows.",
+        "Sommige kolomkoppen zijn geschreven als =\"...\", waardoor Excel ze als tekst leest: verwijder het = en de \
+         aanhalingstekens eromheen, hier en in alle rijen.",
+    )
+}
+
+fn only_blanks(language: Language) -> String {
+    words!(
+        language,
+        "Only blanks stand between these headings: separate the headings and the values of all rows by comma, semicolon \
+         or tab.",
+        "Tussen deze kolomkoppen staan alleen spaties: scheid de kolomkoppen en de waarden van alle rijen door een komma, \
+         puntkomma of tab.",
+    )
+}
+
+fn other_delimiter(delimiter: char, language: Language) -> String {
+    let delimiter = quoted(delimiter.encode_utf8(&mut [0; 4]));
+    words!(
+        language,
+        "The values seem to be separated by {delimiter}: separate them by comma, semicolon or tab.",
+        "De waarden lijken gescheiden te zijn door {delimiter}: scheid ze door een komma, puntkomma of tab.",
+    )
 }
 
 fn of_result(heading: &str, language: Language) -> String {

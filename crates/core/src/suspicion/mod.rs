@@ -339,7 +339,9 @@ fn hash_of(content: &Content<'_>, hash: &str, tell: Tell<'_, '_>) {
         Ok(hash) => hash,
         Err(problem) => {
             let characters = match problem {
-                HashProblem::Character { position } => Some(position.saturating_sub(1)..position),
+                HashProblem::Character { position } | HashProblem::Middle { position } => {
+                    Some(position.saturating_sub(1)..position)
+                }
                 _ => None,
             };
             return tell(Column::HardwareHash, characters, Suspect::HardwareHash(problem));

@@ -1,5 +1,7 @@
 //! Serial numbers that are none, or no longer the one that they were: placeholders, samples, what spreadsheets leave.
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::Suspect;
 use super::date::is_date;
 
@@ -98,7 +100,8 @@ pub(super) fn is_digits(value: &str) -> bool {
 fn is_placeholder(value: &str) -> bool {
     let mut characters = value.chars();
     let Some(first) = characters.next() else { return false };
-    let all_the_same = characters.all(|next| next.eq_ignore_ascii_case(&first));
+    // Marks without a character to carry them aren't typed to fill a field.
+    let all_the_same = characters.all(|next| next.eq_ignore_ascii_case(&first)) && !is_combining_mark(first);
     (all_the_same && ("0xX-.?*".contains(first) || value.chars().count() >= REPEATED))
         || PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(value))
 }

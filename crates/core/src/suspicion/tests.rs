@@ -125,6 +125,12 @@ fn characters_are_found_that_are_not_what_they_seem() {
 }
 
 #[test]
+fn marks_alone_are_no_placeholder() {
+    let told = found(&format!("Contoso,Laptop,{}\n", "\u{301}".repeat(900)));
+    assert_eq!(told, ["2:S0..1 not_ascii"]);
+}
+
+#[test]
 fn serial_numbers_that_are_none_are_known() {
     for (code, values) in [
         (

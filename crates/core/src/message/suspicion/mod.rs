@@ -331,6 +331,31 @@ pub(super) fn hash_problem(problem: &HashProblem, language: Language) -> String 
             "the hardware hash isn't whole: part of it is probably missing",
             "de hardwarehash is niet volledig: waarschijnlijk ontbreekt een deel",
         ),
+        HashProblem::Middle { position } => {
+            let position = number(*position, language);
+            words!(
+                language,
+                "character {position} of the hardware hash is a =, which stands only at the end of one: either it doesn't \
+                 belong there, or two hashes stand in one value",
+                "teken {position} van de hardwarehash is een =, en dat staat alleen aan het einde: het hoort daar niet, of \
+                 er staan twee hashes in één waarde",
+            )
+        }
+        HashProblem::Excess { found, fitting } => {
+            let more = number(found.saturating_sub(*fitting), language);
+            words!(
+                language,
+                "the hardware hash has {more} = too many at its end, or lost characters before it",
+                "de hardwarehash heeft aan het einde {more} = te veel, of er zijn tekens vóór verloren gegaan",
+            )
+        }
+        HashProblem::SmallLetters => words!(
+            language,
+            "the hardware hash has no capital letter: a program made all of its letters small, and it can't be told any \
+             more which were capitals",
+            "de hardwarehash bevat geen hoofdletters: een programma heeft van alle letters kleine letters gemaakt, en \
+             welke hoofdletters waren, is niet meer te achterhalen",
+        ),
         HashProblem::NotOa3 => words!(
             language,
             "this is no hardware hash: those begin with T0E, T0F, T0G or T0H",

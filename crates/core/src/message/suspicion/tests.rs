@@ -78,9 +78,6 @@ fn what_serial_numbers_look_wrong() {
         Suspect::Twice { first: 1_234 },
         Suspect::OtherSpelling { found: "DELL", rows: 1, usual: "Dell", usual_rows: 1, first: 2 },
         Suspect::OtherSpelling { found: "DELL", rows: 1_234, usual: "Dell", usual_rows: 4_321, first: 2 },
-        Suspect::HardwareHash(HashProblem::Character { position: 4 }),
-        Suspect::HardwareHash(HashProblem::CutOff),
-        Suspect::HardwareHash(HashProblem::NotOa3),
         Suspect::OtherDevice(HashMismatch { fields: vec![("Model".into(), "A".into(), "B".into())] }),
     ];
     insta::assert_snapshot!(told(&suspects), @r##"
@@ -114,14 +111,34 @@ fn what_serial_numbers_look_wrong() {
       other_spelling: "DELL" staat in 1 van de rijen, "Dell" in 1 ervan, vanaf regel 2 // schrijf het precies zoals het apparaat zelf het opgeeft: voor de dienst zijn dit twee waarden
     other_spelling: "DELL" stands in 1,234 of the rows, "Dell" in 4,321 of them, from line 2 on // write it exactly as the device itself reports it: to the service these are two values
       other_spelling: "DELL" staat in 1.234 van de rijen, "Dell" in 4.321 ervan, vanaf regel 2 // schrijf het precies zoals het apparaat zelf het opgeeft: voor de dienst zijn dit twee waarden
+    other_device: the hardware hash speaks of another device: Model is "A" in the row and "B" in the hash // check that the hash was taken from this device
+      other_device: de hardwarehash gaat over een ander apparaat: Model is "A" in de rij en "B" in de hash // controleer of de hash van dit apparaat afkomstig is
+    "##);
+}
+
+#[test]
+fn what_is_wrong_with_hardware_hashes() {
+    let suspects = vec![
+        Suspect::HardwareHash(HashProblem::Character { position: 4 }),
+        Suspect::HardwareHash(HashProblem::CutOff),
+        Suspect::HardwareHash(HashProblem::Middle { position: 7 }),
+        Suspect::HardwareHash(HashProblem::Excess { found: 3, fitting: 2 }),
+        Suspect::HardwareHash(HashProblem::SmallLetters),
+        Suspect::HardwareHash(HashProblem::NotOa3),
+    ];
+    insta::assert_snapshot!(told(&suspects), @r##"
     hardware_hash: character 4 of the hardware hash is one that no hash has: they consist of letters, digits, + and /, and = only at the end // the service refuses it as not valid: take the hash from the device again
       hardware_hash: teken 4 van de hardwarehash komt in geen enkele hash voor: die bestaat uit letters, cijfers, + en /, en = alleen aan het einde // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
     hardware_hash: the hardware hash isn't whole: part of it is probably missing // the service refuses it as not valid: take the hash from the device again
       hardware_hash: de hardwarehash is niet volledig: waarschijnlijk ontbreekt een deel // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
+    hardware_hash: character 7 of the hardware hash is a =, which stands only at the end of one: either it doesn't belong there, or two hashes stand in one value // the service refuses it as not valid: take the hash from the device again
+      hardware_hash: teken 7 van de hardwarehash is een =, en dat staat alleen aan het einde: het hoort daar niet, of er staan twee hashes in één waarde // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
+    hardware_hash: the hardware hash has 1 = too many at its end, or lost characters before it // the service refuses it as not valid: take the hash from the device again
+      hardware_hash: de hardwarehash heeft aan het einde 1 = te veel, of er zijn tekens vóór verloren gegaan // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
+    hardware_hash: the hardware hash has no capital letter: a program made all of its letters small, and it can't be told any more which were capitals // the service refuses it as not valid: take the hash from the device again
+      hardware_hash: de hardwarehash bevat geen hoofdletters: een programma heeft van alle letters kleine letters gemaakt, en welke hoofdletters waren, is niet meer te achterhalen // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
     hardware_hash: this is no hardware hash: those begin with T0E, T0F, T0G or T0H // the service refuses it as not valid: take the hash from the device again
       hardware_hash: dit is geen hardwarehash: die begint met T0E, T0F, T0G of T0H // de dienst weigert die als niet geldig: haal de hash opnieuw uit het apparaat
-    other_device: the hardware hash speaks of another device: Model is "A" in the row and "B" in the hash // check that the hash was taken from this device
-      other_device: de hardwarehash gaat over een ander apparaat: Model is "A" in de rij en "B" in de hash // controleer of de hash van dit apparaat afkomstig is
     "##);
 }
 
