@@ -24,7 +24,7 @@ fn read(text: &str) {
     match check(text) {
         Err(problem) => {
             harmless(&problem.to_string());
-            if let HashProblem::Character { position } = problem {
+            if let HashProblem::Character { position } | HashProblem::Middle { position } = problem {
                 assert!(position >= 1 && position <= text.chars().count() as u64);
             }
         }

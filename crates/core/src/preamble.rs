@@ -2,6 +2,7 @@
 //! that says anything.
 
 use crate::dialect::Delimiter;
+use crate::hints::plain;
 use crate::limits::SNIFFED_BYTES;
 use crate::lines::{LineCount, ends_line};
 
@@ -122,10 +123,10 @@ fn sep_line(line: &[u8]) -> Option<Result<Delimiter, char>> {
         .then(|| Delimiter::ALL.into_iter().find(|delimiter| char::from(delimiter.byte()) == wanted).ok_or(wanted))
 }
 
-/// The delimiter that makes most known headings of a line, else most cells, else the likeliest. Where tabs make no more
+/// The delimiter that makes most known headings of a line, else most that nearly are, else most cells, else the likeliest. Where tabs make no more
 /// headings than another does, they are blanks around those.
 fn sniff(line: &[u8], known: &[&str]) -> Delimiter {
-    let mut best = (Delimiter::Comma, (0, 0));
+    let mut best = (Delimiter::Comma, (0, 0, 0));
     for delimiter in Delimiter::ALL {
         let score = score(line, delimiter, known);
         if score > best.1 {
@@ -135,8 +136,9 @@ fn sniff(line: &[u8], known: &[&str]) -> Delimiter {
     best.0
 }
 
-fn score(line: &[u8], delimiter: Delimiter, known: &[&str]) -> (usize, usize) {
-    let (mut matches, mut cells) = (0, 0);
+fn score(line: &[u8], delimiter: Delimiter, known: &[&str]) -> (usize, usize, usize) {
+    let (mut matches, mut nearly, mut cells) = (0, 0, 0);
+    let plain_known: Vec<String> = known.iter().map(|heading| plain(heading)).collect();
     // Inside quotes, and right behind the one that closed them: one more is a doubled one.
     let (mut quoted, mut closed) = (false, false);
     let mut at_start = true;
@@ -153,9 +155,11 @@ fn score(line: &[u8], delimiter: Delimiter, known: &[&str]) -> (usize, usize) {
         let cell = std::str::from_utf8(cell).unwrap_or_default().trim();
         let bare = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell);
         matches += usize::from(known.contains(&bare.trim()));
+        nearly += usize::from(plain_known.contains(&plain(bare)));
         cells += 1;
     }
-    if delimiter == Delimiter::Tab && matches > 0 { (matches, 0) } else { (matches, cells) }
+    let told = nearly > 0;
+    (matches, nearly, if told && delimiter == Delimiter::Tab { 0 } else { cells })
 }
 
 #[cfg(test)]
@@ -196,6 +200,9 @@ mod tests {
             ("\tManufacturer\t,\tModel\t,\tSerial Number\t", Comma),
             ("Manufacturer\t;\tModel\t;\tSerial Number", Semicolon),
             ("Manufacturer\tModel, long\tSerial Number", Tab),
+            ("\tmanufacturer\t,\tmodel\t,\tserial number", Comma),
+            ("manufacturer\tmodel\tserial_number", Tab),
+            ("manufacturer;model, exact, as printed", Semicolon),
         ] {
             assert_eq!(open(line).0, Ok(wanted), "{line}");
         }
