@@ -234,9 +234,9 @@ mod tests {
                 ^
         Some(11)
         ");
-        insta::assert_snapshot!(bare(drawn(joined, &Mark::Cell(0, Some(4..5)), comma)), @"
-        Cafe As,x,1
-           ^
+        insta::assert_snapshot!(bare(drawn(joined, &Mark::Cell(0, Some(4..5)), comma)), @r"
+        Cafe\u{301} As,x,1
+            ^^^^^^^
         Some(5)
         ");
         let unseen = "\u{200b}\u{1f5a5}\u{fe0f}\u{1f4bb}\u{feff},x,1".as_bytes();
