@@ -1,7 +1,7 @@
 //! Attempts that the registrar took and isn't done with, and when it is asked about each again.
 //!
 //! Held in memory. After a start the tracking IDs on record say which they are, and each is asked about at once. Who asks
-//! is [`super::doubts`].
+//! is `doubts`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
