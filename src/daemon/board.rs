@@ -115,7 +115,7 @@ const TRY_LONGEST: Duration = Duration::from_mins(1);
 
 /// One for which no name is free waits so long: whoever filled a folder with such names is in no hurry, and to look at
 /// each of them takes its time.
-const TRY_NO_NAME: Duration = Duration::from_hours(1);
+const TRY_NO_NAME: Duration = Duration::from_mins(15);
 
 /// How the registrar is.
 #[derive(Debug, Clone)]

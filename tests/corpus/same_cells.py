@@ -16,9 +16,13 @@ csv.field_size_limit(1 << 24)
 def records(path, codec, delimiter):
     """All records but blank ones and a line sep=."""
     with open(path, encoding=codec, newline="") as file:
+        begins = file.tell()
+        # Read as a line, since it may hold a quote that is none.
+        if not file.readline().lstrip('"').lower().startswith("sep="):
+            file.seek(begins)
         for cells in csv.reader(file, delimiter=delimiter):
             blank = not any(cells) or (len(cells) == 1 and not cells[0].strip())
-            if not blank and not cells[0].lower().startswith("sep="):
+            if not blank:
                 yield cells
 
 
@@ -26,6 +30,9 @@ def compare(one):
     delimiter = DELIMITERS[one["delimiter"]]
     original = list(records(one["original"], CODECS[one["encoding"]], delimiter))
     result = list(records(one["result"], "utf-8-sig", delimiter))
+    # Blank lines above the headings may have characters that aren't seen.
+    while not any(cell.strip() for cell in original[0]):
+        original.pop(0)
     headings = original[0]
     while not headings[-1].strip():
         headings.pop()

@@ -434,7 +434,7 @@ fn an_answer_that_cannot_be_written_is_owed_and_told_of() -> Result<()> {
     assert_eq!(verdict, "ignored");
     assert!(why.contains("; the answer to its sender can't be written: every name from"), "{why}");
     fs::remove_dir(at("a.xlsx.result-7.csv"))?;
-    put_forward(&env, MINUTE * 2)?;
+    put_forward(&env, MINUTE * 17)?;
     told(&mut daemon, &at("a.xlsx.result-7.csv"), "Open it in Excel")?;
     daemon.wait_until("nothing owed", || Ok((status(&env)?["queue"]["results_owed"] == 0).then_some(())))?;
     stop(daemon)

@@ -105,15 +105,15 @@ fn by_name(path: &Path, locale: Locale) -> (Option<Finding>, bool) {
 }
 
 fn by_place(inside: &Path, ignore_folders: &[String], locale: Locale) -> Option<Finding> {
-    let mut folders = inside.parent()?.components();
-    let folder = folders.next()?;
-    match folders.count() {
-        0 => {}
-        up => return Some(Finding::not_taken(&NotTaken::Notice(&Notice::TooDeep { up }), locale)),
+    let folders: Vec<&[u8]> = inside.parent()?.iter().map(OsStrExt::as_bytes).collect();
+    let (folder, deeper) = folders.split_first()?;
+    // What lies in a folder that is set aside isn't answered, however deep that is.
+    let set_aside = folders.iter().find_map(|folder| name::folder_is_taken(folder, ignore_folders).err());
+    if let Some(why) = set_aside {
+        return Some(Finding::not_taken(&NotTaken::Ignored(why), locale));
     }
-    if name::is_blank(folder.as_os_str().as_bytes()) {
-        return Some(Finding::not_taken(&NotTaken::BlankFolder, locale));
+    match deeper.len() {
+        0 => name::is_blank(folder).then(|| Finding::not_taken(&NotTaken::BlankFolder, locale)),
+        up => Some(Finding::not_taken(&NotTaken::Notice(&Notice::TooDeep { up }), locale)),
     }
-    let why = name::folder_is_taken(folder.as_os_str().as_bytes(), ignore_folders).err()?;
-    Some(Finding::not_taken(&NotTaken::Ignored(why), locale))
 }

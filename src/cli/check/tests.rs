@@ -402,11 +402,14 @@ fn folders_and_places_are_checked() {
         fs::write(&path, "Manufacturer,Model,Serial Number\nA,B,1\n").expect("written");
         first_line(&path, Place::Inside { path: Path::new(inside), ignore_folders: &["archief".to_owned()] })
     };
-    let told = ["a.csv", "PO-1/a.csv", "PO-1/b/a.csv", "Archief/a.csv", "_x/a.csv", "   /a.csv"].map(at);
+    let told =
+        ["a.csv", "PO-1/a.csv", "PO-1/b/a.csv", "PO-1/archief/a.csv", "Archief/a.csv", "_x/a.csv", "   /a.csv"]
+            .map(at);
     assert_snapshot!(told.join("\n"), @r#"
     TMP/a.csv: 1 row: nothing would be refused
     TMP/PO-1/a.csv: 1 row: nothing would be refused
     error: This file lies too deep and isn't read. Expected are CSV files in the drop folder itself or in a folder directly inside it, whose name is then the order ID. Move the file one folder up.
+    error: it would be ignored: its folder stands in ignore_folders
     error: it would be ignored: its folder stands in ignore_folders
     error: it would be ignored: its folder's name begins with _
     error: the name of its folder, which would be its order ID, holds nothing but blanks
