@@ -12,7 +12,11 @@ fuzz_target!(|data: &[u8]| {
     let ids = match OrderIds::read(data) {
         Ok(ids) => ids,
         Err(problem) => {
-            let bad = BadOrderFile { name: "a.order.json".to_owned(), problem };
+            let bad = BadOrderFile {
+                name: "a.order.json".to_owned(),
+                problem,
+                can_be_left_out: data.len().is_multiple_of(2),
+            };
             for locale in [Locale::En, Locale::Nl] {
                 let told = message::notice(&Notice::BadOrderFile(&bad), locale);
                 assert!(!told.is_empty() && !told.chars().any(char::is_control), "{told:?}");
