@@ -168,15 +168,7 @@ impl CustomerDesk {
             let note = |reader: &crate::ledger::Reader| reader.note(Some(&self.settings.key), WRITTEN, &path.text());
             self.shared.readers.ask(note).map_err(DeskError::new)
         };
-        let result = |path: &[u8], number| match number {
-            1 => name::result_name(path),
-            number => name::result_name_numbered(path, number),
-        };
-        let receipt = |path: &[u8], number| match number {
-            1 => name::receipt_name(path),
-            number => name::receipt_name_numbered(path, number),
-        };
-        let names: [NameOf; 2] = [result, receipt];
+        let names: [NameOf; 2] = [name::result_name_numbered, name::receipt_name_numbered];
         for name_of in names {
             for number in 1.. {
                 let at = |path: &DropPath| path.beside(&name_of(path.bytes(), number));

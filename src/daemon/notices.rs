@@ -95,7 +95,7 @@ fn write(shared: &Shared, customer: &CustomerSettings, path: &DropPath, cause: &
     let mut ours = Written::new(shared, &customer.key, &answered);
     // One name at a time, up to the first at which nothing stands.
     let stands = |name: &Vec<u8>| beneath::look(folder.as_fd(), name).is_ok();
-    let names = (1..=results::NAMES).map(|number| results::name_of(&place, number)).take_while(stands);
+    let names = (1..=name::RESULT_NAMES).map(|number| results::name_of(&place, number)).take_while(stands);
     if names.into_iter().any(|name| ours.last_written(&name).contains(&sha256)) {
         // Said before, and it still stands there.
         return Ok(());

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use devicedrop_core::device::Sha256;
-use devicedrop_core::name::{Side, is_blank, marker_name, path_text, result_name, result_name_numbered};
+use devicedrop_core::name::{RESULT_NAMES, Side, is_blank, marker_name, path_text, result_name_numbered};
 use devicedrop_core::settle::{Openness, Readiness, Settling, Stamp};
 
 use super::beside::{Marker, Order, hashes_of, marker, order};
@@ -147,11 +147,8 @@ impl Pass<'_> {
 
     /// Whether an answer of ours stands beside a file.
     fn is_answered(&mut self, candidate: &Candidate<'_>) -> Result<bool, DeskError> {
-        for number in 1.. {
-            let name = match number {
-                1 => result_name(candidate.path.bytes()),
-                number => result_name_numbered(candidate.path.bytes(), number),
-            };
+        for number in 1..=RESULT_NAMES {
+            let name = result_name_numbered(candidate.path.bytes(), number);
             let Ok(looked) = look(candidate.folder, &name) else { break };
             let stands = self.desk.wrote(&candidate.path.beside(&name), &looked.stamp)?;
             if stands != Wrote::Nothing {

@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use devicedrop_core::device::Sha256;
 use devicedrop_core::dialect::Dialect;
 use devicedrop_core::locale::Locale;
+use devicedrop_core::name;
 use devicedrop_core::result_sheet;
 use devicedrop_core::sheet::SheetOptions;
 use devicedrop_core::shown::shown_bytes;
@@ -25,7 +26,7 @@ use devicedrop_core::survey::Encoding;
 use crate::durable::{self, DurableError};
 use crate::step::Step;
 
-pub use names::{Answers, Ours, TRIES as NAMES, candidate as name_of, of_receipt as receipt_name_of};
+pub use names::{Answers, Ours, candidate as name_of, of_receipt as receipt_name_of};
 pub use sheet::{Fates, RowFate};
 
 /// Where a result goes.
@@ -142,7 +143,7 @@ fn put(
     checked: impl Fn(),
 ) -> Result<Placed, ResultError> {
     let mut aside = Some(aside);
-    for number in 1..=names::TRIES {
+    for number in 1..=name::RESULT_NAMES {
         let name = name_of(place, number);
         let Some(replace) = names::replaceable(place.folder, &name, ours)? else { continue };
         let Some(ready) = aside.take() else { break };
@@ -157,7 +158,7 @@ fn put(
         }
     }
     let told = |number| shown_bytes(&name_of(place, number)).to_string();
-    Err(ResultError::NoName { first: told(1), last: told(names::TRIES) })
+    Err(ResultError::NoName { first: told(1), last: told(name::RESULT_NAMES) })
 }
 
 /// Reads a file to its end and hashes it.

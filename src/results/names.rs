@@ -16,9 +16,6 @@ use crate::durable::{Replace, Standing, Written};
 
 use super::{Place, ResultError, hash_of};
 
-/// So many names are tried; whoever takes all of them away means it.
-pub const TRIES: u32 = 99;
-
 /// What a result answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answers<'a> {
@@ -55,7 +52,6 @@ pub trait Ours {
 /// The name of a result to try at the `number`th time, from 1.
 pub fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
     match (place.answers, number) {
-        (Answers::Newest, 1) => name::result_name(place.path),
         (Answers::Older(short), 1) => name::older_result_name(place.path, short),
         (Answers::NotACsv, 1) => name::near_miss_result_name(place.path),
         (Answers::Output, number) => name::result_name_numbered(place.path, number + 1),
@@ -66,7 +62,6 @@ pub fn candidate(place: &Place<'_>, number: u32) -> Vec<u8> {
 /// The same for the receipt of a result.
 pub fn of_receipt(place: &Place<'_>, number: u32) -> Vec<u8> {
     match (place.answers, number) {
-        (Answers::Newest | Answers::NotACsv | Answers::Output, 1) => name::receipt_name(place.path),
         (Answers::Older(short), 1) => name::older_receipt_name(place.path, short),
         (_, number) => name::receipt_name_numbered(place.path, number),
     }

@@ -10,8 +10,8 @@ mod text;
 
 pub use beginning::holds_our_headings;
 pub use results::{
-    answered_by, marker_name, near_miss_result_name, older_receipt_name, older_result_name, order_file_name,
-    receipt_name, receipt_name_numbered, result_name, result_name_numbered,
+    RESULT_NAMES, answered_by, marker_name, near_miss_result_name, older_receipt_name, older_result_name,
+    order_file_name, receipt_name, receipt_name_numbered, result_name, result_name_numbered,
 };
 pub use side::{Side, folded_csv, is_blank, side_of, side_where_order_is_required};
 pub use text::{path_bytes, path_text};

@@ -17,9 +17,16 @@ pub fn result_name(path: &[u8]) -> Vec<u8> {
     beside_csv(path, ".result")
 }
 
-/// The result's name where something else stands at the one before: `A.csv` gives `A.result-2.csv`.
+/// So many names a result can have; whoever takes all of them away means it.
+pub const RESULT_NAMES: u32 = 99;
+
+/// The result's name at the `number`th try, from 1, where something else stands at the ones before: `A.csv` gives
+/// `A.result.csv`, `A.result-2.csv`, ...
 pub fn result_name_numbered(path: &[u8], number: u32) -> Vec<u8> {
-    beside_csv(path, &format!(".result-{number}"))
+    match number {
+        0 | 1 => result_name(path),
+        number => beside_csv(path, &format!(".result-{number}")),
+    }
 }
 
 /// The name of the final result of an older submission of a path: `A.csv` gives `A.1a2b3c4d.result.csv`.
@@ -53,9 +60,12 @@ pub fn receipt_name(path: &[u8]) -> Vec<u8> {
     beside_json(path, ".receipt.json")
 }
 
-/// The receipt's name where something else stands at the one before: `A.csv` gives `A.receipt-2.json`.
+/// The receipt's name at the `number`th try, likewise: `A.csv` gives `A.receipt.json`, `A.receipt-2.json`, ...
 pub fn receipt_name_numbered(path: &[u8], number: u32) -> Vec<u8> {
-    beside_json(path, &format!(".receipt-{number}.json"))
+    match number {
+        0 | 1 => receipt_name(path),
+        number => beside_json(path, &format!(".receipt-{number}.json")),
+    }
 }
 
 /// The name of the receipt for the final result of an older submission of a path: `A.csv` gives

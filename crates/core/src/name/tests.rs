@@ -108,6 +108,7 @@ fn results_stand_beside_their_originals() {
     assert_eq!(shown(result_name(b"PO-4711/devices.csv")), "devices.result.csv");
     assert_eq!(shown(result_name(b"devices.check.csv")), "devices.check.result.csv");
     assert_eq!(shown(result_name(b"M\xfcller.csv")), r"M\xfcller.result.csv");
+    assert_eq!(result_name_numbered(b"A.CSV", 1), result_name(b"A.CSV"));
     assert_eq!(shown(result_name_numbered(b"A.CSV", 2)), "A.result-2.CSV");
     assert_eq!(shown(older_result_name(b"A.csv", "1a2b3c4d")), "A.1a2b3c4d.result.csv");
     assert_eq!(shown(receipt_name(b"PO/A.CSV")), "A.receipt.json");
