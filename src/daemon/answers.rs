@@ -108,10 +108,15 @@ pub(super) fn not_understood(one: &Try, error: &AskError) {
     );
 }
 
-/// The end of an attempt that got this answer. Not for answers in doubt.
+/// The end of an attempt that got this answer; none if the answer is none yet.
 ///
 /// Fails if the ledger can't be asked what the answer means: then the attempt stays open, as if nothing was heard.
-pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut After) -> Result<Finished, AskError> {
+pub(super) fn finished(
+    shared: &Shared,
+    one: &Try,
+    answer: Answer,
+    after: &mut After,
+) -> Result<Option<Finished>, AskError> {
     let Answer { verdict, request_id, received } = answer;
     let mut finished = match verdict {
         Verdict::Registered { warning } => Finished {
@@ -128,19 +133,12 @@ pub(super) fn finished(shared: &Shared, one: &Try, answer: Answer, after: &mut A
             after.leave_alone = after.leave_alone.max(retry_after);
             deferred(shared, one, why, retry_after)
         }
-        // Its end is to come; whoever calls this with it takes it for in doubt.
-        Verdict::Accepted { tracking_id, .. } => Finished {
-            tracking_id: Some(tracking_id),
-            due: Some(shared.clock.now()),
-            ..blank(shared, one, Outcome::Interrupted)
-        },
-        Verdict::InDoubt { why } => {
-            Finished { detail: Some(why), due: Some(shared.steady()), ..blank(shared, one, Outcome::Interrupted) }
-        }
+        // Their end is to come.
+        Verdict::Accepted { .. } | Verdict::InDoubt { .. } => return Ok(None),
     };
     finished.request_id = request_id;
     finished.answer = received;
-    Ok(finished)
+    Ok(Some(finished))
 }
 
 /// The end of an attempt when the registrar as a whole had trouble and surely nothing was done.

@@ -299,19 +299,18 @@ impl<'a> Heard<'a> {
     }
 
     fn row(&mut self, shared: &Shared, one: &'a Try, answer: Option<Answer>) {
-        match answer {
+        let Some(answer) = answer else { return self.lost.push(one) };
+        if let Verdict::Accepted { tracking_id, ask_after } = answer.verdict {
+            return self.accepted.push((one, tracking_id, ask_after));
+        }
+        match answers::finished(shared, one, answer, &mut self.after) {
+            Ok(Some(end)) => self.finished.push(end),
             // Its attempt stays open; what became of it is asked before anything else happens to its device.
-            None | Some(Answer { verdict: Verdict::InDoubt { .. }, .. }) => self.lost.push(one),
-            Some(Answer { verdict: Verdict::Accepted { tracking_id, ask_after }, .. }) => {
-                self.accepted.push((one, tracking_id, ask_after));
+            Ok(None) => self.lost.push(one),
+            Err(error) => {
+                answers::not_understood(one, &error);
+                self.lost.push(one);
             }
-            Some(answer) => match answers::finished(shared, one, answer, &mut self.after) {
-                Ok(end) => self.finished.push(end),
-                Err(error) => {
-                    answers::not_understood(one, &error);
-                    self.lost.push(one);
-                }
-            },
         }
     }
 }

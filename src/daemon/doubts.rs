@@ -40,14 +40,22 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let left = ask(&shared).await;
         shared.board.lock().doubts_asked = true;
         shared.bells.changed.notify_waiters();
-        let followed = shared.followed.next().map(|next| next.saturating_sub(shared.clock.elapsed()).max(AT_LEAST));
-        let wait = [left.then_some(ASK_AGAIN), followed].into_iter().flatten().min();
+        let wait = next_look(left, shared.followed.next(), shared.clock.elapsed());
         tokio::select! {
             () = shared.bells.doubts.notified() => {}
             () = pause(wait.unwrap_or_default()), if wait.is_some() => {}
             () = shared.stop.cancelled() => {}
         }
     }
+}
+
+/// How long until the registrar is asked again, if it is to be: what it didn't answer now isn't asked sooner because it is
+/// followed, and was due.
+fn next_look(left: bool, followed: Option<Duration>, elapsed: Duration) -> Option<Duration> {
+    if left {
+        return Some(ASK_AGAIN);
+    }
+    followed.map(|next| next.saturating_sub(elapsed).max(AT_LEAST))
 }
 
 /// Asks about all attempts in doubt. Returns whether some must be asked about again.
@@ -107,15 +115,13 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
             Knowledge::UnderWay { ask_after } => {
                 shared.followed.follow(one.attempt, now.saturating_add(ask_after));
             }
-            Knowledge::Answered(answer) => match answer.verdict {
-                Verdict::InDoubt { .. } | Verdict::Accepted { .. } => left = true,
-                _ => match told(shared, one, doubt, answer, &mut after) {
-                    Ok(end) => finished.push(end),
-                    Err(error) => {
-                        answers::not_understood(one, &error);
-                        left = true;
-                    }
-                },
+            Knowledge::Answered(answer) => match told(shared, one, doubt, answer, &mut after) {
+                Ok(Some(end)) => finished.push(end),
+                Ok(None) => left = true,
+                Err(error) => {
+                    answers::not_understood(one, &error);
+                    left = true;
+                }
             },
             Knowledge::Unknown => finished.push(interrupted(shared, one)),
             Knowledge::CannotTell if harmless => finished.push(interrupted(shared, one)),
@@ -139,15 +145,15 @@ fn told(
     doubt: &InDoubt,
     answer: Answer,
     after: &mut After,
-) -> Result<Finished, AskError> {
+) -> Result<Option<Finished>, AskError> {
     // What the registrar followed has its answer, as if it had been given at once.
     if answer.verdict != Verdict::AlreadyRegistered || doubt.tracking_id.is_some() {
         let end = answers::finished(shared, one, answer, after)?;
-        return Ok(Finished { tracking_id: doubt.tracking_id.clone(), ..end });
+        return Ok(end.map(|end| Finished { tracking_id: doubt.tracking_id.clone(), ..end }));
     }
     // The question was about our own request: "already" means that it had its effect.
     let end = answers::already(shared, one, true)?;
-    Ok(Finished { request_id: answer.request_id, answer: answer.received, ..end })
+    Ok(Some(Finished { request_id: answer.request_id, answer: answer.received, ..end }))
 }
 
 fn interrupted(shared: &Shared, one: &Try) -> Finished {
@@ -155,5 +161,20 @@ fn interrupted(shared: &Shared, one: &Try) -> Finished {
         detail: Some("The request was cut off before its answer was on record.".to_owned()),
         due: Some(shared.steady()),
         ..answers::blank(shared, one, Outcome::Interrupted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registrar_that_does_not_answer_is_not_asked_more_often_for_what_is_followed() {
+        let seconds = Duration::from_secs;
+        assert_eq!(next_look(false, None, seconds(9)), None);
+        assert_eq!(next_look(true, None, seconds(9)), Some(ASK_AGAIN));
+        assert_eq!(next_look(false, Some(seconds(12)), seconds(9)), Some(seconds(3)));
+        assert_eq!(next_look(false, Some(seconds(9)), seconds(9)), Some(AT_LEAST));
+        assert_eq!(next_look(true, Some(seconds(2)), seconds(9)), Some(ASK_AGAIN), "it was due, and not answered");
     }
 }
