@@ -270,7 +270,6 @@ pub(super) fn private_folder(folder: &Path) -> Result<(), StartError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(|cause| folder_error(folder, cause))
 }
 
-/// A folder that senders share with us.
 /// Makes the root and the customers' folders in it, at the first start: later, one that isn't there is a share that isn't
 /// mounted, and must not be hidden by an empty one. A folder elsewhere may be such a share from the beginning.
 fn make_folders(config: &Config) -> Result<(), StartError> {
@@ -286,6 +285,7 @@ fn make_folders(config: &Config) -> Result<(), StartError> {
     inside.map(|customer| &customer.folder).try_for_each(|folder| shared_folder(folder))
 }
 
+/// A folder that senders share with us.
 fn shared_folder(folder: &Path) -> Result<(), StartError> {
     if std::fs::symlink_metadata(folder).is_ok() {
         return Ok(());
