@@ -123,8 +123,8 @@ fn sep_line(line: &[u8]) -> Option<Result<Delimiter, char>> {
         .then(|| Delimiter::ALL.into_iter().find(|delimiter| char::from(delimiter.byte()) == wanted).ok_or(wanted))
 }
 
-/// The delimiter that makes most known headings of a line, else most that nearly are, else most cells, else the likeliest. Where tabs make no more
-/// headings than another does, they are blanks around those.
+/// The delimiter that makes most known headings of a line, else most that nearly are, else most cells, else the
+/// likeliest. Where tabs make no more headings than another does, they are blanks around those.
 fn sniff(line: &[u8], known: &[&str]) -> Delimiter {
     let mut best = (Delimiter::Comma, (0, 0, 0));
     for delimiter in Delimiter::ALL {
