@@ -196,8 +196,7 @@ async fn call(shared: Arc<Shared>, batch: Vec<Due>) -> Ended {
         at: shared.clock.now(),
         registrar: shared.registrar.kind().to_owned(),
         target: shared.registrar.target().to_owned(),
-        request_id: ids.request_id.clone(),
-        correlation_id: ids.correlation_id.clone(),
+        ids: ids.clone(),
     };
     let ask_first = recovery::must_ask_first(&shared, &rows).await;
     let outcome = match shared.writer.start_call(intent, rows.clone()).await {

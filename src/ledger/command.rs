@@ -4,6 +4,7 @@
 
 use devicedrop_core::device::{Format, Sha256};
 use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionEntry, SubmissionId};
+use devicedrop_core::registrar::CallIds;
 use devicedrop_core::state::{ErrorCode, Outcome};
 use devicedrop_core::time::Timestamp;
 
@@ -100,10 +101,8 @@ pub struct NewCall {
     pub registrar: String,
     /// Base URL and tenant, or the path of the embedded registrar's store.
     pub target: String,
-    /// Our own ID of the request, where the registrar takes one.
-    pub request_id: Option<String>,
-    /// What the registrar groups requests by, where it does.
-    pub correlation_id: Option<String>,
+    /// Its IDs.
+    pub ids: CallIds,
 }
 
 /// A call that is on record and may be sent.

@@ -222,14 +222,14 @@ impl Transaction<'_> {
             Some(new.at),
             Kind::Call,
             "INSERT INTO call(id, at, registrar, target, request_id, correlation_id) VALUES (?, ?, ?, ?, ?, ?)",
-            params![id, at, new.registrar, target, new.request_id, new.correlation_id],
+            params![id, at, new.registrar, target, new.ids.request_id, new.ids.correlation_id],
             &[
                 Value::Integer(id),
                 Value::Integer(at),
                 Value::Text(&new.registrar),
                 Value::Text(&new.target),
-                text(new.request_id.as_ref()),
-                text(new.correlation_id.as_ref()),
+                text(new.ids.request_id.as_ref()),
+                text(new.ids.correlation_id.as_ref()),
             ],
         )
     }

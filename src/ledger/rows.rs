@@ -143,10 +143,8 @@ pub struct InDoubt {
     pub registrar: String,
     /// Where the call went.
     pub target: String,
-    /// Our own ID of the request.
-    pub request_id: Option<String>,
-    /// What the registrar groups requests by.
-    pub correlation_id: Option<String>,
+    /// The IDs of that call.
+    pub ids: CallIds,
     /// What the registrar follows the request by, where it gave one.
     pub tracking_id: Option<String>,
     /// When the attempt was put on record.
@@ -162,8 +160,7 @@ pub struct InDoubt {
 impl InDoubt {
     /// What the registrar is asked about it.
     pub fn question(&self) -> Question {
-        let ids = CallIds { request_id: self.request_id.clone(), correlation_id: self.correlation_id.clone() };
-        Question { request: self.request.clone(), ids, tracking_id: self.tracking_id.clone() }
+        Question { request: self.request.clone(), ids: self.ids.clone(), tracking_id: self.tracking_id.clone() }
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
         trial.accept("a.csv", rows);
         let [first, second, third] = [3, 4, 5].map(registration);
         let mut new = call(10);
-        new.request_id = Some("ours".into());
+        new.ids.request_id = Some("ours".into());
         let started = trial.writer().start_call(new, vec![first, second]).wait().expect("the call starts");
         let mut ended = end(started.attempts[1], second, 11, Outcome::Registered);
         ended.request_id = Some("theirs".into());

@@ -3,7 +3,7 @@
 use devicedrop_core::device::Sha256;
 use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionEntry};
 use devicedrop_core::record::{self, idempotency_key};
-use devicedrop_core::registrar::{IdempotencyKey, Request};
+use devicedrop_core::registrar::{CallIds, IdempotencyKey, Request};
 use devicedrop_core::time::Timestamp;
 use rusqlite::{Row, params};
 
@@ -206,8 +206,7 @@ impl Reader {
                     call: entry(row, 18, CallId)?,
                     registrar: row.get(19)?,
                     target: row.get(20)?,
-                    request_id: row.get(21)?,
-                    correlation_id: row.get(22)?,
+                    ids: CallIds { request_id: row.get(21)?, correlation_id: row.get(22)? },
                     tracking_id: row.get(23)?,
                     started_at: time(row, 24)?,
                 })

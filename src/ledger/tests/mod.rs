@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use devicedrop_core::device::{Device, Format, Sha256};
 use devicedrop_core::ids::{AttemptId, CustomerKey, RegistrationId, SubmissionEntry, SubmissionId};
+use devicedrop_core::registrar::CallIds;
 use devicedrop_core::state::{ErrorCode, Outcome};
 use devicedrop_core::time::Timestamp;
 use rusqlite::Connection;
@@ -102,8 +103,7 @@ pub(super) fn call(second: i64) -> NewCall {
         at: at(second),
         registrar: "embedded".into(),
         target: "registry.db".into(),
-        request_id: None,
-        correlation_id: Some("c-1".into()),
+        ids: CallIds { request_id: None, correlation_id: Some("c-1".into()) },
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use devicedrop_core::device::{Device, Format, Sha256};
 use devicedrop_core::ids::{CustomerKey, RegistrationId};
+use devicedrop_core::registrar::CallIds;
 use devicedrop_core::state::Outcome;
 use insta::assert_snapshot;
 
@@ -127,8 +128,7 @@ impl Scene {
             at: at(second),
             registrar: "embedded".into(),
             target: "registry".into(),
-            request_id: request_id.map(Into::into),
-            correlation_id: None,
+            ids: CallIds { request_id: request_id.map(Into::into), correlation_id: None },
         };
         let started = self.writer.start_call(call, registrations.clone()).wait().unwrap();
         let ended =

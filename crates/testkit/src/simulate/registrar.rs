@@ -1,4 +1,4 @@
-//! The registrar of a simulation: the scripted one, with moods. It is slow, absent, refuses for now, has effects of
+//! The registrar of a simulation: the scripted one, with moods. It is slow, absent, refuses for a while, has effects of
 //! which nobody hears, and gets some calls twice.
 
 use std::future::pending;

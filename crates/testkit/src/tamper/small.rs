@@ -9,6 +9,7 @@ use devicedrop::ledger::command::{
 use devicedrop::ledger::{Ledger, LedgerLock, Writer, copy};
 use devicedrop_core::device::{Device, Format, Sha256};
 use devicedrop_core::ids::{AttemptId, CustomerKey, RegistrationId, SubmissionEntry, SubmissionId};
+use devicedrop_core::registrar::CallIds;
 use devicedrop_core::state::{ErrorCode, Outcome};
 use devicedrop_core::time::Timestamp;
 
@@ -94,8 +95,10 @@ impl Small {
             at: at(second),
             registrar: "embedded".into(),
             target: "registry.db".into(),
-            request_id: (second % 4 == 0).then(|| format!("r-{second}")),
-            correlation_id: Some("c-1".into()),
+            ids: CallIds {
+                request_id: (second % 4 == 0).then(|| format!("r-{second}")),
+                correlation_id: Some("c-1".into()),
+            },
         };
         let started = self.writer.start_call(call, rows.to_vec()).wait()?;
         if second == 16 {
