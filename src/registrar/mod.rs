@@ -5,6 +5,7 @@
 //! elsewhere. One test suite, `devicedrop_testkit::registrar_suite`, holds every registrar to what is written here.
 
 pub mod embedded;
+pub mod http;
 
 use std::future::Future;
 use std::pin::Pin;
