@@ -143,7 +143,16 @@ pub(super) fn finished(
 
 /// The end of an attempt when the registrar as a whole had trouble and surely nothing was done.
 pub(super) fn troubled(shared: &Shared, one: &Try, trouble: &Trouble) -> Finished {
-    deferred(shared, one, trouble.to_string(), None)
+    let retry_after = match trouble {
+        Trouble::Throttled { retry_after, .. } => *retry_after,
+        Trouble::Broken(_) | Trouble::Unavailable(_) => None,
+    };
+    deferred(shared, one, trouble.to_string(), retry_after)
+}
+
+/// Whether what the registrar took then, and isn't done with, is waited for no longer.
+pub(super) fn takes_too_long(shared: &Shared, since: Timestamp) -> bool {
+    lifecycle::clock_doubt(shared).is_none() && running(shared, since) >= policy(shared).give_up_after
 }
 
 /// The end of an attempt when this customer has the device already. If the answer to an earlier request of this row

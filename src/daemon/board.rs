@@ -47,7 +47,7 @@ pub struct State {
     /// Folders in the root that belong to no customer, and why.
     pub strangers: BTreeMap<String, String>,
     /// How the registrar is.
-    pub registrar: RegistrarHealth,
+    pub registrar: BTreeMap<String, RegistrarHealth>,
     /// Calls under way.
     pub calls: u64,
     /// Attempts whose calls are under way in this process, and so aren't in doubt.
@@ -128,6 +128,33 @@ pub struct RegistrarHealth {
     pub why: Option<String>,
 }
 
+impl RegistrarHealth {
+    /// Of one that nothing was asked of.
+    pub const UNKNOWN: Self = Self { health: Health::Unknown, since: None, why: None };
+
+    /// How bad it is, the worst last.
+    fn rank(&self) -> u8 {
+        match self.health {
+            Health::Unknown => 0,
+            Health::Working => 1,
+            Health::Throttled => 2,
+            Health::Unavailable => 3,
+            Health::Broken => 4,
+        }
+    }
+}
+
+impl State {
+    /// How the registrar is to the target that is worst off, and which that is where there are several.
+    pub fn worst_registrar(&self) -> (Option<&str>, RegistrarHealth) {
+        let worst = self.registrar.iter().max_by_key(|(_, met)| met.rank());
+        let several = self.registrar.len() > 1;
+        worst.map_or((None, RegistrarHealth::UNKNOWN), |(target, met)| {
+            (several.then_some(target.as_str()), met.clone())
+        })
+    }
+}
+
 impl Lane {
     /// The files whose senders couldn't be told why they aren't taken; why not, and since when.
     pub(super) fn answers_owed(&self) -> impl Iterator<Item = (&DropPath, &str, Timestamp)> {
@@ -139,7 +166,6 @@ impl Lane {
 impl Board {
     /// An empty board.
     pub fn new(started_at: Timestamp) -> Self {
-        let registrar = RegistrarHealth { health: Health::Unknown, since: None, why: None };
         Self {
             state: Mutex::new(State {
                 started_at,
@@ -148,7 +174,7 @@ impl Board {
                 roster: RosterState::Unknown,
                 customers: BTreeMap::new(),
                 strangers: BTreeMap::new(),
-                registrar,
+                registrar: BTreeMap::new(),
                 calls: 0,
                 under_way: HashSet::new(),
                 doubts_asked: false,
@@ -290,15 +316,16 @@ impl Board {
         });
     }
 
-    /// The registrar's health, as last met. Returns whether that is a change.
-    pub fn registrar(&self, health: Health, why: Option<String>, at: Timestamp) -> bool {
+    /// The health of one of the registrar's targets, as last met. Returns whether that is a change.
+    pub fn registrar(&self, target: &str, health: Health, why: Option<String>, at: Timestamp) -> bool {
         let mut state = self.lock();
-        let changed = state.registrar.health != health;
+        let met = state.registrar.entry(target.to_owned()).or_insert(RegistrarHealth::UNKNOWN);
+        let changed = met.health != health;
         if changed {
-            state.registrar.since = Some(at);
+            met.since = Some(at);
         }
-        state.registrar.health = health;
-        state.registrar.why = why;
+        met.health = health;
+        met.why = why;
         changed
     }
 }

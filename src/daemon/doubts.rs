@@ -5,17 +5,20 @@
 //! Where the registrar can't tell and a repeated request isn't known to be harmless, the attempt stays open, and a
 //! person decides (`devicedrop resolve`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use devicedrop_core::registrar::{Answer, Knowledge, Question, Verdict};
-use devicedrop_core::state::Outcome;
+use devicedrop_core::ids::RegistrationId;
+use devicedrop_core::registrar::{Answer, Knowledge, Question, Trouble, Verdict};
+use devicedrop_core::state::{ErrorCode, Outcome};
 
 use crate::ledger::command::Finished;
 use crate::ledger::rows::InDoubt;
 
 use super::answers::{self, GiveUp, Try};
 use super::dispatcher::After;
+use super::gate;
 use super::lanes::pause;
 use super::recovery;
 use super::shared::{AskError, Shared};
@@ -38,9 +41,10 @@ pub(super) fn ask_again(shared: &Shared) {
 pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.stop.is_cancelled() {
         let left = ask(&shared).await;
+        let elapsed = shared.clock.elapsed();
         shared.board.lock().doubts_asked = true;
         shared.bells.changed.notify_waiters();
-        let wait = next_look(left, shared.followed.next(), shared.clock.elapsed());
+        let wait = next_look(left, shared.followed.next(), elapsed);
         tokio::select! {
             () = shared.bells.doubts.notified() => {}
             () = pause(wait.unwrap_or_default()), if wait.is_some() => {}
@@ -51,21 +55,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 /// How long until the registrar is asked again, if it is to be: what it didn't answer now isn't asked sooner because it is
 /// followed, and was due.
-fn next_look(left: bool, followed: Option<Duration>, elapsed: Duration) -> Option<Duration> {
-    if left {
-        return Some(ASK_AGAIN);
-    }
-    followed.map(|next| next.saturating_sub(elapsed).max(AT_LEAST))
+fn next_look(left: Option<Duration>, followed: Option<Duration>, elapsed: Duration) -> Option<Duration> {
+    left.or_else(|| followed.map(|next| next.saturating_sub(elapsed).max(AT_LEAST)))
 }
 
-/// Asks about all attempts in doubt. Returns whether some must be asked about again.
-async fn ask(shared: &Arc<Shared>) -> bool {
+/// Asks about all attempts in doubt. Returns when some must be asked about again.
+async fn ask(shared: &Arc<Shared>) -> Option<Duration> {
     // Of the attempts without an outcome, those of this process are under way until their call says that they are
     // lost. Taken before the ledger is read: what is lost after that rings the bell.
     let lost = shared.turns.in_doubt();
     shared.followed.keep(&lost);
     if lost.is_empty() {
-        return false;
+        return None;
     }
     let asked = Arc::clone(shared);
     let read = crate::blocking::run(move || asked.readers.ask(crate::ledger::Reader::in_doubt)).await;
@@ -73,21 +74,48 @@ async fn ask(shared: &Arc<Shared>) -> bool {
         Ok(Ok(doubts)) => doubts,
         Ok(Err(error)) => {
             tracing::error!(error = %error, "attempts in doubt can't be read");
-            return true;
+            return Some(ASK_AGAIN);
         }
         Err(error) => std::panic::resume_unwind(Box::new(format!("reading attempts in doubt failed: {error}"))),
     };
     let now = shared.clock.elapsed();
     let is_due = |attempt| lost.contains(&attempt) && shared.followed.is_due(attempt, now);
-    let doubts: Vec<InDoubt> = doubts.into_iter().filter(|doubt| is_due(doubt.request.attempt)).collect();
-    let mut left = false;
-    for batch in doubts.chunks(BATCH) {
-        left |= ask_about(shared, batch).await;
+    let mut targets: BTreeMap<String, Vec<InDoubt>> = BTreeMap::new();
+    for doubt in doubts.into_iter().filter(|doubt| is_due(doubt.request.attempt)) {
+        targets.entry(shared.registrar.target_of(&doubt.request.customer)).or_default().push(doubt);
+    }
+    let mut left: Option<Duration> = None;
+    for (target, doubts) in targets {
+        for batch in whole_calls(&doubts) {
+            let again = match shared.gates.of(&target).closed_for(shared.clock.elapsed()) {
+                // It is to be left alone by these questions, too. Who mends it rings.
+                Some(closed) => Some(closed.clamp(AT_LEAST, ASK_AGAIN)),
+                None => ask_about(shared, &target, batch).await.then_some(ASK_AGAIN),
+            };
+            left = left.into_iter().chain(again).min();
+        }
     }
     left
 }
 
-async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
+/// Batches of attempts in doubt in which each call has all of its own, as far as that leaves a batch its size.
+fn whole_calls(doubts: &[InDoubt]) -> Vec<&[InDoubt]> {
+    let mut batches = Vec::new();
+    let mut begin = 0;
+    let mut end = 0;
+    for call in doubts.chunk_by(|one, next| one.call == next.call) {
+        if end > begin && end - begin + call.len() > BATCH {
+            batches.extend(doubts.get(begin..end));
+            begin = end;
+        }
+        end += call.len();
+    }
+    batches.extend(doubts.get(begin..end).filter(|last| !last.is_empty()));
+    batches
+}
+
+/// Asks about attempts in doubt at one target. Returns whether some must be asked about again.
+async fn ask_about(shared: &Arc<Shared>, target: &str, doubts: &[InDoubt]) -> bool {
     let questions: Vec<Question> = doubts.iter().map(InDoubt::question).collect();
     let asked = tokio::time::timeout(shared.registrar.patience(), shared.registrar.inquire(&questions)).await;
     let knowledge = match asked {
@@ -98,6 +126,10 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
         }
         Ok(Err(trouble)) => {
             tracing::warn!(error = %trouble, "the registrar can't be asked about attempts in doubt now");
+            // What it says of itself holds for all that goes there.
+            if !matches!(trouble, Trouble::Unavailable(_)) {
+                gate::heard(shared, target, Some(&trouble), None);
+            }
             return true;
         }
     };
@@ -107,11 +139,16 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
     let mut finished = Vec::new();
     let mut left = false;
     let now = shared.clock.elapsed();
+    send_again_as_they_were(shared, doubts, &knowledge);
     for ((one, doubt), known) in tries.iter().zip(doubts).zip(knowledge) {
         if !matches!(known, Knowledge::UnderWay { .. }) {
             shared.followed.leave(one.attempt);
         }
         match known {
+            Knowledge::UnderWay { .. } if answers::takes_too_long(shared, doubt.started_at) => {
+                shared.followed.leave(one.attempt);
+                finished.push(unheard_of(shared, one, doubt));
+            }
             Knowledge::UnderWay { ask_after } => {
                 shared.followed.follow(one.attempt, now.saturating_add(ask_after));
             }
@@ -136,6 +173,30 @@ async fn ask_about(shared: &Arc<Shared>, doubts: &[InDoubt]) -> bool {
     recovery::ended(shared, &ends);
     shared.bells.dispatcher.notify_one();
     left
+}
+
+/// Has the rows of calls of which the registrar knows nothing sent again with the IDs that they had.
+fn send_again_as_they_were(shared: &Shared, doubts: &[InDoubt], knowledge: &[Knowledge]) {
+    let known: Vec<(&InDoubt, &Knowledge)> = doubts.iter().zip(knowledge).collect();
+    for call in known.chunk_by(|(one, _), (next, _)| one.call == next.call) {
+        let Some((first, _)) = call.first() else { continue };
+        let Some(request_id) = &first.ids.request_id else { continue };
+        if call.iter().all(|(doubt, known)| **known == Knowledge::Unknown && doubt.tracking_id.is_none()) {
+            let rows: BTreeSet<RegistrationId> = call.iter().map(|(doubt, _)| doubt.request.registration).collect();
+            shared.cut_off.cut_off(first.call, request_id, rows);
+        }
+    }
+}
+
+/// The end of an attempt that the registrar took and hasn't been done with for so long that nobody waits any more.
+fn unheard_of(shared: &Shared, one: &Try, doubt: &InDoubt) -> Finished {
+    Finished {
+        error: Some(ErrorCode::UnexpectedError),
+        detail: Some("The registration service took the request and never said what became of it.".to_owned()),
+        request_id: doubt.ids.request_id.clone(),
+        tracking_id: doubt.tracking_id.clone(),
+        ..answers::blank(shared, one, Outcome::Failed)
+    }
 }
 
 /// The end of an attempt in doubt, by what the registrar knows of it.
@@ -171,10 +232,11 @@ mod tests {
     #[test]
     fn a_registrar_that_does_not_answer_is_not_asked_more_often_for_what_is_followed() {
         let seconds = Duration::from_secs;
-        assert_eq!(next_look(false, None, seconds(9)), None);
-        assert_eq!(next_look(true, None, seconds(9)), Some(ASK_AGAIN));
-        assert_eq!(next_look(false, Some(seconds(12)), seconds(9)), Some(seconds(3)));
-        assert_eq!(next_look(false, Some(seconds(9)), seconds(9)), Some(AT_LEAST));
-        assert_eq!(next_look(true, Some(seconds(2)), seconds(9)), Some(ASK_AGAIN), "it was due, and not answered");
+        let again = Some(ASK_AGAIN);
+        assert_eq!(next_look(None, None, seconds(9)), None);
+        assert_eq!(next_look(again, None, seconds(9)), again);
+        assert_eq!(next_look(None, Some(seconds(12)), seconds(9)), Some(seconds(3)));
+        assert_eq!(next_look(None, Some(seconds(9)), seconds(9)), Some(AT_LEAST));
+        assert_eq!(next_look(again, Some(seconds(2)), seconds(9)), again, "it was due, and not answered");
     }
 }

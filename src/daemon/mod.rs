@@ -8,6 +8,7 @@ pub mod board;
 mod checkpoints;
 pub mod commands;
 mod control;
+pub mod cut_off;
 mod desk;
 mod dispatcher;
 mod doubts;

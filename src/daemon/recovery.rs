@@ -182,7 +182,7 @@ pub(super) fn take_up(shared: &Shared) -> Result<(), No> {
 
 /// Rows that wait for longer than anything can make them: a run whose clock was years off put them off. They are due.
 fn due_never(shared: &Shared, waiting: &mut [Later], now: Timestamp) -> Vec<RegistrationId> {
-    let left_alone = shared.gate.closed_for(shared.clock.elapsed()).unwrap_or_default();
+    let left_alone = shared.gates.longest(shared.clock.elapsed());
     let longest = now.plus(answers::policy(shared).longest.max(left_alone));
     let mut never = Vec::new();
     for row in waiting.iter_mut().filter(|row| row.tried && row.due > longest) {

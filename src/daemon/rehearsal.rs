@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use devicedrop_core::device::{Device, Sha256};
 use devicedrop_core::dialect::Dialect;
-use devicedrop_core::ids::{AttemptId, EntryId, RegistrationId};
+use devicedrop_core::ids::{AttemptId, EntryId, RegistrationId, SubmissionId};
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message::{self, Details, Foreseen};
 use devicedrop_core::problem::FileProblem;
@@ -241,6 +241,7 @@ impl<'a> Foresight<'a> {
             // Nobody keeps them: a rehearsal claims nothing.
             attempt: AttemptId(number),
             registration: RegistrationId(number),
+            submission: SubmissionId::from_bytes([0; 16]),
             key: Sha256::of(REHEARSED.as_bytes()),
             customer: self.customer.key.clone(),
             device: device.clone(),

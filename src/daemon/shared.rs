@@ -20,8 +20,9 @@ use crate::registrar::Registrar;
 use crate::registrar::embedded::Embedded;
 
 use super::board::Board;
+use super::cut_off::CutOff;
 use super::followed::Followed;
-use super::gate::Gate;
+use super::gate::Gates;
 use super::proofs::Proofs;
 use super::turns::Turns;
 
@@ -53,12 +54,14 @@ pub struct Shared {
     pub bells: Arc<Bells>,
     /// What people are told of the daemon's state.
     pub board: Board,
-    /// Whether anything may be sent.
-    pub gate: Gate,
+    /// Whether anything may be sent, and where to.
+    pub gates: Gates,
     /// Whose turn it is.
     pub turns: Turns,
     /// What the registrar took and isn't done with.
     pub followed: Followed,
+    /// What is to be sent again as it was.
+    pub cut_off: CutOff,
     /// When the daemon didn't run, as far as the record tells; set at the start.
     pub pauses: OnceLock<Vec<Pause>>,
     /// The restore that opened the ledger's present epoch, if one did; set at the start.
@@ -92,7 +95,7 @@ impl Shared {
         let began = (clock.now(), clock.elapsed());
         let board = Board::new(began.0);
         let config = RwLock::new(config);
-        let (gate, turns, pauses) = (Gate::default(), Turns::default(), OnceLock::new());
+        let (gates, turns, pauses) = (Gates::default(), Turns::default(), OnceLock::new());
         Self {
             config,
             lookup,
@@ -107,9 +110,10 @@ impl Shared {
             began,
             bells,
             board,
-            gate,
+            gates,
             turns,
             followed: Followed::default(),
+            cut_off: CutOff::default(),
             pauses,
             restored: OnceLock::new(),
             long_rehearsals: Arc::new(Semaphore::new(1)),
@@ -128,7 +132,7 @@ impl Shared {
 
     /// A person did something that may concern anybody, and may have mended the registrar.
     pub fn stir(&self) {
-        self.gate.mended();
+        self.gates.mended();
         self.bells.ring_all();
     }
 

@@ -1,6 +1,7 @@
 //! How things stand: the board and the ledger's counts, put together for `status`.
 
 use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::shown::shown;
 use devicedrop_core::state::Outcome;
 use devicedrop_core::time::Timestamp;
 
@@ -44,7 +45,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
         .into_iter()
         .filter(|doubt| !board.under_way.contains(&doubt.request.attempt))
         .collect();
-    let next_try_at = shared.readers.ask(crate::ledger::Reader::earliest_due)?;
+    let next_try_at = shared.readers.ask(|reader| reader.earliest_due(None))?;
     let deferred = shared.readers.ask(crate::ledger::Reader::deferred_count)?;
     let customers = customers(shared)?;
     let last_entry = shared.readers.ask(crate::ledger::Reader::head)?.map(|head| head.at);
@@ -105,9 +106,10 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
 
 /// How the registrar is; from the record where nothing was asked of it since the start.
 fn registrar(shared: &Scene<'_>) -> Result<RegistrarStatus, AskError> {
-    let met = &shared.board.registrar;
+    let (of, met) = shared.board.worst_registrar();
     let (kind, target) = shared.registrar.clone();
-    let mut status = RegistrarStatus { kind, target, health: met.health, since: met.since, why: met.why.clone() };
+    let target = of.map_or(target, str::to_owned);
+    let mut status = RegistrarStatus { kind, target, health: met.health, since: met.since, why: met.why };
     if met.health == Health::Unknown
         && let Some((outcome, at, detail)) = shared.readers.ask(crate::ledger::Reader::last_outcome)?
     {
@@ -299,20 +301,15 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
             remedy: remedy.map(ToOwned::to_owned),
         });
     };
-    match board.registrar.health {
-        Health::Broken => say(
-            board.registrar.since,
-            None,
-            board.registrar.why.clone().unwrap_or_default(),
-            Some("mend the credentials, then devicedrop retry or restart; rows stay pending until then"),
-        ),
-        Health::Unavailable => say(
-            board.registrar.since,
-            None,
-            board.registrar.why.clone().unwrap_or_default(),
-            Some("it is tried again by itself; look whether the registrar runs and can be reached"),
-        ),
-        Health::Unknown | Health::Working | Health::Throttled => {}
+    for (target, met) in &board.registrar {
+        let remedy = match met.health {
+            Health::Broken => "mend the credentials, then devicedrop retry or restart; rows stay pending until then",
+            Health::Unavailable => "it is tried again by itself; look whether the registrar runs and can be reached",
+            Health::Unknown | Health::Working | Health::Throttled => continue,
+        };
+        let why = met.why.clone().unwrap_or_default();
+        let what = if board.registrar.len() > 1 { format!("{}: {why}", shown(target)) } else { why };
+        say(met.since, None, what, Some(remedy));
     }
     for (customer, lane) in &board.customers {
         if let Some((why, since)) = &lane.offline {

@@ -225,7 +225,7 @@ impl State {
 mod tests {
     use super::*;
     use devicedrop_core::device::Sha256;
-    use devicedrop_core::ids::SubmissionEntry;
+    use devicedrop_core::ids::SubmissionId;
 
     fn now() -> Timestamp {
         Timestamp::from_unix_ms(1_795_356_000_000)
@@ -248,7 +248,7 @@ mod tests {
         let (customer, device) = key(serial);
         Due {
             registration: row(id),
-            submission: SubmissionEntry::new(1).unwrap(),
+            submission: SubmissionId::from_bytes([1; 16]),
             customer,
             device,
             hardware_hash: None,

@@ -95,7 +95,7 @@ pub struct Due {
     /// Which.
     pub registration: RegistrationId,
     /// Of which submission.
-    pub submission: SubmissionEntry,
+    pub submission: SubmissionId,
     /// Whose device it is to be.
     pub customer: CustomerKey,
     /// The device.
@@ -122,6 +122,7 @@ impl Due {
         Request {
             attempt,
             registration: self.registration,
+            submission: self.submission,
             key: self.key,
             customer: self.customer,
             device: self.device,

@@ -11,7 +11,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use devicedrop_core::registrar::{Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble};
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::registrar::{
+    Activity, Answer, CallIds, Capacity, Knowledge, Origin, Question, Request, Trouble,
+};
 
 /// What an asynchronous method of a [`Registrar`] gives: a boxed future, so that the trait can be a `dyn` one.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,6 +33,17 @@ pub trait Registrar: Send + Sync + std::fmt::Debug {
     /// Which service it is: base URL and tenant, or the registry's own identity. The same device at two targets is
     /// two devices. Never changes while the registrar lives, and holds no secret.
     fn target(&self) -> &str;
+
+    /// Which service it is to this customer, where each has a tenant of its own there. All rows of a call have the same
+    /// target; waits, rates and trouble hold for one target and say nothing of the others.
+    fn target_of(&self, _customer: &CustomerKey) -> String {
+        self.target().to_owned()
+    }
+
+    /// What rows of one call must have in common: the batch that they go into, where the service has batches.
+    fn group(&self, _origin: Origin<'_>) -> Option<String> {
+        None
+    }
 
     /// How much it takes at once.
     ///

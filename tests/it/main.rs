@@ -66,6 +66,8 @@ mod scene;
 #[cfg(test)]
 mod shares;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod zoo;
 
 /// The daemon that tests here start and kill: this binary, run with [`daemon`]'s arguments.

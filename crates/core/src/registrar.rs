@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::device::{Device, Sha256};
-use crate::ids::{AttemptId, CustomerKey, RegistrationId};
+use crate::ids::{AttemptId, CustomerKey, RegistrationId, SubmissionId};
 use crate::near::Near;
 use crate::state::ErrorCode;
 use crate::time::Timestamp;
@@ -23,6 +23,8 @@ pub struct Request {
     pub attempt: AttemptId,
     /// The registration that it is for.
     pub registration: RegistrationId,
+    /// The submission that it belongs to.
+    pub submission: SubmissionId,
     /// The key to send along.
     pub key: IdempotencyKey,
     /// Whose device it is to be.
@@ -37,10 +39,22 @@ pub struct Request {
     pub purchase_id: Option<String>,
 }
 
+/// Where a row comes from, as far as a registrar may group rows by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Whose device it is to be.
+    pub customer: &'a CustomerKey,
+    /// The submission that it belongs to.
+    pub submission: SubmissionId,
+    /// The order ID that holds for it.
+    pub order_id: Option<&'a str>,
+}
+
 /// The IDs under which a call is sent, on record before it leaves; none where the registrar takes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallIds {
-    /// Tells the call from every other one, and is the same when it is sent again because its answer was lost.
+    /// Tells the call from every other one, and is the same when the very same rows are sent again because no answer
+    /// came.
     pub request_id: Option<String>,
     /// Tells each sending from every other one.
     pub correlation_id: Option<String>,
@@ -157,9 +171,17 @@ pub enum Trouble {
     /// The registrar can't be reached or can't work now.
     #[error("the registrar can't be used: {0}")]
     Unavailable(String),
+    /// It asks to be asked less often.
+    #[error("the registrar asks to be left alone for a while: {why}")]
+    Throttled {
+        /// Its words.
+        why: String,
+        /// For how long, if it says so.
+        retry_after: Option<Duration>,
+    },
 }
 
-/// How much a registrar takes at once.
+/// How much a registrar takes at once, for each of its targets by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// Rows in one call.
@@ -168,6 +190,26 @@ pub struct Capacity {
     pub concurrency: usize,
     /// Whether sending the same key again is known to be harmless.
     pub idempotent: bool,
+    /// Whether no two rows of a call may have the same serial number, since its answers name nothing else.
+    pub distinct_serials: bool,
+    /// How often it lets itself be called, where that is known.
+    pub rate: Option<Rate>,
+}
+
+/// So many calls in such a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// The calls; at least 1.
+    pub calls: u32,
+    /// The time.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// How long lies between two calls at least, so that they come evenly.
+    pub fn interval(self) -> Duration {
+        self.per.checked_div(self.calls).unwrap_or(self.per)
+    }
 }
 
 /// A use of a registered device.

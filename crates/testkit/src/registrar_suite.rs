@@ -11,7 +11,7 @@ use std::cell::Cell;
 
 use devicedrop::registrar::Registrar;
 use devicedrop_core::device::{Device, Sha256};
-use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId};
+use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId, SubmissionId};
 use devicedrop_core::registrar::{Activity, Answer, CallIds, Knowledge, Question, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
@@ -119,6 +119,7 @@ impl<S: Subject> Bench<S> {
         Request {
             attempt: AttemptId(number),
             registration: RegistrationId(number),
+            submission: SubmissionId::from_bytes([0; 16]),
             key: Sha256::of(key.as_bytes()),
             customer: customer_key(customer),
             device: device.clone(),

@@ -18,7 +18,10 @@ use std::time::Duration;
 
 use devicedrop::registrar::{Answering, PATIENCE, Registrar};
 use devicedrop_core::device::Device;
-use devicedrop_core::registrar::{Activity, Answer, CallIds, Capacity, Knowledge, Question, Request, Trouble};
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::registrar::{
+    Activity, Answer, CallIds, Capacity, Knowledge, Origin, Question, Request, Trouble,
+};
 use devicedrop_core::time::Timestamp;
 use tokio::sync::watch;
 
@@ -117,6 +120,12 @@ impl Scripted {
     }
 }
 
+/// The answer as a service gives it that is told IDs.
+fn with_id(answer: Answer, ids: &CallIds) -> Answer {
+    let told = ids.request_id.clone();
+    Answer { request_id: told.filter(|_| answer.request_id.is_some()).or(answer.request_id), ..answer }
+}
+
 impl Registrar for Scripted {
     fn kind(&self) -> &'static str {
         "scripted"
@@ -126,11 +135,26 @@ impl Registrar for Scripted {
         "script:"
     }
 
+    fn target_of(&self, customer: &CustomerKey) -> String {
+        if self.script.service { format!("script:{customer}") } else { self.target().to_owned() }
+    }
+
+    fn group(&self, origin: Origin<'_>) -> Option<String> {
+        let named = || origin.order_id.map_or_else(|| origin.submission.to_string(), str::to_owned);
+        self.script.service.then(named)
+    }
+
+    fn takes_ids(&self) -> bool {
+        self.script.service
+    }
+
     fn capacity(&self) -> Capacity {
         Capacity {
             batch: self.script.batch.get(),
             concurrency: self.script.concurrency.get(),
             idempotent: self.script.mode != Mode::None,
+            distinct_serials: self.script.service,
+            rate: None,
         }
     }
 
@@ -138,7 +162,7 @@ impl Registrar for Scripted {
         self.script.patience_ms.map_or(PATIENCE, Duration::from_millis)
     }
 
-    fn register(&self, _: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
+    fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move {
             self.arrived.send_modify(|count| *count += 1);
             self.pass(Hold::Before).await;
@@ -149,7 +173,7 @@ impl Registrar for Scripted {
             }
             self.pass(Hold::After).await;
             self.answered.send_modify(|count| *count += 1);
-            answers
+            answers.map(|answers| answers.into_iter().map(|answer| with_id(answer, &ids)).collect())
         })
     }
 

@@ -1,7 +1,7 @@
 //! What there is to do: rows that are due, and attempts without an outcome.
 
 use devicedrop_core::device::Sha256;
-use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionEntry};
+use devicedrop_core::ids::{AttemptId, CallId, CustomerKey, RegistrationId, SubmissionId};
 use devicedrop_core::record::{self, idempotency_key};
 use devicedrop_core::registrar::{CallIds, IdempotencyKey, Request};
 use devicedrop_core::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::ledger::error::ReadError;
 use crate::ledger::rows::{Due, InDoubt, Later, Pause};
 
 /// The columns of a row to be registered, as [`due`] reads them.
-const DUE: &str = "r.id, r.submission, c.text, m.text, n.text, r.serial_number, r.hardware_hash,
+const DUE: &str = "r.id, s.uuid, c.text, m.text, n.text, r.serial_number, r.hardware_hash,
    coalesce(r.order_id, s.order_id), coalesce(r.purchase_id, s.purchase_id), s.file, s.sha256, s.judging, r.line";
 
 /// The tables behind them, given `registration r`.
@@ -39,7 +39,7 @@ fn key(row: &Row<'_>, generation: u64) -> rusqlite::Result<IdempotencyKey> {
 fn due(row: &Row<'_>) -> rusqlite::Result<Due> {
     Ok(Due {
         registration: entry(row, 0, RegistrationId)?,
-        submission: entry(row, 1, SubmissionEntry)?,
+        submission: SubmissionId::from_bytes(row.get(1)?),
         customer: customer(row, 2)?,
         device: device(row, 3)?,
         hardware_hash: row.get(6)?,
@@ -160,14 +160,14 @@ impl Reader {
         Ok(rows.unwrap_or(0))
     }
 
-    /// When the next row that is to be tried again is due, of rows that aren't under way. Rows never attempted are due
-    /// at once and aren't told here; see [`Reader::customers_due`].
-    pub fn earliest_due(&self) -> Result<Option<Timestamp>, ReadError> {
+    /// When the next row that is to be tried again is due, of rows that aren't under way and, if a time is given, that
+    /// are due after it. Rows never attempted are due at once and aren't told here; see [`Reader::customers_due`].
+    pub fn earliest_due(&self, after: Option<Timestamp>) -> Result<Option<Timestamp>, ReadError> {
         let due: Option<Option<i64>> = one(
             &self.db,
-            "SELECT min((SELECT p.due FROM present p WHERE p.customer = c.number AND p.due IS NOT NULL
+            "SELECT min((SELECT p.due FROM present p WHERE p.customer = c.number AND p.due > ?
                          ORDER BY p.due LIMIT 1)) FROM customer c",
-            [],
+            [after.map_or(i64::MIN, Timestamp::unix_ms)],
             |row| row.get(0),
         )?;
         Ok(due.flatten().map(Timestamp::from_unix_ms))
@@ -193,6 +193,7 @@ impl Reader {
                     request: Request {
                         attempt: entry(row, 13, AttemptId)?,
                         registration: entry(row, 0, RegistrationId)?,
+                        submission: SubmissionId::from_bytes(row.get(1)?),
                         key: key(row, count(row, 14)?)?,
                         customer: customer(row, 2)?,
                         device: device(row, 3)?,

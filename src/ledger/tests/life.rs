@@ -52,7 +52,7 @@ fn a_row_from_its_file_to_its_use() {
     trial.attempt(&ids[1..2], 20, Outcome::Failed);
     trial.attempt(&ids[2..], 30, Outcome::Deferred);
     assert!(reader.customers_due(at(40)).expect("customers").is_empty());
-    assert_eq!(reader.earliest_due().expect("a time"), Some(at(91)));
+    assert_eq!(reader.earliest_due(None).expect("a time"), Some(at(91)));
     let again = reader.next_due(&key("contoso"), at(91), 10, &[]).expect("rows are due");
     assert_eq!((again.len(), again[0].attempts, again[0].tries), (1, 1, 1));
     assert_eq!(again[0].key, due[2].key, "the same row has the same key at every try");

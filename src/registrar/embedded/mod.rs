@@ -214,7 +214,7 @@ impl Registrar for Embedded {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { batch: BATCH, concurrency: CONCURRENCY, idempotent: true }
+        Capacity { batch: BATCH, concurrency: CONCURRENCY, idempotent: true, distinct_serials: false, rate: None }
     }
 
     fn register(&self, _: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {

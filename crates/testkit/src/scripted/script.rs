@@ -133,6 +133,9 @@ pub struct Script {
     pub patience_ms: Option<u64>,
     /// How often it says that it isn't done yet before it tells what became of a row; if not set, it tells at once.
     pub later: Option<u64>,
+    /// Whether it is like a service somewhere else: each customer has a tenant of its own there, rows of one order go into
+    /// one batch, answers name serial numbers only, and each request has an ID of ours, with which it is answered.
+    pub service: bool,
     /// What becomes of rows.
     pub rules: Vec<Rule>,
     /// How many inquiries fail before the first is answered; these count in each process anew.
@@ -150,6 +153,7 @@ impl Default for Script {
             latency_ms: 0,
             patience_ms: None,
             later: None,
+            service: false,
             rules: Vec::new(),
             inquiries_refused: 0,
             uses: Vec::new(),
@@ -173,6 +177,12 @@ impl Script {
     #[must_use]
     pub fn later(self, times: u64) -> Self {
         Self { later: Some(times), ..self }
+    }
+
+    /// The same script of a registrar that is like a service somewhere else.
+    #[must_use]
+    pub fn service(self) -> Self {
+        Self { service: true, ..self }
     }
 
     /// Reads a script from a JSON file.

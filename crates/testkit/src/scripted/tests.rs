@@ -1,7 +1,7 @@
 //! The scripted registrar does what its script says, and its journal says what it did.
 
 use devicedrop_core::device::Sha256;
-use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId};
+use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId, SubmissionId};
 use devicedrop_core::registrar::Verdict;
 use devicedrop_core::state::ErrorCode;
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ fn request(serial: &str) -> Request {
     Request {
         attempt: AttemptId(number),
         registration: RegistrationId(number),
+        submission: SubmissionId::from_bytes([0; 16]),
         key: Sha256::of(serial.as_bytes()),
         customer: CustomerKey::parse("fabrikam").unwrap(),
         device: Device {
@@ -164,7 +165,10 @@ async fn a_script_is_read_from_a_file() {
     )
     .unwrap();
     let registrar = Scripted::from_file(&path, &folder.path().join("journal")).unwrap();
-    assert_eq!(registrar.capacity(), Capacity { batch: 7, concurrency: 4, idempotent: false });
+    assert_eq!(
+        registrar.capacity(),
+        Capacity { batch: 7, concurrency: 4, idempotent: false, distinct_serials: false, rate: None }
+    );
     let verdict =
         async || registrar.register(CallIds::default(), vec![request("A")]).await.unwrap().pop().unwrap().verdict;
     assert!(matches!(verdict().await, Verdict::Refused { error: ErrorCode::UnexpectedError, detail: Some(_), .. }));

@@ -106,7 +106,13 @@ impl Registrar for Tempo {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { batch: self.crowd.batch, concurrency: self.crowd.concurrency, idempotent: true }
+        Capacity {
+            batch: self.crowd.batch,
+            concurrency: self.crowd.concurrency,
+            idempotent: true,
+            distinct_serials: false,
+            rate: None,
+        }
     }
 
     fn register(&self, _: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {

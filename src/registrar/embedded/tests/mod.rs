@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devicedrop_core::device::{Device, Sha256};
-use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId};
+use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId, SubmissionId};
 use devicedrop_core::registrar::{Activity, CallIds, HashMismatch, Knowledge, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
@@ -110,6 +110,7 @@ fn request(who: &str, serial: &str, key: &str) -> Request {
     Request {
         attempt: AttemptId(number),
         registration: RegistrationId(number),
+        submission: SubmissionId::from_bytes([0; 16]),
         key: Sha256::of(key.as_bytes()),
         customer: customer(who),
         device: device(serial),
