@@ -36,7 +36,7 @@ fn memory(program: PathBuf, size: Size, out: &mut dyn Write) -> Result<()> {
     daemon.wait_for_message("ready")?;
     limit_memory(&daemon)?;
     writeln!(out, "{:<28} {:>12} {:>12} {:>12}", "case", "size", "daemon", "check")?;
-    let mut most = 0;
+    let (mut most, mut over) = (0, 0);
     for case in table()?.into_iter().filter(|group| group.big).flat_map(|group| group.cases) {
         let measured = measure(&env, &mut daemon, "zoo", &case, size)?;
         let mib = |kib: u64| format!("{} MiB", kib.div_ceil(1024));
@@ -44,8 +44,12 @@ fn memory(program: PathBuf, size: Size, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{:<28} {bytes:>12} {:>12} {:>12}", case.name, mib(measured.daemon), mib(measured.check))?;
         let missing = case.says.iter().find(|words| !measured.answer.contains(&words.replace('"', "\"\"")));
         ensure!(missing.is_none(), "{} doesn't say {missing:?}: {}", case.name, measured.answer);
+        let told = measured.check > 1024 && measured.daemon > 1024;
+        ensure!(told, "{}: that was no measurement: {measured:?}", case.name);
         most = most.max(measured.daemon).max(measured.check);
+        over += usize::from(measured.bytes > MEMORY * 1024);
     }
+    ensure!(over >= 2, "only {over} files were bigger than what may be taken");
     let (code, _) = daemon.terminate()?;
     ensure!(code == 0, "the daemon ended with {code}");
     let limit = MEMORY / 1024;
