@@ -58,6 +58,8 @@ pub struct State {
     pub dispatcher_idle: bool,
     /// What time-driven changes wait for, if they do.
     pub clock_held: Option<String>,
+    /// Since when the ledger's disk doesn't come back from a write, if it doesn't.
+    pub stalled: Option<Timestamp>,
     /// What is lacking on which disk, and since when.
     pub space: Option<(String, Timestamp)>,
     /// Who makes the ledger's log grow by reading, and since when.
@@ -180,6 +182,7 @@ impl Board {
                 doubts_asked: false,
                 dispatcher_idle: false,
                 clock_held: None,
+                stalled: None,
                 space: None,
                 held: None,
                 recovery: Vec::new(),

@@ -41,6 +41,7 @@ pub mod scene;
 pub mod shared;
 mod signals;
 mod space;
+mod stalls;
 mod start;
 mod status;
 pub mod supervise;
@@ -64,6 +65,9 @@ use supervise::Tasks;
 
 /// What is still under way this long after the order to stop is left to the next start.
 const GRACE: Duration = Duration::from_secs(8);
+
+/// The task that goes on listening while the others end.
+const SIGNALS: &str = "signals";
 
 /// How a daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +111,8 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("lifecycle", lifecycle::run(Arc::clone(&shared)));
     tasks.start("checkpoints", checkpoints::run(Arc::clone(&shared)));
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));
-    tasks.start("signals", signals::run(Arc::clone(&shared), signals));
+    tasks.start("stalls", stalls::watch(Arc::clone(&shared)));
+    tasks.start(SIGNALS, signals::run(Arc::clone(&shared), signals));
     tracing::info!(
         customers = customers(&shared).await, ledger = %ledger.path().display(),
         watch = %shared.watch.describe(), "ready"
@@ -134,7 +139,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     };
     signals::notify_stopping();
     stop.cancel();
-    let (left, failure) = tasks.finish(GRACE).await;
+    let (left, failure) = tasks.finish(GRACE, SIGNALS, &shared.hurry).await;
     if !left.is_empty() {
         tracing::warn!(tasks = %left.join(", "), "left to the next start: still busy when the time to stop was over");
     }

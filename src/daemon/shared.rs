@@ -68,6 +68,8 @@ pub struct Shared {
     pub restored: OnceLock<Restore>,
     /// Cancelled when the daemon is to stop.
     pub stop: CancellationToken,
+    /// Cancelled when it is to stop at once.
+    pub hurry: CancellationToken,
     /// The place of the one long rehearsal that is answered at a time.
     pub long_rehearsals: Arc<Semaphore>,
     /// Whether the daemon runs once only, and ends when there is nothing left to do now.
@@ -116,6 +118,7 @@ impl Shared {
             cut_off: CutOff::default(),
             pauses,
             restored: OnceLock::new(),
+            hurry: CancellationToken::new(),
             long_rehearsals: Arc::new(Semaphore::new(1)),
             stop,
             once,

@@ -35,30 +35,33 @@ pub(super) fn outlive_file_size_limit() {
     }
 }
 
-/// Serves signals until the daemon stops: SIGTERM and SIGINT stop it, SIGHUP reads the configuration anew.
+/// Serves signals: SIGTERM and SIGINT stop the daemon, a second one of them at once, which is safe: what is under way is
+/// in doubt, on record, and asked about at the next start. SIGHUP reads the configuration anew.
 pub(super) async fn run(shared: Arc<Shared>, signals: Option<Signals>) {
     let Some(Signals { mut terminate, mut interrupt, mut hang_up }) = signals else {
         tracing::error!("signals can't be received; stop devicedrop by killing it, which is safe");
-        shared.stop.cancelled().await;
-        return;
+        return shared.stop.cancelled().await;
     };
     let beat = watchdog_beat();
     loop {
         tokio::select! {
             _ = terminate.recv() => stop(&shared, "SIGTERM"),
             _ = interrupt.recv() => stop(&shared, "SIGINT"),
-            _ = hang_up.recv() => reload_now(&shared).await,
+            _ = hang_up.recv(), if !shared.stop.is_cancelled() => reload_now(&shared).await,
             () = pause(beat.unwrap_or(std::time::Duration::MAX)), if beat.is_some() => {
                 if shared.writer.failure().is_none() {
                     tell(&[sd_notify::NotifyState::Watchdog]);
                 }
             }
-            () = shared.stop.cancelled() => return,
         }
     }
 }
 
 fn stop(shared: &Shared, signal: &str) {
+    if shared.stop.is_cancelled() {
+        tracing::warn!(signal, "stopping at once");
+        return shared.hurry.cancel();
+    }
     tracing::info!(signal, "stopping");
     shared.stop.cancel();
 }

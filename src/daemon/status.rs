@@ -325,6 +325,10 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
     for why in &board.reload_refused {
         say(None, None, format!("the new configuration is not in force: {why}"), Some("mend it, or restart"));
     }
+    if let Some(since) = board.stalled {
+        let what = "the ledger's disk doesn't answer: nothing is taken, sent or answered until it does".to_owned();
+        say(Some(since), None, what, Some("look after that disk"));
+    }
     if let Some((why, since)) = &board.space {
         let what = format!("nothing new is taken or sent: {why}");
         say(Some(*since), None, what, Some("make room on that disk; it goes on by itself"));

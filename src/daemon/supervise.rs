@@ -59,23 +59,29 @@ impl Tasks {
         }
     }
 
-    /// Waits for the end of all tasks, at most for `grace`; what runs then is aborted. Returns the names of those,
-    /// and the first panic.
-    pub async fn finish(mut self, grace: Duration) -> (Vec<&'static str>, Option<TaskFailure>) {
+    /// Waits for the end of all tasks but the one that listens, at most for `grace` and not once there is a `hurry`; what
+    /// runs then is aborted. Returns the names of those, and the first panic.
+    pub async fn finish(
+        mut self,
+        grace: Duration,
+        listens: &'static str,
+        hurry: &CancellationToken,
+    ) -> (Vec<&'static str>, Option<TaskFailure>) {
         let mut failure = None;
-        let drained = tokio::time::timeout(grace, async {
-            while let Some(ended) = self.set.join_next_with_id().await {
-                match ended {
-                    Ok((id, ())) => self.forget(id),
-                    Err(error) => failure = failure.take().or_else(|| Some(self.panicked(error))),
+        let drain = async {
+            while self.names.iter().any(|(_, name)| *name != listens) {
+                match self.set.join_next_with_id().await {
+                    Some(Ok((id, ()))) => self.forget(id),
+                    Some(Err(error)) => failure = failure.take().or_else(|| Some(self.panicked(error))),
+                    None => break,
                 }
             }
-        })
-        .await;
-        if drained.is_ok() {
-            return (Vec::new(), failure);
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(grace, drain) => {}
+            () = hurry.cancelled() => {}
         }
-        let left = self.names.iter().map(|(_, name)| *name).collect();
+        let left = self.names.iter().map(|(_, name)| *name).filter(|name| *name != listens).collect();
         self.set.abort_all();
         (left, failure)
     }
@@ -132,7 +138,7 @@ mod tests {
         let token = stop.clone();
         tasks.start("late", async move { token.cancelled().await });
         stop.cancel();
-        let (left, failure) = tasks.finish(Duration::from_mins(1)).await;
+        let (left, failure) = tasks.finish(Duration::from_mins(1), "listener", &CancellationToken::new()).await;
         assert!(left.is_empty() && failure.is_none());
     }
 
@@ -140,7 +146,21 @@ mod tests {
     async fn what_does_not_end_in_time_is_named() {
         let mut tasks = Tasks::new(CancellationToken::new());
         tasks.start("stubborn", std::future::pending());
-        let (left, _) = tasks.finish(Duration::ZERO).await;
+        let (left, _) = tasks.finish(Duration::ZERO, "listener", &CancellationToken::new()).await;
         assert_eq!(left, ["stubborn"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_listens_is_not_waited_for_and_nobody_in_a_hurry() {
+        let tasks = |names: &[&'static str]| {
+            let mut tasks = Tasks::new(CancellationToken::new());
+            names.iter().for_each(|name| tasks.start(name, std::future::pending()));
+            tasks
+        };
+        let long = Duration::from_hours(1);
+        let hurry = CancellationToken::new();
+        assert!(tasks(&["listener"]).finish(long, "listener", &hurry).await.0.is_empty());
+        hurry.cancel();
+        assert_eq!(tasks(&["listener", "stubborn"]).finish(long, "listener", &hurry).await.0, ["stubborn"]);
     }
 }

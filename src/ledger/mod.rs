@@ -139,7 +139,8 @@ fn thread_of(path: &Path, create: bool) -> Result<(Thread, bool), OpenError> {
     let room_wanted = room::Wanted::default();
     let room = room::Room::of(path, room_wanted.clone());
     let chain = chain.unwrap_or(Chain::NONE);
-    Ok((Thread { db, record, words: Words::default(), chain, room, room_wanted }, clean))
+    let (words, turns) = (Words::default(), std::sync::Arc::default());
+    Ok((Thread { db, record, words, chain, room, room_wanted, turns }, clean))
 }
 
 /// Writes a new ledger's first entry: who made it, when, and the UUID that tells it from every other.

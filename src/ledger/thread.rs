@@ -1,6 +1,7 @@
 //! The writer's thread: takes what is queued, carries it out in one transaction, commits, and then answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 
 use devicedrop_core::ids::EntryId;
@@ -43,6 +44,8 @@ pub(super) struct Thread {
     pub(super) room: Room,
     /// How much space is to be held back, for whoever opened the ledger to say.
     pub(super) room_wanted: Wanted,
+    /// Counts the beginnings of transactions and their ends: odd while one is under way.
+    pub(super) turns: Arc<AtomicU64>,
 }
 
 /// What is told once the commit is through, or isn't.
@@ -94,6 +97,13 @@ impl Thread {
 
     /// Carries out one transaction that begins with `first`. Returns whether to go on.
     fn group(&mut self, first: Command, queue: &Receiver<Command>) -> Result<bool, Broken> {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        let done = self.transaction(first, queue);
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        done
+    }
+
+    fn transaction(&mut self, first: Command, queue: &Receiver<Command>) -> Result<bool, Broken> {
         self.room.look();
         self.begin()?;
         let mut group = Group::new(self)?;

@@ -4,6 +4,7 @@
 //! answers. So one wait for the disk serves many. A command that a rule refuses is taken back alone. A write that
 //! fails ends everything: the writer takes nothing more, and [`Writer::failed`] tells the daemon.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -130,6 +131,7 @@ commands! {
 pub struct Writer {
     queue: SyncSender<Command>,
     failure: watch::Receiver<Option<WriteFailure>>,
+    turns: Arc<AtomicU64>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Stands in for the thread in a simulation.
     inline: Option<Arc<Inline>>,
@@ -140,13 +142,14 @@ impl Writer {
     pub(super) fn start(thread: Thread) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE);
         let (failed, failure) = watch::channel(None);
+        let turns = Arc::clone(&thread.turns);
         if blocking::simulated().is_some() {
             let inline = Some(Arc::new(Inline::new(thread, commands, failed)));
-            return Ok(Self { queue, failure, thread: Arc::default(), inline });
+            return Ok(Self { queue, failure, turns, thread: Arc::default(), inline });
         }
         let thread =
             std::thread::Builder::new().name("ledger".to_owned()).spawn(move || thread.run(commands, &failed))?;
-        Ok(Self { queue, failure, thread: Arc::new(Mutex::new(Some(thread))), inline: None })
+        Ok(Self { queue, failure, turns, thread: Arc::new(Mutex::new(Some(thread))), inline: None })
     }
 
     /// Waits until all that was sent before is on the disk, marks the ledger as left in order, and ends the thread.
@@ -169,6 +172,12 @@ impl Writer {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Which transaction is under way, if one is: the same one for long, and the disk doesn't come back from it.
+    pub fn under_way(&self) -> Option<u64> {
+        let turns = self.turns.load(Ordering::Relaxed);
+        (turns % 2 == 1).then_some(turns)
     }
 
     /// Why the writer stopped, if a write failed.

@@ -7,8 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use devicedrop_testkit::checker;
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::process::Line;
+use devicedrop_testkit::scripted::{Entry, Mode, Script, What, read_journal};
+use devicedrop_testkit::under_test::journal;
 
 use crate::scene::{
     CONTOSO, all_ready, csv, env, fence, rows, start, stop, wait_for_answer, wait_for_rows, wait_for_verdict,
@@ -271,4 +274,28 @@ fn a_folder_that_differs_in_capitals_alone_is_no_customer() -> Result<()> {
     let taken = env.query("SELECT customer, file FROM audit_submissions ORDER BY file")?;
     assert_eq!(serde_json::to_string(&taken)?, r#"[["zeta","one.csv"],["zeta","two.csv"]]"#);
     Ok(())
+}
+
+#[test]
+fn a_second_order_to_stop_is_obeyed_at_once() -> Result<()> {
+    let env = env()?;
+    env.write_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let slow = Script { latency_ms: 600_000, ..Script::default() };
+    let mut daemon = crate::daemon()?.scripted(&env, &slow, None)?;
+    daemon.wait_until("the registrar's own record", || {
+        let registered = |entry: &Entry| entry.what == What::Registered;
+        Ok(read_journal(&journal(&env)).is_ok_and(|journal| journal.iter().any(registered)).then_some(()))
+    })?;
+    daemon.signal("TERM")?;
+    daemon.wait_for_message("stopping")?;
+    daemon.signal("INT")?;
+    let (code, log) = daemon.wait()?;
+    assert_eq!(code, 0);
+    let said: Vec<&str> = log.iter().map(Line::message).collect();
+    ensure!(said.contains(&"stopping at once") && said.last() == Some(&"stopped"), "{said:?}");
+    // What was under way is asked about, and isn't sent again.
+    let mut daemon = crate::daemon()?.scripted(&env, &Script::default(), None)?;
+    wait_for_rows(&env, &mut daemon, "SELECT number, outcome FROM audit_attempts", &["1|registered"])?;
+    stop(daemon)?;
+    checker::at_the_end(&env, Mode::Keyed)
 }
