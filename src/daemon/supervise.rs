@@ -154,7 +154,9 @@ mod tests {
     async fn whoever_listens_is_not_waited_for_and_nobody_in_a_hurry() {
         let tasks = |names: &[&'static str]| {
             let mut tasks = Tasks::new(CancellationToken::new());
-            names.iter().for_each(|name| tasks.start(name, std::future::pending()));
+            for name in names {
+                tasks.start(name, std::future::pending());
+            }
             tasks
         };
         let long = Duration::from_hours(1);
