@@ -9,6 +9,7 @@ pub mod canary;
 pub mod checker;
 pub mod env;
 pub mod flood;
+pub mod http_script;
 pub mod meddle;
 pub mod process;
 pub mod race;
