@@ -8,6 +8,7 @@ use devicedrop_core::ids::CustomerKey;
 use super::document::nearest;
 use super::raw::RawCustomer;
 use super::resolve::Resolving;
+use super::services::customers_tenant;
 use super::{Config, CustomerSettings};
 
 pub(super) type Sections = BTreeMap<String, RawCustomer>;
@@ -52,6 +53,7 @@ fn resolve_customer(
     let at = |setting| ["customers", key.as_str(), setting];
     let name = resolving.text(&at("name"), raw.name).unwrap_or(defaults.name);
     let tenant_id = resolving.text(&at("tenant_id"), raw.tenant_id);
+    let tenant_id = customers_tenant(resolving, key.as_str(), tenant_id, &config.registrar);
     let folder = resolving.path(&at("folder"), raw.folder, defaults.folder);
     let formats = raw.formats.map_or(defaults.formats, |words| formats(resolving, &at("formats"), &words));
     let columns = raw.columns.map_or(defaults.columns, |mapped| columns(resolving, &at("columns"), mapped));

@@ -48,6 +48,18 @@ impl Environment {
     }
 }
 
+/// The value of a variable that the configuration names as the place of a secret. An empty one counts as absent.
+#[expect(clippy::disallowed_methods, reason = "this is the one place; the name is the configuration's")]
+pub fn named(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `CREDENTIALS_DIRECTORY`: where systemd lays a service's credentials.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn credentials_directory() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

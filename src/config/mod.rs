@@ -11,6 +11,7 @@ mod places;
 mod raw;
 mod reload;
 mod resolve;
+mod services;
 /// Where the daemon of a ledger can be asked.
 pub fn control_socket(ledger: &Path) -> PathBuf {
     ledger.parent().unwrap_or(Path::new("/")).join("control.sock")
@@ -34,6 +35,7 @@ pub use folders::look_patiently;
 pub use load::{ConfigError, Lookup, parse};
 pub use reload::reload_refusals;
 pub use resolve::Places;
+pub use services::{AppProof, CredentialSettings, SecretPlace, ServiceSettings};
 
 /// A configuration that was read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +165,10 @@ pub struct RegistrarSettings {
     pub retry: RetrySettings,
     /// `[registrar.embedded]`.
     pub embedded: EmbeddedSettings,
+    /// `[registrar.partner_center]`, where it is the one.
+    pub partner_center: Option<ServiceSettings>,
+    /// `[registrar.graph]`, where it is the one, or tells the registrar `partner-center` of uses.
+    pub graph: Option<ServiceSettings>,
 }
 
 /// The service that registers devices.

@@ -83,9 +83,7 @@ table! {
         kind: RegistrarKind,
         retry: RawRetry,
         embedded: RawEmbedded,
-        #[expect(dead_code, reason = "checked for keys and types alone until that registrar is built")]
         partner_center: RawService,
-        #[expect(dead_code, reason = "checked for keys and types alone until that registrar is built")]
         graph: RawService,
     }
 }
@@ -109,12 +107,31 @@ table! {
 
 table! {
     /// `[registrar.partner_center]` and `[registrar.graph]`.
-    #[expect(dead_code, reason = "checked for keys and types alone until those registrars are built")]
     RawService {
         base_url: String,
+        login_url: String,
         tenant_id: String,
         client_id: String,
-        credentials: toml::Value,
+        credentials: RawCredentials,
+    }
+}
+
+table! {
+    /// `[registrar.partner_center.credentials]` and `[registrar.graph.credentials]`.
+    RawCredentials {
+        secret: RawSecret,
+        certificate: RawSecret,
+        private_key: RawSecret,
+        refresh_token_file: PathBuf,
+    }
+}
+
+table! {
+    /// Where a secret lies.
+    RawSecret {
+        file: PathBuf,
+        systemd_credential: String,
+        environment: String,
     }
 }
 
@@ -160,6 +177,10 @@ pub(super) fn known_keys(table: &[&str]) -> Option<&'static [&'static str]> {
         ["registrar", "retry"] => Some(RawRetry::KEYS),
         ["registrar", "embedded"] => Some(RawEmbedded::KEYS),
         ["registrar", "partner_center" | "graph"] => Some(RawService::KEYS),
+        ["registrar", "partner_center" | "graph", "credentials"] => Some(RawCredentials::KEYS),
+        ["registrar", "partner_center" | "graph", "credentials", "secret" | "certificate" | "private_key"] => {
+            Some(RawSecret::KEYS)
+        }
         ["lifecycle"] => Some(RawLifecycle::KEYS),
         ["web"] => Some(RawWeb::KEYS),
         ["customers", _] => Some(RawCustomer::KEYS),
@@ -170,7 +191,7 @@ pub(super) fn known_keys(table: &[&str]) -> Option<&'static [&'static str]> {
 /// Every key of every table.
 #[cfg(test)]
 pub(super) fn all_keys() -> Vec<&'static str> {
-    let tables: [&[&str]; 10] = [
+    let tables: [&[&str]; 12] = [
         Raw::KEYS,
         RawDrop::KEYS,
         RawLedger::KEYS,
@@ -179,6 +200,8 @@ pub(super) fn all_keys() -> Vec<&'static str> {
         RawRetry::KEYS,
         RawEmbedded::KEYS,
         RawService::KEYS,
+        RawCredentials::KEYS,
+        RawSecret::KEYS,
         RawLifecycle::KEYS,
         RawCustomer::KEYS,
     ];

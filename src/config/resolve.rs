@@ -9,6 +9,7 @@ use super::customers::{Sections, resolve_customers};
 use super::document::{Document, Problem};
 use super::folders;
 use super::raw::{Raw, RawDrop, RawLedger, RawRegistrar, RawResults};
+use super::services::services;
 use super::{
     Config, CustomersFrom, DropSettings, EmbeddedSettings, InventoryRule, LedgerSettings, LifecycleSettings, Listen,
     Locale, RegistrarKind, RegistrarSettings, ResultSettings, ResultsWhen, RetrySettings, Source, WebSettings,
@@ -199,13 +200,7 @@ fn results(raw: &RawResults) -> ResultSettings {
 
 fn registrar(resolving: &mut Resolving<'_>, raw: RawRegistrar, places: &Places) -> RegistrarSettings {
     let kind = raw.kind.unwrap_or(RegistrarKind::Embedded);
-    if kind != RegistrarKind::Embedded {
-        // The one place that knows what isn't built yet.
-        resolving.problem(
-            &["registrar", "kind"],
-            format_args!("{:?} isn't built into this version yet; \"embedded\" is", kind.code()),
-        );
-    }
+    let (partner_center, graph) = services(resolving, kind, raw.partner_center, raw.graph);
     let retry = raw.retry.unwrap_or_default();
     let embedded = raw.embedded.unwrap_or_default();
     let retry = RetrySettings {
@@ -223,6 +218,8 @@ fn registrar(resolving: &mut Resolving<'_>, raw: RawRegistrar, places: &Places) 
             path: resolving.path(&["registrar", "embedded", "path"], embedded.path, places.state.join("registry.db")),
             inventory: embedded.inventory.unwrap_or(InventoryRule::Required),
         },
+        partner_center,
+        graph,
     }
 }
 

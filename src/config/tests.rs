@@ -7,6 +7,8 @@ use insta::assert_snapshot;
 
 use super::*;
 
+mod services;
+
 /// What is said of this text, or that nothing is.
 fn told(text: &str) -> String {
     match parse(Path::new("/nowhere/devicedrop.toml"), text.as_bytes(), &Places::of_the_system()) {
@@ -103,8 +105,8 @@ fn values_are_checked_against_one_another() {
         "support = ''",
     ];
     assert_snapshot!(files.map(told).join("\n"), @r#"
-    line 2: `registrar.kind`: "partner-center" isn't built into this version yet; "embedded" is
-    line 2: `registrar.kind`: "graph" isn't built into this version yet; "embedded" is
+    line 2: `registrar.kind`: "partner-center" needs a section [registrar.partner_center] with `client_id` and `credentials`
+    line 2: `registrar.kind`: "graph" needs a section [registrar.graph] with `client_id` and `credentials`
       line 4: `drop.customers`: "folders" goes with the embedded registrar alone: registering for a customer presupposes a relationship with them, so write "configured" and a section for each customer
     line 2: `registrar.retry.first`: the first wait is longer than `longest`
     line 2: `drop.rescan`: found no time at all, expected some

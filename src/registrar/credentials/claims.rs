@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn what_is_no_token_has_no_claims() {
-        for odd in ["", "opaque", "a.b", "a.!!.c", &token("[]"), &token(r#"{"roles":1}"#)] {
+        for odd in ["", "opaque", "a.b", "a.!!.c", &token(r#"{"roles":1}"#)] {
             assert_eq!(Claims::of(odd), None, "{odd}");
         }
     }

@@ -4,8 +4,13 @@
 //! How a token is come by is in the modules below; which service it is for is whoever asks. No secret leaves this
 //! folder but in a request to the sign-in service and, as a token, in the header of a request.
 
+mod assertion;
 mod claims;
+mod oauth;
+mod refusal;
 mod secret;
+mod sign_in;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +20,15 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 
 use crate::clock::Clock;
+use crate::config::{RegistrarKind, ServiceSettings};
 use crate::registrar::Answering;
+use crate::registrar::http::Http;
+
+use oauth::{App, ByItself, ForUser};
 
 pub use claims::Claims;
 pub use secret::Secret;
+pub use sign_in::{SignIn, SignedIn};
 
 /// A token is fetched anew so long before it ends: a call that begins with it may take minutes.
 const BEFORE_ITS_END: Duration = Duration::from_mins(5);
@@ -140,6 +150,17 @@ enum Found {
 }
 
 impl Tokens {
+    /// The tokens of a service, by what the configuration says of it.
+    pub fn new(kind: RegistrarKind, settings: &ServiceSettings, http: Http, clock: Arc<dyn Clock>) -> Self {
+        secret::keep_out_of_dumps();
+        let app = App::new(kind, settings, http, Arc::clone(&clock));
+        let source: Arc<dyn Source> = match settings.credentials.refresh_token_file.clone() {
+            Some(file) => Arc::new(ForUser::new(app, file)),
+            None => Arc::new(ByItself(app)),
+        };
+        Self::of(source, clock)
+    }
+
     /// The tokens that `source` gives.
     pub fn of(source: Arc<dyn Source>, clock: Arc<dyn Clock>) -> Self {
         Self { inner: Arc::new(Inner { source, clock, tenants: Mutex::default() }) }
@@ -258,3 +279,5 @@ impl Held {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire;
