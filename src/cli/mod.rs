@@ -18,6 +18,7 @@ pub mod init;
 pub mod logging;
 pub mod lookups;
 pub mod output;
+pub mod registrar;
 pub mod replies;
 pub mod requests;
 pub mod services;
@@ -114,6 +115,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
     match &cli.command {
         Command::Run(args) => Ok(services.run(&context, args.once)?),
         Command::Status(args) => status_command(&context, services, args, output),
+        Command::Registrar(command) => registrar::run(command, &context, services, output),
         Command::Ledger(command) => audit::run(command, &context, services, output),
         Command::Backup(args) => backup::back_up(args, &context, services, output),
         Command::Customer(CustomerCommand::Add(args)) => {

@@ -19,6 +19,7 @@ use crate::cli::lookups::Lookups;
 use crate::cli::output::Output;
 use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Answer, Request};
+use crate::registrar::check::Finding;
 
 /// Prints text as it is.
 pub type Print<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
@@ -64,6 +65,13 @@ pub trait Services {
         actor: &Actor,
         say: &mut dyn FnMut(&str),
     ) -> Result<Restored, Failure>;
+
+    /// Looks at what is in the way of registering, for all customers or for one; registers nothing.
+    fn registrar_check(&self, config: &Config, customer: Option<&CustomerKey>) -> Result<Vec<Finding>, Failure>;
+
+    /// Signs a user in whom we come to a registration service for; `say` is told what the person is to do. Returns
+    /// what came of it, in a sentence.
+    fn sign_in(&self, config: &Config, say: &mut dyn FnMut(&str)) -> Result<String, Failure>;
 
     /// Opens the ledger to ask what a customer sent before; none where there is no ledger. Never makes one.
     fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure>;

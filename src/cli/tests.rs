@@ -19,6 +19,7 @@ use crate::cli::error::Failure;
 use crate::cli::services::{PastRows, Print};
 use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Explanation, Refusal, Retried};
+use crate::registrar::check::{Finding, Rank};
 
 /// The rest of the program, scripted.
 #[derive(Default)]
@@ -68,6 +69,25 @@ impl Services for Scripted {
             more: 0,
             entries_per_second: 100_000,
         })
+    }
+
+    fn registrar_check(&self, _: &Config, customer: Option<&CustomerKey>) -> Result<Vec<Finding>, Failure> {
+        let finding = |subject, customer: Option<&CustomerKey>, rank, found: &str, remedy: Option<&str>| Finding {
+            registrar: "graph",
+            subject,
+            customer: customer.map(ToString::to_string),
+            rank,
+            found: found.to_owned(),
+            remedy: remedy.map(str::to_owned),
+        };
+        let good = finding("token", customer, Rank::Good, "the sign-in service gives one", None);
+        let bad = finding("clock", None, Rank::Bad, "900 s behind", Some("set the clock right"));
+        Ok(if customer.is_some() { vec![good] } else { vec![good, bad] })
+    }
+
+    fn sign_in(&self, _: &Config, say: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        say("open   https://login.example\nenter  ABCD");
+        Ok("signed in".to_owned())
     }
 
     fn checkpoint(&self, _: &Config) -> Result<String, Failure> {
@@ -295,6 +315,32 @@ fn a_bad_configuration_is_told_line_by_line() {
     error: the configuration bad.toml can't be used
       line 1: `lokale` is not a key; the nearest that is: `locale`
     ");
+}
+
+#[test]
+fn what_is_in_the_way_of_registering_is_told_and_decides_the_exit() {
+    let folder = folder();
+    let bad = ran(folder.path(), &["registrar", "check"], None);
+    assert_eq!((bad.exit, bad.err.as_str()), (Exit::No, ""));
+    assert_snapshot!(bad.out, @r"
+    registrar  subject  customer  is    found
+    graph      token              good  the sign-in service gives one
+    graph      clock              BAD   900 s behind
+
+    What to do:
+      set the clock right
+
+    1 thing in the way of registering
+    ");
+    let config = folder.path().join("devicedrop.toml");
+    let unknown = ran(folder.path(), &["registrar", "check", "--customer", "_"], None);
+    assert_eq!(unknown.exit, Exit::Unable, "{config:?}");
+    let good = ran(folder.path(), &["registrar", "check", "--customer", "contoso", "--json"], None);
+    assert_eq!(good.exit, Exit::Done);
+    assert_snapshot!(good.out, @r#"{"registrar":"graph","subject":"token","customer":"contoso","rank":"good","found":"the sign-in service gives one","remedy":null}"#);
+    let signed = ran(folder.path(), &["registrar", "sign-in"], None);
+    assert_eq!((signed.exit, signed.out.as_str()), (Exit::Done, "signed in\n"));
+    assert!(signed.err.contains("enter  ABCD"), "{}", signed.err);
 }
 
 #[test]

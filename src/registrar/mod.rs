@@ -4,6 +4,7 @@
 //! is `devicedrop_core::registrar`; which row is asked for when, and what follows from an answer, is decided
 //! elsewhere. One test suite, `devicedrop_testkit::registrar_suite`, holds every registrar to what is written here.
 
+pub mod check;
 pub mod credentials;
 pub mod embedded;
 pub mod http;

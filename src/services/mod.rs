@@ -10,6 +10,7 @@ pub mod demo;
 pub mod lookups;
 mod place;
 mod proofs;
+mod registrar;
 
 use std::io;
 use std::path::Path;
@@ -38,6 +39,7 @@ use crate::control::protocol::{Answer, Refusal, Reply, Request};
 use crate::daemon::scene::Scene;
 use crate::daemon::shared::Readers;
 use crate::daemon::{self, End, Parts, StartError, commands};
+use crate::registrar::check::Finding;
 
 use lookups::{LedgerLookups, LedgerPast};
 
@@ -138,6 +140,14 @@ impl Services for Program {
         say: &mut dyn FnMut(&str),
     ) -> Result<Restored, Failure> {
         backup::restore(config, ask, actor, say)
+    }
+
+    fn registrar_check(&self, config: &Config, customer: Option<&CustomerKey>) -> Result<Vec<Finding>, Failure> {
+        registrar::check(config, customer)
+    }
+
+    fn sign_in(&self, config: &Config, say: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        registrar::sign_in(config, say)
     }
 
     fn past(&self, config: &Config, customer: &CustomerKey) -> Result<Option<Box<dyn PastRows>>, Failure> {

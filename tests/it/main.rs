@@ -50,6 +50,8 @@ mod proofs;
 #[cfg(test)]
 mod receipts;
 #[cfg(test)]
+mod registrar_cli;
+#[cfg(test)]
 mod registrars;
 #[cfg(test)]
 mod rehearsals;

@@ -245,7 +245,9 @@ fn exchanges(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
         match reply {
             Reply::Answer { status, headers, body } => {
                 let mut text = format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n", body.len());
-                headers.iter().for_each(|(name, value)| text.extend([name, ": ", value, "\r\n"]));
+                for (name, value) in &headers {
+                    text.extend([name, ": ", value, "\r\n"]);
+                }
                 text.push_str("\r\n");
                 stream.write_all(&[text.as_bytes(), &body].concat())?;
             }
@@ -259,7 +261,7 @@ fn exchanges(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
             Reply::Endless => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
                 loop {
-                    stream.write_all(&[b'x'; 64 * 1024])?;
+                    stream.write_all(&[b'x'; 4 * 1024])?;
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod backup;
 mod ledger;
 mod look;
+mod registrar;
 mod registry;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use devicedrop_core::state::ErrorCode;
 pub use backup::{BackupArgs, RestoreArgs};
 pub use ledger::{CheckpointArgs, ExportArgs, KeygenArgs, LedgerCommand, SnapshotArgs, VerifyArgs};
 pub use look::{AttemptsArgs, DevicesArgs, FindArgs, HistoryArgs, LookArgs, SubmissionsArgs};
+pub use registrar::{RegistrarCheckArgs, RegistrarCommand};
 pub use registry::{CheckInArgs, DeviceArgs, ImportArgs, ListArgs, RegistryCommand, ReleaseArgs};
 
 /// The heading of the options that every command has.
@@ -151,6 +153,10 @@ Example:
     /// The embedded registrar: inventory, claims, check-ins
     #[command(subcommand, arg_required_else_help = true)]
     Registry(RegistryCommand),
+
+    /// Registration services: signing in, and what they would let us do
+    #[command(subcommand, arg_required_else_help = true)]
+    Registrar(RegistrarCommand),
 
     /// For auditors: verification, checkpoints, keys
     #[command(subcommand, arg_required_else_help = true)]

@@ -92,7 +92,7 @@ pub(super) fn later(why: String, retry_after: Option<Duration>) -> TokenTrouble 
 /// What to do, by Microsoft's number, else by the error's name.
 fn advice(error: &str, number: Option<u64>, tenant: &str) -> String {
     let sign_in = "run `devicedrop registrar sign-in`";
-    let by_number = match number {
+    match number {
         Some(7_000_215) => "the client secret is wrong: take the secret's value, not its ID, from \"Certificates & \
                             secrets\" of the app registration"
             .to_owned(),
@@ -140,9 +140,8 @@ fn advice(error: &str, number: Option<u64>, tenant: &str) -> String {
             format!("the sign-in was taken back (a new password, or an administrator): {sign_in}")
         }
         Some(50034 | 50057) => format!("the user who signed in is gone or switched off: {sign_in} as another"),
-        _ => return by_name(error, sign_in, tenant),
-    };
-    by_number
+        _ => by_name(error, sign_in, tenant),
+    }
 }
 
 fn by_name(error: &str, sign_in: &str, tenant: &str) -> String {
@@ -186,7 +185,7 @@ mod tests {
     fn broken(status: u16, body: &str) -> String {
         match told(status, body) {
             TokenTrouble::Broken(what) => what,
-            other => panic!("{other:?}"),
+            other @ TokenTrouble::Unavailable { .. } => panic!("{other:?}"),
         }
     }
 

@@ -70,7 +70,7 @@ pub(super) fn read(place: &SecretPlace) -> Result<Secret, Why> {
             let value = environment::named(name).ok_or_else(|| {
                 format!("the environment variable {told} isn't set: set it for the daemon, or name another place")
             })?;
-            secret(Zeroizing::new(value), &format!("the environment variable {told}"))
+            secret(&Zeroizing::new(value), &format!("the environment variable {told}"))
         }
     }
 }
@@ -148,11 +148,11 @@ fn content(file: File, what: &str) -> Result<Secret, Why> {
     if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
         return Err(format!("{what} is longer than {LONGEST} bytes, which no secret is"));
     }
-    secret(text, what)
+    secret(&text, what)
 }
 
-fn secret(text: Zeroizing<String>, what: &str) -> Result<Secret, Why> {
-    let bare = text.strip_suffix('\n').unwrap_or(&text);
+fn secret(text: &Zeroizing<String>, what: &str) -> Result<Secret, Why> {
+    let bare = text.strip_suffix('\n').unwrap_or(text);
     let bare = bare.strip_suffix('\r').unwrap_or(bare);
     if bare.trim().is_empty() {
         return Err(format!("{what} is empty: put the secret there"));

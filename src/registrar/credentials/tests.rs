@@ -58,7 +58,7 @@ impl Bench {
     fn new(source: Scripted) -> Self {
         let source = Arc::new(source);
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix_ms(0)));
-        let tokens = Tokens::of(Arc::clone(&source) as Arc<dyn Source>, Arc::clone(&clock) as Arc<dyn Clock>);
+        let tokens = Tokens::of(Arc::<Scripted>::clone(&source), Arc::<ManualClock>::clone(&clock));
         Self { source, clock, tokens }
     }
 

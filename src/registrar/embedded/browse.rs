@@ -30,6 +30,15 @@ impl Browser {
         Ok(Self { path: path.to_owned(), connection, last_claims: Vec::new(), claims: 0 })
     }
 
+    /// How many devices the inventory has.
+    pub fn count(&mut self) -> Result<u64, RegistryError> {
+        let statement = "SELECT count(*) FROM device WHERE source IS NOT NULL";
+        let counted = self.connection.query_row(statement, [], |row| row.get::<_, i64>(0));
+        counted
+            .map(|count| u64::try_from(count).unwrap_or_default())
+            .map_err(|source| file::classify(&self.path, "count devices", source))
+    }
+
     /// Lists at most `limit` devices with numbers above `after` (0 at first), in the order in which they became
     /// known.
     ///

@@ -1,0 +1,95 @@
+//! `registrar`: credentials, and what a service would let us do.
+
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::shown::shown;
+
+use crate::cli::acting::act_as_owner;
+use crate::cli::args::RegistrarCommand;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{Output, Paint};
+use crate::cli::replies::counted;
+use crate::cli::services::Services;
+use crate::config::{Config, RegistrarKind};
+use crate::registrar::check::{Finding, Rank};
+
+/// Does what is asked for.
+pub fn run(
+    command: &RegistrarCommand,
+    context: &Context,
+    services: &dyn Services,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    as_owner(context)?;
+    match command {
+        RegistrarCommand::SignIn => {
+            let done = services.sign_in(&context.config, &mut |line| output.note(line))?;
+            output.line(shown(&done))?;
+            Ok(Exit::Done)
+        }
+        RegistrarCommand::Check(args) => {
+            if let Some(key) = &args.customer {
+                is_known(&context.config, key)?;
+            }
+            let findings = services.registrar_check(&context.config, args.customer.as_ref())?;
+            if args.report.json {
+                findings.iter().try_for_each(|finding| output.json(finding))?;
+            } else {
+                print(&findings, output)?;
+            }
+            Ok(Exit::answer(findings.iter().all(|finding| finding.rank != Rank::Bad)))
+        }
+    }
+}
+
+/// Goes on as the ledger's owner, where a service elsewhere is used: secrets are to be found as the daemon finds them,
+/// and what is written is to be the daemon's to write again.
+fn as_owner(context: &Context) -> Result<(), CliError> {
+    let ledger = &context.config.ledger.path;
+    if context.config.registrar.kind != RegistrarKind::Embedded && ledger.exists() {
+        act_as_owner(ledger, &context.environment)?;
+    }
+    Ok(())
+}
+
+fn is_known(config: &Config, key: &CustomerKey) -> Result<(), CliError> {
+    if config.customer(key).is_some() {
+        return Ok(());
+    }
+    Err(CliError::Usage {
+        message: format!("there is no customer {key}"),
+        hint: "devicedrop customer list".to_owned(),
+    })
+}
+
+fn print(findings: &[Finding], output: &mut Output) -> Result<(), CliError> {
+    let row = |finding: &Finding| {
+        let word = match finding.rank {
+            Rank::Good => "good",
+            Rank::Care => "take care",
+            Rank::Bad => "BAD",
+        };
+        let subject = finding.subject.to_owned();
+        let customer = finding.customer.clone().unwrap_or_default();
+        vec![finding.registrar.to_owned(), subject, customer, word.to_owned(), finding.found.clone()]
+    };
+    let rows: Vec<_> = findings.iter().map(row).collect();
+    output.table(&["registrar", "subject", "customer", "is", "found"], &rows)?;
+    let mut remedies: Vec<&str> = findings.iter().filter_map(|finding| finding.remedy.as_deref()).collect();
+    remedies.dedup();
+    if !remedies.is_empty() {
+        output.line("\nWhat to do:")?;
+        remedies.iter().try_for_each(|remedy| output.line(format_args!("  {}", shown(remedy))))?;
+    }
+    let bad = findings.iter().filter(|finding| finding.rank == Rank::Bad).count();
+    let (paint, words) = if bad == 0 {
+        (Paint::Good, "nothing was registered, and nothing is in the way of registering".to_owned())
+    } else {
+        let things = counted(u64::try_from(bad).unwrap_or(u64::MAX), "thing");
+        (Paint::Bad, format!("{things} in the way of registering"))
+    };
+    let words = output.painted(paint, &words);
+    output.line(format_args!("\n{words}"))?;
+    Ok(())
+}
