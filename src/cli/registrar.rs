@@ -3,7 +3,7 @@
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::shown::shown;
 
-use crate::cli::acting::act_as_owner;
+use crate::cli::acting::{ActingError, act_as_owner};
 use crate::cli::args::RegistrarCommand;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -47,10 +47,16 @@ pub fn run(
 /// and what is written is to be the daemon's to write again.
 fn as_owner(context: &Context) -> Result<(), CliError> {
     let ledger = &context.config.ledger.path;
-    if context.config.registrar.kind != RegistrarKind::Embedded && ledger.exists() {
-        act_as_owner(ledger, &context.environment)?;
+    if context.config.registrar.kind == RegistrarKind::Embedded || !ledger.exists() {
+        return Ok(());
     }
-    Ok(())
+    match act_as_owner(ledger, &context.environment) {
+        Err(ActingError::OtherOwner { owner, .. }) => Err(CliError::Usage {
+            message: format!("this is for {owner} to do, whom the ledger belongs to, and the secrets"),
+            hint: format!("sudo -u {owner} devicedrop registrar ..."),
+        }),
+        acted => Ok(acted.map(drop)?),
+    }
 }
 
 fn is_known(config: &Config, key: &CustomerKey) -> Result<(), CliError> {

@@ -128,11 +128,13 @@ pub(super) fn sign_in(config: &Config, say: &mut dyn FnMut(&str)) -> Result<Stri
             let waiting = begun.finish(&stop);
             tokio::pin!(waiting);
             tokio::select! {
-                ended = &mut waiting => ended,
+                // Listened for before anything is asked.
+                biased;
                 _ = tokio::signal::ctrl_c() => {
                     stop.cancel();
                     waiting.await
                 }
+                ended = &mut waiting => ended,
             }
         };
         match ended.map_err(|trouble| refused(&trouble))? {

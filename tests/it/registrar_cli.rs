@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::TestEnv;
@@ -305,13 +306,7 @@ fn proxies_are_found_in_the_usual_variables() -> Result<()> {
 fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
     let script = HttpScript::by(|seen| {
         if seen.target.ends_with("/devicecode") {
-            return Reply::json(
-                200,
-                &json!({
-                    "user_code": "GHK-QWE", "device_code": "canary-code", "verification_uri": "https://login.example/device",
-                    "expires_in": 900, "interval": 0,
-                }),
-            );
+            return code();
         }
         if is_token(seen) {
             return tokens(&json!({"scp": "user_impersonation"}));
@@ -331,6 +326,31 @@ fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
     let after = env.run(&["registrar", "check", "--json"])?;
     assert_eq!(after.code, Some(0), "{after:?}");
     nothing_tells_a_secret(&env, &[&before, &signed, &after])
+}
+
+#[test]
+fn a_sign_in_can_be_called_off() -> Result<()> {
+    let script = HttpScript::by(|seen| if seen.target.ends_with("/devicecode") { code() } else { Reply::Silence })?;
+    let env = place("partner-center", &script.url())?;
+    private(&env.path("refresh-token"), "canary-before")?;
+    let mut command = env.command();
+    let child = command.args(["registrar", "sign-in"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    script.wait_for(2)?;
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)?;
+    let ended = child.wait_with_output()?;
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("the sign-in was called off"), "{ended:?}");
+    assert_eq!(fs::read_to_string(env.path("refresh-token"))?, "canary-before");
+    Ok(())
+}
+
+/// A code for a person to enter, and leave to ask for its token at once.
+fn code() -> Reply {
+    let begun = json!({
+        "user_code": "GHK-QWE", "device_code": "canary-code", "verification_uri": "https://login.example/device",
+        "expires_in": 900, "interval": 0,
+    });
+    Reply::json(200, &begun)
 }
 
 #[test]
