@@ -163,12 +163,15 @@ impl Http {
 }
 
 impl Received {
-    /// How long the service asks to be left alone (`Retry-After`, in seconds or as a date), if it does.
+    /// How long the service asks to be left alone (`Retry-After`, in seconds or as a date), if it does. Parts of a second,
+    /// which HTTP doesn't know and Graph's documentation shows (`2.128`), count as a whole one.
     pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         let text = self.header("retry-after")?.trim();
-        let wait = match text.parse() {
-            Ok(seconds) => Duration::from_secs(seconds),
-            Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let seconds = whole.parse::<u64>().ok().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()));
+        let wait = match seconds {
+            Some(seconds) => Duration::from_secs(seconds.saturating_add(u64::from(!part.is_empty()))),
+            None => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
         };
         Some(wait.min(LONGEST_WAIT))
     }

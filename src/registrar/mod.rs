@@ -4,10 +4,19 @@
 //! is `devicedrop_core::registrar`; which row is asked for when, and what follows from an answer, is decided
 //! elsewhere. One test suite, `devicedrop_testkit::registrar_suite`, holds every registrar to what is written here.
 
+mod both;
 pub mod check;
 pub mod credentials;
+mod device_error;
 pub mod embedded;
+pub mod graph;
 pub mod http;
+pub mod partner_center;
+mod service;
+mod suspects;
+
+pub use both::Both;
+pub use service::{Customers, TenantOf};
 
 use std::future::Future;
 use std::pin::Pin;

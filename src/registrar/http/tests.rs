@@ -38,6 +38,7 @@ fn a_wait_is_asked_for_in_seconds_or_as_a_date() {
     assert_eq!(asks("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_mins(1)));
     assert_eq!(asks("Sun, 06 Nov 1994 08:48:37 GMT"), Some(Duration::ZERO), "it is over");
     assert_eq!(asks("99999999999"), Some(LONGEST_WAIT));
+    assert_eq!(asks("2.128"), Some(Duration::from_secs(3)), "as Graph's documentation shows it");
     assert_eq!(asks("soon"), None);
 }
 
