@@ -66,6 +66,8 @@ mod roots;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod shares;
 #[cfg(test)]
 mod tenants;

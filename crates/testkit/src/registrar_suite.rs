@@ -8,11 +8,12 @@ mod asking;
 mod registering;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use devicedrop::registrar::Registrar;
 use devicedrop_core::device::{Device, Sha256};
 use devicedrop_core::ids::{AttemptId, CustomerKey, EntryId, RegistrationId, SubmissionId};
-use devicedrop_core::registrar::{Activity, Answer, CallIds, Knowledge, Question, Request, Trouble, Verdict};
+use devicedrop_core::registrar::{Activity, Answer, CallIds, Knowledge, Origin, Question, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
 use tokio::runtime::{Builder, Runtime};
@@ -57,6 +58,10 @@ pub trait Subject {
     fn nature(&self) -> Nature;
     /// Makes devices known to it, where it must know them.
     fn stock(&self, devices: &[Device]);
+    /// The hardware hash of a device, where the registrar knows devices by theirs.
+    fn hash(&self, _device: &Device) -> Option<String> {
+        None
+    }
     /// Has a device used.
     fn use_device(&self, device: &Device, at: Timestamp);
     /// Ends it and begins it anew with what it has on disk.
@@ -91,13 +96,14 @@ struct Bench<S> {
     subject: S,
     runtime: Runtime,
     attempts: Cell<i64>,
+    guids: Cell<u64>,
 }
 
 impl<S: Subject> Bench<S> {
     fn of(make: &impl Fn() -> S) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-        Self { subject: make(), runtime, attempts: Cell::new(0) }
+        Self { subject: make(), runtime, attempts: Cell::new(0), guids: Cell::new(0) }
     }
 
     fn reopen(self) -> Self {
@@ -123,16 +129,63 @@ impl<S: Subject> Bench<S> {
             key: Sha256::of(key.as_bytes()),
             customer: customer_key(customer),
             device: device.clone(),
-            hardware_hash: None,
+            hardware_hash: self.subject.hash(device),
             order_id: None,
             purchase_id: None,
         }
     }
 
     fn try_register(&self, requests: &[Request]) -> Result<Vec<Answer>, Trouble> {
-        let answers = self.runtime.block_on(self.registrar().register(CallIds::default(), requests.to_vec()))?;
-        assert_eq!(answers.len(), requests.len(), "as many answers as requests");
-        Ok(requests.iter().zip(answers).map(|(request, answer)| self.in_the_end(request, answer)).collect())
+        if requests.is_empty() {
+            return self.runtime.block_on(self.registrar().register(self.ids(), Vec::new()));
+        }
+        let mut told = Vec::with_capacity(requests.len());
+        for call in self.calls(requests) {
+            let answers = self.runtime.block_on(self.registrar().register(self.ids(), call.clone()))?;
+            assert_eq!(answers.len(), call.len(), "as many answers as requests");
+            told.extend(call.iter().zip(answers).map(|(request, answer)| self.in_the_end(request, answer)));
+        }
+        Ok(told)
+    }
+
+    /// The rows in calls as the registrar takes them, in their order.
+    fn calls(&self, requests: &[Request]) -> Vec<Vec<Request>> {
+        let registrar = self.registrar();
+        let capacity = registrar.capacity();
+        let place = |request: &Request| {
+            let Request { customer, submission, order_id, .. } = request;
+            let origin = Origin { customer, submission: *submission, order_id: order_id.as_deref() };
+            (registrar.target_of(customer), registrar.group(origin))
+        };
+        let mut calls: Vec<Vec<Request>> = Vec::new();
+        let mut serials = HashSet::new();
+        for request in requests {
+            let serial = &request.device.serial_number;
+            let goes_along = calls.last().is_some_and(|call| {
+                let is_known = capacity.distinct_serials && serials.contains(serial);
+                // More than it takes goes too, where nothing else speaks against it: it must answer that.
+                call.last().is_some_and(|before| place(before) == place(request)) && !is_known
+            });
+            if !goes_along {
+                calls.push(Vec::new());
+                serials.clear();
+            }
+            serials.insert(serial.clone());
+            calls.last_mut().into_iter().for_each(|call| call.push(request.clone()));
+        }
+        calls
+    }
+
+    /// The IDs of a new call, if the registrar takes any.
+    fn ids(&self) -> CallIds {
+        if !self.registrar().takes_ids() {
+            return CallIds::default();
+        }
+        let new = || {
+            self.guids.set(self.guids.get() + 1);
+            Some(format!("00000000-0000-4000-8000-{:012x}", self.guids.get()))
+        };
+        CallIds { request_id: new(), correlation_id: new() }
     }
 
     /// The answer that a request gets in the end, if the registrar took it and tells later.

@@ -14,7 +14,7 @@ use devicedrop_core::state::ErrorCode;
 
 use super::progress::{Progress, find};
 use super::wire::{self, Collection, Import, Imported, NewIdentity};
-use super::{FIRST_LOOK, Graph, headers, request_id};
+use super::{Graph, headers, request_id};
 use crate::registrar::http::{Exchange, HeaderValue, Method, Received};
 use crate::registrar::service::{Unanswered, received_in_short};
 
@@ -98,7 +98,7 @@ impl Graph {
                     };
                 }
                 Some(Progress::UnderWay | Progress::Partial) => {
-                    Verdict::Accepted { tracking_id: import_id.to_owned(), ask_after: FIRST_LOOK }
+                    Verdict::Accepted { tracking_id: import_id.to_owned(), ask_after: self.first_look }
                 }
             };
             Answer { verdict, request_id: request_id.clone(), received: Some(status.to_string()) }

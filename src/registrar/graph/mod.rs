@@ -43,7 +43,7 @@ const RATE: Rate = Rate { calls: 100, per: Duration::from_secs(20) };
 
 /// The time after which an import is first asked about. Community scripts ask every 15 s and were throttled ("Too many
 /// retries performed", WindowsAutopilotInfo issue 22); the time doubles.
-const FIRST_LOOK: Duration = Duration::from_secs(5);
+pub const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// The longest time between two questions.
 const LONGEST_LOOK: Duration = Duration::from_mins(1);
@@ -69,6 +69,8 @@ pub struct Settings {
     pub customers: Customers,
     /// Tells the time, and makes IDs.
     pub clock: Arc<dyn Clock>,
+    /// The time after which one of our imports is first asked about: [`FIRST_LOOK`] but in tests.
+    pub first_look: Duration,
 }
 
 /// The client.
@@ -77,6 +79,7 @@ pub struct Graph {
     tenant_of: TenantOf,
     customers: Customers,
     suspects: Suspects,
+    first_look: Duration,
     /// How often each import was asked about.
     looks: Mutex<HashMap<String, u32>>,
     uses: tokio::sync::Mutex<Uses>,
@@ -91,10 +94,10 @@ impl std::fmt::Debug for Graph {
 impl Graph {
     /// A client.
     pub fn new(settings: Settings) -> Self {
-        let Settings { base_url, tokens, http, tenant_of, customers, clock } = settings;
+        let Settings { base_url, tokens, http, tenant_of, customers, clock, first_look } = settings;
         let service = Service { name: "Microsoft Graph", base: base_url, http, tokens, clock };
         let (looks, uses) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { service, tenant_of, customers, suspects: Suspects::default(), looks, uses }
+        Self { service, tenant_of, customers, suspects: Suspects::default(), first_look, looks, uses }
     }
 
     fn looks(&self) -> MutexGuard<'_, HashMap<String, u32>> {

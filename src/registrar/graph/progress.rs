@@ -13,7 +13,7 @@ use reqwest::Url;
 
 use super::import::padded;
 use super::wire::{Identity, Imported};
-use super::{FIRST_LOOK, Graph, LONGEST_LOOK, REMEMBERED};
+use super::{Graph, LONGEST_LOOK, REMEMBERED};
 use crate::registrar::device_error;
 use crate::registrar::service::warning_of;
 
@@ -230,7 +230,7 @@ impl Graph {
         }
         let looks = known.entry(id.to_owned()).or_default();
         *looks = looks.saturating_add(1);
-        FIRST_LOOK.saturating_mul(1 << (*looks).min(10)).min(LONGEST_LOOK)
+        self.first_look.saturating_mul(1 << (*looks).min(10)).min(LONGEST_LOOK)
     }
 }
 

@@ -42,7 +42,7 @@ const CONCURRENCY: usize = 4;
 
 /// The time after which an upload is first asked about. Microsoft's PowerShell module asks every 5 s, without end; the
 /// guidance on throttling discourages "continuously polling a resource", so the time doubles.
-const FIRST_LOOK: Duration = Duration::from_secs(3);
+pub const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// The longest time between two questions about one upload: registering takes "less than 10 minutes" (Microsoft
 /// Managed Desktop's pages).
@@ -72,6 +72,8 @@ pub struct Settings {
     pub tenant_of: TenantOf,
     /// Tells the time, and makes IDs.
     pub clock: Arc<dyn Clock>,
+    /// The time after which one of our uploads is first asked about: [`FIRST_LOOK`] but in tests.
+    pub first_look: Duration,
 }
 
 /// The client.
@@ -80,6 +82,7 @@ pub struct PartnerCenter {
     tenant_id: String,
     tenant_of: TenantOf,
     suspects: Suspects,
+    first_look: Duration,
     memory: Mutex<Memory>,
 }
 
@@ -101,9 +104,9 @@ impl std::fmt::Debug for PartnerCenter {
 impl PartnerCenter {
     /// A client.
     pub fn new(settings: Settings) -> Self {
-        let Settings { base_url, tenant_id, tokens, http, tenant_of, clock } = settings;
+        let Settings { base_url, tenant_id, tokens, http, tenant_of, clock, first_look } = settings;
         let service = Service { name: "Partner Center", base: base_url, http, tokens, clock };
-        Self { service, tenant_id, tenant_of, suspects: Suspects::default(), memory: Mutex::default() }
+        Self { service, tenant_id, tenant_of, suspects: Suspects::default(), first_look, memory: Mutex::default() }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -13,7 +13,7 @@ use devicedrop_core::registrar::{Answer, Knowledge, Question, Trouble, Verdict};
 
 use super::upload::batch_of;
 use super::wire::{Listed, Upload, Uploaded};
-use super::{FIRST_LOOK, LONGEST_LOOK, PartnerCenter, REMEMBERED, UPLOADS_AT_ONCE, request_id};
+use super::{LONGEST_LOOK, PartnerCenter, REMEMBERED, UPLOADS_AT_ONCE, request_id};
 use crate::registrar::device_error;
 use crate::registrar::http::Received;
 use crate::registrar::service::warning_of;
@@ -38,7 +38,7 @@ impl PartnerCenter {
         let mut later = None;
         for (count, ((tenant, id), asked)) in uploads.into_iter().enumerate() {
             if count >= UPLOADS_AT_ONCE && later.is_none() {
-                later = Some(FIRST_LOOK);
+                later = Some(self.first_look);
             }
             if let Some(ask_after) = later {
                 told.extend(asked.into_iter().map(|(place, _)| (place, Knowledge::UnderWay { ask_after })));
@@ -75,7 +75,8 @@ impl PartnerCenter {
         };
         let upload: Upload = self.service.read(&received)?;
         let done = upload.is_done();
-        let ask_after = self.service.retry_after(&received).unwrap_or_else(|| self.next_look(id)).max(FIRST_LOOK);
+        let ask_after =
+            self.service.retry_after(&received).unwrap_or_else(|| self.next_look(id)).max(self.first_look);
         let devices = by_serial(upload.devices());
         let mut told = Vec::new();
         let mut under_way = false;
@@ -106,7 +107,7 @@ impl PartnerCenter {
         }
         let looks = memory.looks.entry(id.to_owned()).or_default();
         *looks = looks.saturating_add(1);
-        FIRST_LOOK.saturating_mul(1 << (*looks).min(10)).min(LONGEST_LOOK)
+        self.first_look.saturating_mul(1 << (*looks).min(10)).min(LONGEST_LOOK)
     }
 
     /// What the lists of batches say of devices.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::batch_name::batch_name;
 use super::wire::{Batch, NewBatch, NewDevice};
-use super::{FIRST_LOOK, PartnerCenter, REMEMBERED, headers, location, request_id};
+use super::{PartnerCenter, REMEMBERED, headers, location, request_id};
 use crate::registrar::http::{Exchange, HeaderValue, Method, Received};
 use crate::registrar::service::{Unanswered, received_in_short};
 
@@ -106,9 +106,10 @@ impl PartnerCenter {
     fn accepted(&self, tenant: &str, received: &Received) -> Answer {
         let said = received.header("location").ok_or("its answer has no Location");
         let verdict = match said.and_then(|said| location::tracking_id(&self.service.base, tenant, said)) {
-            Ok(tracking_id) => {
-                Verdict::Accepted { tracking_id, ask_after: self.service.retry_after(received).unwrap_or(FIRST_LOOK) }
-            }
+            Ok(tracking_id) => Verdict::Accepted {
+                tracking_id,
+                ask_after: self.service.retry_after(received).unwrap_or(self.first_look),
+            },
             Err(why) => Verdict::InDoubt { why: format!("the upload was taken, but {why}") },
         };
         Answer { verdict, request_id: request_id(received), received: Some(received_in_short(received)) }

@@ -44,6 +44,7 @@ fn client(base_url: &str) -> Graph {
         tenant_of: Arc::new(|key| (key.as_str() != "nobody").then(|| format!("{key}-tenant"))),
         customers: Arc::new(move || customers.to_vec()),
         clock: Arc::new(SystemClock),
+        first_look: super::FIRST_LOOK,
     })
 }
 

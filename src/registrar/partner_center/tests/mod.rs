@@ -44,6 +44,7 @@ fn client(base_url: &str) -> PartnerCenter {
         http: Http::new().expect("a client"),
         tenant_of: Arc::new(|customer| (customer.as_str() != "nobody").then(|| TENANT.to_owned())),
         clock: Arc::new(SystemClock),
+        first_look: super::FIRST_LOOK,
     })
 }
 

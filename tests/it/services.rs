@@ -1,0 +1,251 @@
+//! The clients of the registration services, over the service for trials as a process of its own: the contract suite.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use devicedrop::clock::SystemClock;
+use devicedrop::registrar::credentials::{Granted, Secret, Source, TokenTrouble, Tokens};
+use devicedrop::registrar::graph::{self, Graph};
+use devicedrop::registrar::http::{Exchange, HeaderMap, HeaderValue, Http, Method};
+use devicedrop::registrar::partner_center::{self, PartnerCenter};
+use devicedrop::registrar::{Answering, Registrar};
+use devicedrop_core::device::Device;
+use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::time::Timestamp;
+use devicedrop_testkit::env::TestEnv;
+use devicedrop_testkit::registrar_suite::{self, Nature, Remembers, Subject};
+use serde_json::{Value, json};
+
+/// How soon what was sent is asked about: what is registered here takes a few milliseconds.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+
+/// The service, and what it said of itself.
+struct Trial {
+    child: Child,
+    told: Value,
+    port: String,
+    folder: TestEnv,
+    options: Vec<&'static str>,
+}
+
+impl Trial {
+    fn start(options: &[&'static str]) -> Result<Self> {
+        Self::on("0", crate::scene::env()?, options.to_vec())
+    }
+
+    fn on(port: &str, folder: TestEnv, options: Vec<&'static str>) -> Result<Self> {
+        let mut command = folder.command();
+        command.args(["registry", "serve", "--json", "--latency", "5ms", "--listen", &format!("127.0.0.1:{port}")]);
+        command.arg("--state").arg(folder.path("trial.db")).args(&options);
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line)?;
+        let told: Value = serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))?;
+        let url = told["base_url"].as_str().context("its address")?;
+        let port = url.rsplit(':').next().context("its port")?.to_owned();
+        Ok(Self { child, told, port, folder, options })
+    }
+
+    /// Ends it without a warning and begins it anew in the same place.
+    fn restart(mut self) -> Result<Self> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let Self { port, folder, options, .. } = self;
+        Self::on(&port, folder, options)
+    }
+
+    fn told(&self, key: &str) -> String {
+        self.told[key].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sends something to one of the pages behind the scenes. Returns the status.
+    fn post(&self, page: &str, body: &Value) -> u16 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let url = format!("{}/trial/{page}", self.told("base_url"));
+        let received = runtime.block_on(post(&url, "application/json", body.to_string()));
+        received.expect("an answer").status
+    }
+}
+
+async fn post(
+    url: &str,
+    kind: &'static str,
+    body: String,
+) -> Result<devicedrop::registrar::http::Received, devicedrop::registrar::http::Failure> {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static(kind));
+    let url = url.parse().expect("an address");
+    Http::new()?.send(Exchange { method: Method::POST, url, headers, body: Some(body.into_bytes()) }).await
+}
+
+/// Asks the trial for tokens, by the secret that it told.
+#[derive(Debug)]
+struct BySecret {
+    base_url: String,
+    client_id: String,
+    secret: String,
+    scope: &'static str,
+}
+
+impl Source for BySecret {
+    fn fetch<'a>(&'a self, tenant: &'a str) -> Answering<'a, Result<Granted, TokenTrouble>> {
+        Box::pin(async move {
+            let url = format!("{}/{tenant}/oauth2/v2.0/token", self.base_url);
+            let form = format!(
+                "grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
+                self.client_id, self.secret, self.scope
+            );
+            let received = post(&url, "application/x-www-form-urlencoded", form).await;
+            let odd = |why: String| TokenTrouble::Unavailable { why, retry_after: None };
+            let received = received.map_err(|failure| odd(failure.to_string()))?;
+            let body: Value = serde_json::from_slice(&received.body).map_err(|error| odd(error.to_string()))?;
+            let token = body["access_token"].as_str().ok_or_else(|| odd(body.to_string()))?;
+            Ok(Granted { token: Secret::new(token.to_owned()), lasts: Duration::from_hours(1) })
+        })
+    }
+}
+
+fn tokens(trial: &Trial, scope: &'static str) -> Tokens {
+    let source = BySecret {
+        base_url: trial.told("base_url"),
+        client_id: trial.told("client_id"),
+        secret: trial.told("client_secret"),
+        scope,
+    };
+    Tokens::of(Arc::new(source), Arc::new(SystemClock))
+}
+
+/// A tenant made of a customer's key, which doesn't show in it.
+fn tenant(customer: &CustomerKey) -> String {
+    let sum = customer.as_str().bytes().fold(0_u64, |sum, byte| (sum * 31 + u64::from(byte)) & 0xffff_ffff_ffff);
+    format!("7a1e0000-0000-4000-8000-{sum:012x}")
+}
+
+/// A client over the trial.
+struct Over<R> {
+    client: R,
+    make: fn(&Trial) -> R,
+    nature: Nature,
+    trial: Option<Trial>,
+}
+
+impl<R: Registrar> Over<R> {
+    fn new(make: fn(&Trial) -> R, nature: Nature, options: &[&'static str]) -> Self {
+        let trial = Trial::start(options).expect("the service for trials");
+        Self { client: make(&trial), make, nature, trial: Some(trial) }
+    }
+
+    fn trial(&self) -> &Trial {
+        self.trial.as_ref().expect("it runs")
+    }
+}
+
+impl<R> Drop for Over<R> {
+    fn drop(&mut self) {
+        if let Some(mut trial) = self.trial.take() {
+            trial.child.kill().unwrap_or_default();
+            trial.child.wait().map(drop).unwrap_or_default();
+        }
+    }
+}
+
+impl<R: Registrar> Subject for Over<R> {
+    fn registrar(&self) -> &dyn Registrar {
+        &self.client
+    }
+
+    fn nature(&self) -> Nature {
+        self.nature
+    }
+
+    fn stock(&self, devices: &[Device]) {
+        if self.nature.inventory {
+            let devices: Vec<Value> = devices.iter().map(written).collect();
+            assert_eq!(self.trial().post("inventory", &json!(devices)), 204);
+        }
+    }
+
+    fn hash(&self, device: &Device) -> Option<String> {
+        (self.client.kind() == "graph").then(|| hash_of(device))
+    }
+
+    fn use_device(&self, device: &Device, at: Timestamp) {
+        let mut body = written(device);
+        body["at"] = json!(at.to_string());
+        // One that nobody registered isn't used.
+        assert!([204, 404].contains(&self.trial().post("check-in", &body)));
+    }
+
+    fn reopen(mut self) -> Self {
+        let trial = self.trial.take().expect("it runs").restart().expect("the service for trials");
+        Self { client: (self.make)(&trial), make: self.make, nature: self.nature, trial: Some(trial) }
+    }
+}
+
+fn written(device: &Device) -> Value {
+    json!({ "manufacturer": device.manufacturer, "model": device.model, "serialNumber": device.serial_number })
+}
+
+/// A hardware hash that says what its device is: `OA`, its length, and the three records that tell it.
+fn hash_of(device: &Device) -> String {
+    use base64::Engine;
+    let record = |kind: u16, text: &str| {
+        let length = u16::try_from(text.len() + 5).expect("a short value");
+        [&kind.to_le_bytes()[..], &length.to_le_bytes(), text.as_bytes(), &[0]].concat()
+    };
+    let records =
+        [record(16, &device.manufacturer), record(17, &device.model), record(14, &device.serial_number)].concat();
+    let length = u16::try_from(records.len() + 4).expect("a short hash");
+    let bytes = [b"OA", &length.to_le_bytes()[..], &records].concat();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn partner_center(trial: &Trial) -> PartnerCenter {
+    PartnerCenter::new(partner_center::Settings {
+        base_url: trial.told("base_url").parse().expect("an address"),
+        tenant_id: trial.told("tenant_id"),
+        tokens: tokens(trial, "https%3A%2F%2Fapi.partnercenter.microsoft.com%2F.default"),
+        http: Http::new().expect("a client"),
+        tenant_of: Arc::new(|customer| Some(tenant(customer))),
+        clock: Arc::new(SystemClock),
+        first_look: FIRST_LOOK,
+    })
+}
+
+fn graph(trial: &Trial) -> Graph {
+    let customers: Vec<CustomerKey> =
+        ["fabrikam", "tailspin"].into_iter().map(|key| key.parse().expect("a key")).collect();
+    Graph::new(graph::Settings {
+        base_url: trial.told("base_url").parse().expect("an address"),
+        tokens: tokens(trial, "https%3A%2F%2Fgraph.microsoft.com%2F.default"),
+        http: Http::new().expect("a client"),
+        tenant_of: Arc::new(|customer| Some(tenant(customer))),
+        customers: Arc::new(move || customers.clone()),
+        clock: Arc::new(SystemClock),
+        first_look: FIRST_LOOK,
+    })
+}
+
+const PARTNER_CENTER: Nature = Nature { inventory: true, remembers: Remembers::Devices, tells_uses: false };
+
+/// It takes any device of which it gets a hash.
+const GRAPH: Nature = Nature { inventory: false, remembers: Remembers::Devices, tells_uses: true };
+
+#[test]
+fn partner_center_with_an_inventory() {
+    registrar_suite::run(|| Over::new(partner_center, PARTNER_CENTER, &[]));
+}
+
+#[test]
+fn partner_center_without_an_inventory() {
+    let nature = Nature { inventory: false, ..PARTNER_CENTER };
+    registrar_suite::run(|| Over::new(partner_center, nature, &["--open"]));
+}
+
+#[test]
+fn graph_by_hashes() {
+    registrar_suite::run(|| Over::new(graph, GRAPH, &[]));
+}
