@@ -1,19 +1,22 @@
-//! The clients of the registration services, over the service for trials as a process of its own: the contract suite.
+//! The clients of the registration services, over the service for trials as a process of its own: the contract suite,
+//! and many rows while it misbehaves.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use devicedrop::clock::SystemClock;
+use devicedrop::clock::{Clock, SystemClock};
 use devicedrop::registrar::credentials::{Granted, Secret, Source, TokenTrouble, Tokens};
 use devicedrop::registrar::graph::{self, Graph};
 use devicedrop::registrar::http::{Exchange, HeaderMap, HeaderValue, Http, Method};
 use devicedrop::registrar::partner_center::{self, PartnerCenter};
 use devicedrop::registrar::{Answering, Registrar};
-use devicedrop_core::device::Device;
-use devicedrop_core::ids::CustomerKey;
+use devicedrop_core::device::{Device, Sha256};
+use devicedrop_core::ids::{AttemptId, CustomerKey, RegistrationId, SubmissionId};
+use devicedrop_core::registrar::{Answer, CallIds, Knowledge, Question, Request, Trouble, Verdict};
 use devicedrop_core::time::Timestamp;
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::registrar_suite::{self, Nature, Remembers, Subject};
@@ -59,6 +62,16 @@ impl Trial {
 
     fn told(&self, key: &str) -> String {
         self.told[key].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What took effect, by its own record.
+    fn registrations(&self) -> Result<Vec<Value>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let url = format!("{}/trial/journal", self.told("base_url")).parse()?;
+        let exchange = Exchange { method: Method::GET, url, headers: HeaderMap::new(), body: None };
+        let received = runtime.block_on(async { Http::new()?.send(exchange).await })?;
+        let mut journal: Value = serde_json::from_slice(&received.body)?;
+        serde_json::from_value(journal["registrations"].take()).context("its registrations")
     }
 
     /// Sends something to one of the pages behind the scenes. Returns the status.
@@ -248,4 +261,118 @@ fn partner_center_without_an_inventory() {
 #[test]
 fn graph_by_hashes() {
     registrar_suite::run(|| Over::new(graph, GRAPH, &[]));
+}
+
+/// Lets some time go by, as the daemon does. No token is asked for during 5 s after one couldn't be had.
+async fn pause(trouble: &Trouble) {
+    assert!(!matches!(trouble, Trouble::Broken(_)), "{trouble}");
+    drop(tokio::time::timeout(Duration::from_millis(100), std::future::pending::<()>()).await);
+}
+
+/// Registers devices as the daemon does, whatever comes in between, and returns the last verdict on each.
+async fn insist(registrar: &dyn Registrar, rows: &[Request]) -> Vec<Verdict> {
+    let mut ends: Vec<Option<Verdict>> = vec![None; rows.len()];
+    let mut questions: Vec<(usize, Question)> = Vec::new();
+    for round in 0.. {
+        assert!(round < 1_000, "no end comes: {ends:?}");
+        let asked: HashSet<usize> = questions.iter().map(|(place, _)| *place).collect();
+        let open: Vec<usize> =
+            (0..rows.len()).filter(|place| ends[*place].is_none() && !asked.contains(place)).collect();
+        if open.is_empty() && questions.is_empty() {
+            break;
+        }
+        for call in open.chunks(registrar.capacity().batch.min(25)) {
+            let id = || Some(SystemClock.new_guid());
+            let ids = CallIds { request_id: id(), correlation_id: id() };
+            let requests: Vec<Request> = call.iter().map(|place| rows[*place].clone()).collect();
+            let answers = match registrar.register(ids.clone(), requests).await {
+                Ok(answers) => answers,
+                Err(trouble) => {
+                    pause(&trouble).await;
+                    continue;
+                }
+            };
+            for (place, answer) in call.iter().zip(answers) {
+                let tracking_id = match answer.verdict {
+                    Verdict::Accepted { tracking_id, .. } => Some(tracking_id),
+                    Verdict::InDoubt { .. } => None,
+                    Verdict::Deferred { .. } => continue,
+                    end => {
+                        ends[*place] = Some(end);
+                        continue;
+                    }
+                };
+                let question = Question { request: rows[*place].clone(), ids: ids.clone(), tracking_id };
+                questions.push((*place, question));
+            }
+        }
+        let asked: Vec<Question> = questions.iter().map(|(_, question)| question.clone()).collect();
+        let told = match registrar.inquire(&asked).await {
+            Ok(told) => told,
+            Err(trouble) => {
+                pause(&trouble).await;
+                continue;
+            }
+        };
+        let mut left = Vec::new();
+        for ((place, question), told) in std::mem::take(&mut questions).into_iter().zip(told) {
+            match told {
+                Knowledge::UnderWay { .. } => left.push((place, question)),
+                Knowledge::Answered(Answer { verdict: Verdict::Deferred { .. }, .. }) | Knowledge::Unknown => {}
+                Knowledge::Answered(answer) => ends[place] = Some(answer.verdict),
+                Knowledge::CannotTell => panic!("it can be asked"),
+            }
+        }
+        questions = left;
+    }
+    ends.into_iter().flatten().collect()
+}
+
+/// Every device is registered in the end, and by the service's own record once.
+fn survives_faults<R: Registrar>(make: fn(&Trial) -> R, nature: Nature, seed: &'static str) {
+    let options = ["--open", "--fail-rate", "0.2", "--slow", "20ms", "--seed", seed];
+    let over = Over::new(make, nature, &options);
+    let customer: CustomerKey = "fabrikam".parse().expect("a key");
+    let row = |number: i64| {
+        let device = Device {
+            manufacturer: "Contoso, Ltd.".to_owned(),
+            model: "Laptop".to_owned(),
+            serial_number: format!("S{number:04}"),
+        };
+        Request {
+            attempt: AttemptId::new(number).expect("from 1"),
+            registration: RegistrationId::new(number).expect("from 1"),
+            submission: SubmissionId::from_bytes([7; 16]),
+            key: Sha256::of(&number.to_le_bytes()),
+            customer: customer.clone(),
+            hardware_hash: over.hash(&device),
+            device,
+            order_id: Some(format!("PO {}", number % 2)).filter(|_| nature.tells_uses),
+            purchase_id: None,
+        }
+    };
+    let rows: Vec<Request> = (1..=100).map(row).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let ends = runtime.expect("a runtime").block_on(insist(&over.client, &rows));
+    let is_there = |end: &Verdict| matches!(end, Verdict::Registered { .. } | Verdict::AlreadyRegistered);
+    assert!(ends.len() == rows.len() && ends.iter().all(is_there), "{ends:?}");
+    let journal = over.trial().registrations().expect("the service's own record");
+    let mut serials: Vec<&str> = journal.iter().filter_map(|entry| entry["serialNumber"].as_str()).collect();
+    serials.sort_unstable();
+    let expected: Vec<&str> = rows.iter().map(|row| row.device.serial_number.as_str()).collect();
+    assert_eq!(serials, expected, "each device once");
+}
+
+#[test]
+fn partner_center_that_misbehaves_registers_everything_once() {
+    for seed in ["1", "2", "3"] {
+        survives_faults(partner_center, PARTNER_CENTER, seed);
+    }
+}
+
+#[test]
+fn graph_that_misbehaves_registers_everything_once() {
+    for seed in ["1", "2", "3"] {
+        survives_faults(graph, GRAPH, seed);
+    }
 }

@@ -2,13 +2,14 @@
 //!
 //! What a registrar can't do by its nature, its [`Subject`] says, and is held to that instead.
 
-#![expect(clippy::panic, reason = "a broken contract ends the test that runs the suite")]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "a broken contract ends the test that runs the suite")]
 
 mod asking;
 mod registering;
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::time::Duration;
 
 use devicedrop::registrar::Registrar;
 use devicedrop_core::device::{Device, Sha256};
@@ -143,7 +144,7 @@ impl<S: Subject> Bench<S> {
         for call in self.calls(requests) {
             let answers = self.runtime.block_on(self.registrar().register(self.ids(), call.clone()))?;
             assert_eq!(answers.len(), call.len(), "as many answers as requests");
-            told.extend(call.iter().zip(answers).map(|(request, answer)| self.in_the_end(request, answer)));
+            told.extend(self.in_the_end(&call, answers));
         }
         Ok(told)
     }
@@ -188,19 +189,33 @@ impl<S: Subject> Bench<S> {
         CallIds { request_id: new(), correlation_id: new() }
     }
 
-    /// The answer that a request gets in the end, if the registrar took it and tells later.
-    fn in_the_end(&self, request: &Request, answer: Answer) -> Answer {
-        let Verdict::Accepted { tracking_id, .. } = answer.verdict else { return answer };
-        let question = Question { request: request.clone(), ids: CallIds::default(), tracking_id: Some(tracking_id) };
+    /// The answers that requests get in the end, where the registrar took them and tells later.
+    fn in_the_end(&self, call: &[Request], mut answers: Vec<Answer>) -> Vec<Answer> {
         loop {
-            match self.ask(std::slice::from_ref(&question)).pop() {
-                // Nothing comes, so it always takes that time.
-                Some(Knowledge::UnderWay { ask_after }) => self.runtime.block_on(async {
-                    drop(tokio::time::timeout(ask_after, std::future::pending::<()>()).await);
-                }),
-                Some(Knowledge::Answered(answer)) => return answer,
-                other => panic!("what was accepted has its answer: {other:?}"),
+            let followed: Vec<(usize, Question)> = call
+                .iter()
+                .zip(&answers)
+                .enumerate()
+                .filter_map(|(place, (request, answer))| {
+                    let Verdict::Accepted { tracking_id, .. } = &answer.verdict else { return None };
+                    let tracking_id = Some(tracking_id.clone());
+                    Some((place, Question { request: request.clone(), ids: CallIds::default(), tracking_id }))
+                })
+                .collect();
+            let (places, questions): (Vec<usize>, Vec<Question>) = followed.into_iter().unzip();
+            if questions.is_empty() {
+                return answers;
             }
+            let mut wait = Duration::ZERO;
+            for (place, told) in places.into_iter().zip(self.ask(&questions)) {
+                match told {
+                    Knowledge::UnderWay { ask_after } => wait = wait.max(ask_after),
+                    Knowledge::Answered(answer) => answers[place] = answer,
+                    other => panic!("what was accepted has its answer: {other:?}"),
+                }
+            }
+            // Nothing comes, so it always takes that time.
+            self.runtime.block_on(async { drop(tokio::time::timeout(wait, std::future::pending::<()>()).await) });
         }
     }
 
