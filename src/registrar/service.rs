@@ -167,15 +167,15 @@ impl Service {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now);
         received.retry_after(now).or_else(|| (received.status == 429).then(|| seconds_told(received)).flatten())
     }
+}
 
-    /// The tenant of a customer, or why nothing can be asked for it.
-    pub(super) fn tenant(&self, tenant_of: &TenantOf, customer: &CustomerKey) -> Result<String, Trouble> {
-        tenant_of(customer).ok_or_else(|| {
-            Trouble::Broken(format!(
-                "the customer {customer} has no tenant: set `tenant_id` under [customers.{customer}]"
-            ))
-        })
-    }
+/// The tenant of a customer, or why nothing can be asked for it.
+pub(super) fn tenant(tenant_of: &TenantOf, customer: &CustomerKey) -> Result<String, Trouble> {
+    tenant_of(customer).ok_or_else(|| {
+        Trouble::Broken(format!(
+            "the customer {customer} has no tenant: set `tenant_id` under [customers.{customer}]"
+        ))
+    })
 }
 
 fn no_token(trouble: TokenTrouble) -> Unanswered {

@@ -16,7 +16,7 @@ use super::progress::{Progress, find};
 use super::wire::{self, Collection, Import, Imported, NewIdentity};
 use super::{Graph, headers, request_id};
 use crate::registrar::http::{Exchange, HeaderValue, Method, Received};
-use crate::registrar::service::{Unanswered, received_in_short};
+use crate::registrar::service::{Unanswered, received_in_short, tenant};
 
 /// What a row without a hash is told. Graph has no other way to register a device: "Device owners can only register their
 /// devices with a hardware hash. Other methods (PKID, tuple) are available through OEMs or CSP partners" (Manually
@@ -45,7 +45,7 @@ impl Graph {
         let mut answers = match sent.first() {
             None => Vec::new(),
             Some((first, _)) => {
-                let tenant = self.service.tenant(&self.tenant_of, &first.customer)?;
+                let tenant = tenant(&self.tenant_of, &first.customer)?;
                 self.send(ids, &tenant, &sent).await?
             }
         }

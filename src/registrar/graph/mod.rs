@@ -42,7 +42,7 @@ const CONCURRENCY: usize = 2;
 const RATE: Rate = Rate { calls: 100, per: Duration::from_secs(20) };
 
 /// The time after which an import is first asked about. Community scripts ask every 15 s and were throttled ("Too many
-/// retries performed", WindowsAutopilotInfo issue 22); the time doubles.
+/// retries performed", say users of WindowsAutopilotInfo); the time doubles.
 pub const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// The longest time between two questions.

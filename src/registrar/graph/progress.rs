@@ -15,7 +15,7 @@ use super::import::padded;
 use super::wire::{Identity, Imported};
 use super::{Graph, LONGEST_LOOK, REMEMBERED};
 use crate::registrar::device_error;
-use crate::registrar::service::warning_of;
+use crate::registrar::service::{tenant, warning_of};
 
 /// So many devices are looked for one by one; for more the whole list is read.
 const ONE_BY_ONE: usize = 10;
@@ -30,7 +30,7 @@ pub(super) enum Progress {
         /// What was said of it.
         words: String,
     },
-    /// It will have its end. A new import reads `pending`, soon after it `unknown` (MSEndpointMgr/Intune, issue 71).
+    /// It will have its end. A new import reads `pending`, soon after it `unknown` (as users of MSEndpointMgr/Intune report).
     UnderWay,
     /// It says `partial`, which isn't explained anywhere: the list of registered devices tells more.
     Partial,
@@ -59,13 +59,13 @@ impl Progress {
     /// What an import says of itself.
     pub(super) fn of(import: &Imported) -> Self {
         let Some(state) = &import.state else { return Self::UnderWay };
-        let code = state.device_error_code.as_deref().map(str::trim).filter(|code| !matches!(*code, "" | "0"));
-        let name = state.device_error_name.as_deref().map(str::trim);
+        let code = state.error_code.as_deref().map(str::trim).filter(|code| !matches!(*code, "" | "0"));
+        let name = state.error_name.as_deref().map(str::trim);
         let name = name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("none")).unwrap_or_default();
         let is_error = code.is_some() || !name.is_empty();
         let code = code.unwrap_or_default();
-        let status = state.device_import_status.to_ascii_lowercase();
-        let words = format!("{} {}", state.device_import_status, device_error::words(code, name));
+        let status = state.import_status.to_ascii_lowercase();
+        let words = format!("{} {}", state.import_status, device_error::words(code, name));
         let failed = || Ended::With(device_error::verdict(code, name));
         match status.as_str() {
             // "Success" reads `complete 0 None`; who names an error beside it isn't believed.
@@ -94,13 +94,11 @@ fn is_of(import: &Imported, import_id: &str, request: &Request) -> bool {
     if import.serial_number != request.device.serial_number {
         return false;
     }
-    match import.import_id.as_deref().filter(|id| !id.is_empty()) {
-        Some(id) => id.eq_ignore_ascii_case(import_id),
-        None => {
-            let hash = request.hardware_hash.as_deref().and_then(padded);
-            hash.is_some() && hash.as_deref() == import.hardware_identifier.as_deref()
-        }
+    if let Some(id) = import.import_id.as_deref().filter(|id| !id.is_empty()) {
+        return id.eq_ignore_ascii_case(import_id);
     }
+    let hash = request.hardware_hash.as_deref().and_then(padded);
+    hash.is_some() && hash == import.hardware_identifier
 }
 
 /// The import of a row among several: the best news of them.
@@ -118,7 +116,7 @@ impl Graph {
     pub(super) async fn what_became(&self, questions: &[Question]) -> Result<Vec<Knowledge>, Trouble> {
         let mut tenants: BTreeMap<String, Asked<'_>> = BTreeMap::new();
         for asked in questions.iter().enumerate() {
-            let tenant = self.service.tenant(&self.tenant_of, &asked.1.request.customer)?;
+            let tenant = tenant(&self.tenant_of, &asked.1.request.customer)?;
             tenants.entry(tenant).or_default().push(asked);
         }
         let mut told: HashMap<usize, Knowledge> = HashMap::new();

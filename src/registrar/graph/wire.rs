@@ -83,13 +83,13 @@ pub(super) struct Imported {
 
 /// What became of it. The error is "reported by Device Directory Service".
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct State {
-    pub device_import_status: String,
-    #[serde(default, deserialize_with = "scalar")]
-    pub device_error_code: Option<String>,
-    #[serde(default)]
-    pub device_error_name: Option<String>,
+    #[serde(rename = "deviceImportStatus")]
+    pub import_status: String,
+    #[serde(default, rename = "deviceErrorCode", deserialize_with = "scalar")]
+    pub error_code: Option<String>,
+    #[serde(default, rename = "deviceErrorName")]
+    pub error_name: Option<String>,
 }
 
 /// A registered device.

@@ -16,7 +16,7 @@ use super::wire::{Listed, Upload, Uploaded};
 use super::{LONGEST_LOOK, PartnerCenter, REMEMBERED, UPLOADS_AT_ONCE, request_id};
 use crate::registrar::device_error;
 use crate::registrar::http::Received;
-use crate::registrar::service::warning_of;
+use crate::registrar::service::{tenant, warning_of};
 
 /// Questions with their places among all.
 type Asked<'a> = Vec<(usize, &'a Question)>;
@@ -28,7 +28,7 @@ impl PartnerCenter {
         for (place, question) in questions.iter().enumerate() {
             match &question.tracking_id {
                 Some(id) => {
-                    let tenant = self.service.tenant(&self.tenant_of, &question.request.customer)?;
+                    let tenant = tenant(&self.tenant_of, &question.request.customer)?;
                     uploads.entry((tenant, id)).or_default().push((place, question));
                 }
                 None => lost.push((place, question)),
@@ -117,7 +117,7 @@ impl PartnerCenter {
     async fn of_batches(&self, lost: Asked<'_>) -> Result<Vec<(usize, Knowledge)>, Trouble> {
         let mut batches: BTreeMap<(String, String), Asked<'_>> = BTreeMap::new();
         for (place, question) in lost {
-            let tenant = self.service.tenant(&self.tenant_of, &question.request.customer)?;
+            let tenant = tenant(&self.tenant_of, &question.request.customer)?;
             batches.entry((tenant, batch_of(&question.request))).or_default().push((place, question));
         }
         let mut told = Vec::new();

@@ -11,7 +11,7 @@ use super::batch_name::batch_name;
 use super::wire::{Batch, NewBatch, NewDevice};
 use super::{PartnerCenter, REMEMBERED, headers, location, request_id};
 use crate::registrar::http::{Exchange, HeaderValue, Method, Received};
-use crate::registrar::service::{Unanswered, received_in_short};
+use crate::registrar::service::{Unanswered, received_in_short, tenant};
 
 /// What the service answers that takes an upload.
 const ACCEPTED: std::ops::RangeInclusive<u16> = 200..=299;
@@ -29,7 +29,7 @@ fn not_with_the_others() -> Answer {
 impl PartnerCenter {
     pub(super) async fn upload(&self, ids: &CallIds, requests: &[Request]) -> Result<Vec<Answer>, Trouble> {
         let Some(first) = requests.first() else { return Ok(Vec::new()) };
-        let tenant = self.service.tenant(&self.tenant_of, &first.customer)?;
+        let tenant = tenant(&self.tenant_of, &first.customer)?;
         let batch = batch_of(first);
         let together = |request: &Request| request.customer == first.customer && batch_of(request) == batch;
         let mut serials = std::collections::HashSet::new();

@@ -28,7 +28,7 @@ pub(super) struct ObjectType {
 /// A device to add.
 ///
 /// `Policies` is null and never an empty list: to `"Policies": []` the service answered 500, "Sequence contains no
-/// matching element" (Partner-Center-PowerShell, issue 274, mended there by sending null).
+/// matching element" (Partner-Center-PowerShell sends null since its commit e38ede6).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct NewDevice<'a> {

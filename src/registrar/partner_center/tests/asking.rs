@@ -29,7 +29,7 @@ async fn every_device_is_looked_at_whatever_is_said_of_the_whole() {
         { "serialNumber": "f", "status": "finished", "errorCode": "808", "errorDescription": null },
         { "serialNumber": "a", "status": "finished", "errorCode": null, "errorDescription": "" },
     ]);
-    let (script, client) = of_list([status("finished", devices).with("MS-RequestId", "asked")]);
+    let (script, client) = of_list([status("finished", &devices).with("MS-RequestId", "asked")]);
     let told = followed(&client, &["a", "b", "c", "d", "e", "f"]).await.expect("knowledge");
     let claimed = ErrorCode::DeviceClaimedByAnotherOrganization.code();
     let expected = [
@@ -49,7 +49,7 @@ async fn every_device_is_looked_at_whatever_is_said_of_the_whole() {
 
 #[tokio::test]
 async fn an_upload_is_asked_about_less_and_less_often() {
-    let (_script, client) = of_list((0..8).map(|_| status("processing", json!(null))));
+    let (_script, client) = of_list((0..8).map(|_| status("processing", &json!(null))));
     let mut waits = Vec::new();
     for _ in 0..7 {
         waits.extend(ends(&followed(&client, &["a"]).await.expect("knowledge")));
@@ -61,7 +61,7 @@ async fn an_upload_is_asked_about_less_and_less_often() {
 async fn devices_that_are_done_do_not_wait_for_the_others() {
     let devices =
         json!([{ "serialNumber": "a", "status": "finished" }, { "serialNumber": "b", "status": "in-progress" }]);
-    let (_script, client) = of_list([status("processing", devices).with("Retry-After", "9")]);
+    let (_script, client) = of_list([status("processing", &devices).with("Retry-After", "9")]);
     let told = followed(&client, &["a", "b", "c"]).await.expect("knowledge");
     assert_eq!(ends(&told), ["registered", "in 9 s", "in 9 s"]);
 }
@@ -72,7 +72,7 @@ async fn serial_numbers_that_differ_in_case_are_two() {
         { "serialNumber": "AB1", "status": "finished_with_errors", "errorCode": "808", "errorDescription": "" },
         { "serialNumber": "ab1", "status": "finished" },
     ]);
-    let (_script, client) = of_list([status("finished", devices)]);
+    let (_script, client) = of_list([status("finished", &devices)]);
     let told = followed(&client, &["ab1", "AB1"]).await.expect("knowledge");
     assert_eq!(ends(&told), ["registered", ErrorCode::DeviceClaimedByAnotherOrganization.code()]);
 }
@@ -87,7 +87,7 @@ async fn a_device_that_a_finished_upload_does_not_name_is_looked_for_in_the_list
     ]);
     let first = Reply::json(200, &json!({ "items": listed(&["x", "B"]), "continuationToken": "2" }));
     let second = Reply::json(200, &json!({ "items": listed(&["a"]) }));
-    let (script, client) = of_list([status("finished", contradictory), batches(&["PO-4711"]), first, second]);
+    let (script, client) = of_list([status("finished", &contradictory), batches(&["PO-4711"]), first, second]);
     let told = followed(&client, &["a", "b"]).await.expect("knowledge");
     assert_eq!(ends(&told), ["registered", "unknown"]);
     let devices = format!("GET /v1/customers/{TENANT}/deviceBatches/PO-4711/devices");
@@ -135,7 +135,7 @@ async fn a_question_without_an_answer_says_nothing() {
 #[tokio::test]
 async fn what_was_found_out_before_a_trouble_is_told() {
     let done = json!([{ "serialNumber": "a", "status": "finished" }]);
-    let (_script, client) = of_list([status("finished", done), Reply::empty(429).with("Retry-After", "30")]);
+    let (_script, client) = of_list([status("finished", &done), Reply::empty(429).with("Retry-After", "30")]);
     let rows = requests(&["a", "b", "c"]);
     let questions: Vec<_> =
         rows.into_iter().zip(["1", "2", "3"]).map(|(row, upload)| question(row, Some(upload))).collect();

@@ -117,7 +117,7 @@ fn accepted() -> Reply {
         .with("MS-RequestId", "of the service")
 }
 
-fn status(top: &str, devices: serde_json::Value) -> Reply {
+fn status(top: &str, devices: &serde_json::Value) -> Reply {
     Reply::json(200, &json!({ "batchTrackingId": JOB, "status": top, "devicesStatus": devices }))
 }
 
