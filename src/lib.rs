@@ -25,3 +25,4 @@ pub mod registrar;
 pub mod results;
 pub mod services;
 pub mod step;
+pub mod trial;

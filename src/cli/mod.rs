@@ -101,6 +101,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
         Command::Demo(args) => return Ok(services.demo(args.keep, output)?),
         Command::Init(args) => return init::run(&args.dir, output).map(|()| Exit::Done),
         Command::Restore(args) => return backup::restore(args, cli.config.clone(), environment, services, output),
+        Command::Registry(RegistryCommand::Serve(args)) => return Ok(services.serve(args, output)?),
         Command::Check(args) => return check::run(args, cli.config.as_ref(), environment, services, output),
         _ => {}
     }

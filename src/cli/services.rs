@@ -9,6 +9,7 @@ use devicedrop_core::message::WaitsFor;
 use devicedrop_core::suspicion::Known;
 
 use crate::actor::Actor;
+use crate::cli::args::ServeArgs;
 use crate::cli::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
@@ -31,6 +32,9 @@ pub trait Services {
 
     /// Shows what the program does, in a temporary folder.
     fn demo(&self, keep: bool, output: &mut Output) -> Result<Exit, Failure>;
+
+    /// Runs a registration service for trials until it is interrupted.
+    fn serve(&self, args: &ServeArgs, output: &mut Output) -> Result<Exit, Failure>;
 
     /// Opens the ledger for reading. Never makes one.
     fn lookups(&self, config: &Config) -> Result<Box<dyn Lookups>, Failure>;

@@ -8,6 +8,7 @@ use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::message::WaitsFor;
 use insta::assert_snapshot;
 
+use super::args::ServeArgs;
 use super::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use super::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use super::copies::{Copied, ExportAsk, ExportedFile, SnapshotAsk};
@@ -35,6 +36,11 @@ impl Services for Scripted {
 
     fn demo(&self, _: bool, output: &mut Output) -> Result<Exit, Failure> {
         output.note("a demo");
+        Ok(Exit::Done)
+    }
+
+    fn serve(&self, args: &ServeArgs, output: &mut Output) -> Result<Exit, Failure> {
+        output.note(format_args!("a service on {}", args.listen));
         Ok(Exit::Done)
     }
 

@@ -36,6 +36,7 @@ pub use load::{ConfigError, Lookup, parse};
 pub use reload::reload_refusals;
 pub use resolve::Places;
 pub use services::{AppProof, CredentialSettings, SecretPlace, ServiceSettings};
+pub use units::parse_duration as duration;
 
 /// A configuration that was read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,8 @@ pub(super) struct Count(pub(super) u64);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mode(pub(super) u32);
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A time such as `500ms`, `1s`, `15m`, `24h` or `7d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_number(text)?;
     let seconds = match unit {
         "ms" => return Some(Duration::from_millis(number)),

@@ -11,6 +11,7 @@ pub mod lookups;
 mod place;
 mod proofs;
 mod registrar;
+mod trial;
 
 use std::io;
 use std::path::Path;
@@ -23,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
+use crate::cli::args::ServeArgs;
 use crate::cli::audit::{NewKey, ProveAsk, Verified, VerifyAsk};
 use crate::cli::backup::{BackedUp, BackupAsk, RestoreAsk, Restored};
 use crate::cli::context::Context;
@@ -88,6 +90,10 @@ impl Services for Program {
 
     fn demo(&self, keep: bool, output: &mut Output) -> Result<Exit, Failure> {
         demo::run(self, keep, output)
+    }
+
+    fn serve(&self, args: &ServeArgs, output: &mut Output) -> Result<Exit, Failure> {
+        trial::serve(args, output)
     }
 
     fn waits_for(

@@ -16,7 +16,7 @@ pub use backup::{BackupArgs, RestoreArgs};
 pub use ledger::{CheckpointArgs, ExportArgs, KeygenArgs, LedgerCommand, SnapshotArgs, VerifyArgs};
 pub use look::{AttemptsArgs, DevicesArgs, FindArgs, HistoryArgs, LookArgs, SubmissionsArgs};
 pub use registrar::{RegistrarCheckArgs, RegistrarCommand};
-pub use registry::{CheckInArgs, DeviceArgs, ImportArgs, ListArgs, RegistryCommand, ReleaseArgs};
+pub use registry::{CheckInArgs, DeviceArgs, ImportArgs, ListArgs, RegistryCommand, ReleaseArgs, ServeArgs};
 
 /// The heading of the options that every command has.
 const EVERYWHERE: &str = "Options of every command";

@@ -116,8 +116,8 @@ pub(super) fn pure_core(file: &File, source: &Source) -> Vec<Finding> {
     found
 }
 
-/// Where SQL may stand: with the ledger, and with the embedded registrar's own store.
-const SQL_HOMES: [&str; 2] = ["src/ledger/", "src/registrar/embedded"];
+/// Where SQL may stand: with the ledger, with the embedded registrar's own store, and with the trial service's.
+const SQL_HOMES: [&str; 3] = ["src/ledger/", "src/registrar/embedded", "src/trial/store"];
 
 /// Words that together make a string a statement.
 const STATEMENTS: [&[&str]; 15] = [
