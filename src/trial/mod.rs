@@ -18,6 +18,8 @@ mod server;
 mod service;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod watch;
 mod wire;

@@ -40,15 +40,18 @@ pub(super) fn throttled(seconds: u64) -> Answer {
 }
 
 /// Adds what every answer has. A request without IDs gets some.
-pub(super) fn with_headers(answer: Answer, request: &Request, guid: &mut dyn FnMut() -> String) -> Answer {
-    let mut id = |name: &str| request.header(name).map_or_else(&mut *guid, ToOwned::to_owned);
-    let (request_id, correlation_id) = (id("ms-requestid"), id("ms-correlationid"));
-    let vector: String = guid().chars().rev().filter(char::is_ascii_alphanumeric).take(16).collect();
+pub(super) fn with_headers(answer: Answer, request: &Request, correlation: &str, vector: &str) -> Answer {
+    let vector: String = vector.chars().rev().filter(char::is_ascii_alphanumeric).take(16).collect();
     answer
-        .with("MS-RequestId", request_id)
-        .with("MS-CorrelationId", correlation_id)
+        .with("MS-RequestId", request_id(request))
+        .with("MS-CorrelationId", request.header("ms-correlationid").unwrap_or(correlation))
         .with("MS-CV", format!("{vector}.0"))
         .with("MS-ServerId", "030020525")
+}
+
+/// What the client calls its request; what we do, where it doesn't.
+fn request_id(request: &Request) -> &str {
+    request.header("ms-requestid").unwrap_or(&request.id)
 }
 
 /// Answers a request below `/v1`, but for the headers that every answer has.
@@ -121,8 +124,13 @@ fn route(desk: &Desk<'_>, request: &Request, holder: &Holder) -> Result<Answer, 
         ("POST", ["devicebatches", _, "devices"]) => append_devices(desk, request, customer, part(4)),
         ("DELETE", ["devicebatches", _, "devices", device]) => delete_device(desk, customer, part(4), device),
         ("GET", ["batchjobstatus", tracking]) => status(desk, customer, tracking),
-        (_, ["devicebatches"] | ["devicebatches", _, "devices"] | ["devicebatches", _, "devices", _])
-        | (_, ["batchjobstatus", _]) => Ok(error(405, "405", "Method not allowed")),
+        (
+            _,
+            ["devicebatches"]
+            | ["devicebatches", _, "devices"]
+            | ["devicebatches", _, "devices", _]
+            | ["batchjobstatus", _],
+        ) => Ok(error(405, "405", "Method not allowed")),
         _ => Ok(error(404, "1000", "Not found")),
     }
 }
@@ -187,14 +195,14 @@ fn create_batch(desk: &Desk<'_>, request: &Request, holder: &Holder, customer: &
         return Ok(error(409, "3000", &format!("A device batch with the id {name} already exists.")));
     }
     let batch = desk.session.add_batch(customer, &name, desk.now)?;
-    accept(desk, request, customer, batch, &devices)
+    accept(desk, request, customer, (batch, &name), devices)
 }
 
 fn append_devices(desk: &Desk<'_>, request: &Request, customer: &str, name: &str) -> Result<Answer, Trouble> {
     let Some(batch) = desk.session.batch(customer, name)? else { return Ok(no_batch(name)) };
     let Some(body) = request.json() else { return Ok(invalid("the body is no JSON")) };
     match asked_devices(Some(&body)) {
-        Ok(devices) => accept(desk, request, customer, batch.id, &devices),
+        Ok(devices) => accept(desk, request, customer, (batch.id, &batch.name), devices),
         Err(refused) => Ok(refused),
     }
 }
@@ -239,8 +247,8 @@ fn accept(
     desk: &Desk<'_>,
     request: &Request,
     customer: &str,
-    batch: i64,
-    devices: &[Asked],
+    (batch, name): (i64, &str),
+    devices: Vec<Asked>,
 ) -> Result<Answer, Trouble> {
     let tracking = desk.clock.new_guid();
     let latency = desk.settings.latency;
@@ -249,13 +257,16 @@ fn accept(
         tenant: customer,
         surface: "partner-center",
         batch: Some(batch),
-        request_id: request.header("ms-requestid").unwrap_or_default(),
+        request_id: request_id(request),
         accepted_at: desk.now,
         starts_at: desk.now.plus(latency / 4),
     })?;
-    for (index, asked) in devices.iter().enumerate() {
-        let due_at = due(desk.now, latency, index, devices.len());
-        desk.session.add_item(job, &desk.clock.new_guid(), asked, due_at)?;
+    let of = devices.len();
+    for (index, asked) in devices.into_iter().enumerate() {
+        let due_at = due(desk.now, latency, index, of);
+        // Partner Center has no group tags: the batch's name is one to Intune.
+        let asked = Asked { group_tag: Some(name.to_owned()), ..asked };
+        desk.session.add_item(job, &desk.clock.new_guid(), &asked, due_at)?;
     }
     Ok(Answer::empty(202).with("Location", format!("/customers/{customer}/batchJobStatus/{tracking}")))
 }

@@ -160,7 +160,7 @@ async fn handle(
     ConnectInfo(cutter): ConnectInfo<Cutter>,
     request: HttpRequest,
 ) -> Response<Body> {
-    let Some(request) = plain(request).await else { return http(Answer::empty(413)) };
+    let Some(request) = plain(request, &service).await else { return http(Answer::empty(413)) };
     let fault = match service.meet(&request) {
         Fate::Answered(answer) => return http(answer),
         Fate::Dropped => {
@@ -202,7 +202,7 @@ async fn handle(
 }
 
 /// The request as a plain value; none if it is too long, or breaks off.
-async fn plain(request: HttpRequest) -> Option<Request> {
+async fn plain(request: HttpRequest, service: &Service) -> Option<Request> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY).await.ok()?;
     let headers = parts
@@ -210,6 +210,7 @@ async fn plain(request: HttpRequest) -> Option<Request> {
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     Some(Request {
+        id: service.new_id(),
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: form(parts.uri.query().unwrap_or_default()),

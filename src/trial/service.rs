@@ -60,6 +60,11 @@ impl Service {
         Ok(Self { settings, clock, watch, store: Mutex::new(store), base_url, key })
     }
 
+    /// A new request's ID.
+    pub(super) fn new_id(&self) -> String {
+        self.clock.new_guid()
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -153,9 +158,12 @@ impl Service {
 
     fn dressed(&self, surface: Surface, request: &Request, answer: Answer) -> Answer {
         match surface {
-            Surface::PartnerCenter => partner_center::with_headers(answer, request, &mut || self.clock.new_guid()),
-            Surface::Graph => graph::with_headers(answer, request, self.clock.new_guid()),
-            Surface::Tokens => answer.with("x-ms-request-id", self.clock.new_guid()),
+            Surface::PartnerCenter => {
+                let [correlation, vector] = [self.clock.new_guid(), self.clock.new_guid()];
+                partner_center::with_headers(answer, request, &correlation, &vector)
+            }
+            Surface::Graph => graph::with_headers(answer, request),
+            Surface::Tokens => answer.with("x-ms-request-id", request.id.clone()),
             Surface::Trial => answer,
         }
     }

@@ -14,6 +14,7 @@ pub type Stocked = (Device, Option<String>);
 
 /// What a trial service is told.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub struct Settings {
     /// Where it listens; port 0 takes any that is free. Loopback only.
     pub listen: SocketAddr,

@@ -8,6 +8,8 @@ use serde_json::Value;
 /// A request, whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Request {
+    /// What the service calls it, where the client doesn't.
+    pub(super) id: String,
     /// In capitals.
     pub(super) method: String,
     /// As it was sent, without the query.
@@ -142,15 +144,11 @@ fn decoded(text: &str, is_form: bool) -> String {
 
 /// Puts what can't stand in a path or a query of its own behind a `%`.
 pub(super) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    let one = |byte: u8| {
+        let stays = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if stays { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(one).collect()
 }
 
 /// A time as Partner Center writes it: whole seconds, no zone.

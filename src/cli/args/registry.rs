@@ -128,6 +128,7 @@ pub struct CheckInArgs {
 
 /// `registry serve`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct ServeArgs {
     /// Where it listens, on loopback; port 0 takes any
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]

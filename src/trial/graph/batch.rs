@@ -28,8 +28,9 @@ struct Part {
 /// Answers a batch.
 pub(super) fn answer(desk: &Desk<'_>, request: &Request, holder: &Holder) -> Result<Answer, Trouble> {
     let body = request.json().unwrap_or_default();
+    let parts = member(&body, "requests").and_then(Value::as_array);
     let parts: Option<Vec<Part>> =
-        member(&body, "requests").and_then(Value::as_array).and_then(|parts| parts.iter().map(part).collect());
+        parts.and_then(|parts| parts.iter().map(|value| part(value, &request.id)).collect());
     let bad = |what: &str| Ok(error(desk, 400, "BadRequest", what));
     let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
         return bad("Invalid batch payload format.");
@@ -78,7 +79,7 @@ fn one(desk: &Desk<'_>, request: &Request, holder: &Holder) -> Result<Answer, Tr
     }
 }
 
-fn part(value: &Value) -> Option<Part> {
+fn part(value: &Value, outer: &str) -> Option<Part> {
     let url = text_member(value, "url")?;
     let (path, query) = url.split_once('?').unwrap_or((&url, ""));
     let headers = member(value, "headers").and_then(Value::as_object).into_iter().flatten();
@@ -86,6 +87,7 @@ fn part(value: &Value) -> Option<Part> {
     Some(Part {
         id: text_member(value, "id")?,
         request: Request {
+            id: outer.to_owned(),
             method: text_member(value, "method")?.to_ascii_uppercase(),
             path: format!("/v1.0/{}", path.trim_start_matches('/')),
             query: form(query),

@@ -107,13 +107,13 @@ pub(super) fn managed_one(desk: &Desk<'_>, tenant: &str, guid: &str) -> Result<A
 }
 
 fn managed_shown(device: &Known) -> Option<Value> {
-    let Enrolled { guid, enrolled_at, last_sync } = device.enrolled.as_ref()?;
+    let Enrolled { guid, since, last_sync } = device.enrolled.as_ref()?;
     let serial_number = device.serial_number.clone().unwrap_or_default();
     Some(json!({
         "id": guid,
         "deviceName": format!("DESKTOP-{serial_number}"),
         "managedDeviceOwnerType": "company",
-        "enrolledDateTime": with_zone(*enrolled_at),
+        "enrolledDateTime": with_zone(*since),
         "lastSyncDateTime": with_zone(*last_sync),
         "operatingSystem": "Windows",
         "complianceState": "compliant",

@@ -65,7 +65,7 @@ fn accept(desk: &Desk<'_>, request: &Request, tenant: &str, devices: &[Asked]) -
         tenant,
         surface: "graph",
         batch: None,
-        request_id: request.header("client-request-id").unwrap_or_default(),
+        request_id: &request.id,
         accepted_at: desk.now,
         starts_at: desk.now.plus(latency / 4),
     })?;

@@ -25,7 +25,7 @@ pub(super) fn answer(desk: &Desk<'_>, request: &Request) -> Result<Answer, Troub
         Err(why) => return Ok(not_let_in(desk, why)),
     };
     let segments = request.segments();
-    if !segments.first().is_some_and(|version| version == "v1.0") {
+    if segments.first().is_none_or(|version| version != "v1.0") {
         let version = segments.first().map(String::as_str).unwrap_or_default();
         return Ok(error(desk, 400, "BadRequest", &format!("Invalid version: {version}")));
     }
@@ -136,7 +136,8 @@ pub(super) fn trouble(status: u16, now: Timestamp, guid: &str) -> Answer {
 }
 
 /// Adds what every answer has; the error's body names the same request.
-pub(super) fn with_headers(mut answer: Answer, request: &Request, guid: String) -> Answer {
+pub(super) fn with_headers(mut answer: Answer, request: &Request) -> Answer {
+    let guid = request.id.clone();
     let client = request.header("client-request-id").unwrap_or(&guid).to_owned();
     if answer.status >= 400
         && let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body)

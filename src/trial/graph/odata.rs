@@ -57,7 +57,9 @@ pub(super) fn list(
     let is_more = items.len() > skip.saturating_add(size);
     let mut items: Vec<Value> = items.into_iter().skip(skip).take(size).collect();
     if let Some(select) = request.parameter("$select") {
-        items.iter_mut().for_each(|item| *item = selected(item, select));
+        for item in &mut items {
+            *item = selected(item, select);
+        }
     }
     let mut body = json!({ "@odata.context": format!("{base_url}/v1.0/$metadata#{}", kind.path), "value": items });
     if let (true, Some(members)) = (is_more, body.as_object_mut()) {
@@ -68,12 +70,14 @@ pub(super) fn list(
 }
 
 fn next_link(request: &Request, kind: &Queryable, base_url: &str, skip: usize) -> String {
-    let mut link = format!("{base_url}/v1.0/{}?", kind.path);
-    for (name, value) in request.query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken")) {
-        link.push_str(&format!("{name}={}&", encoded(value)));
-    }
-    link.push_str(&format!("$skiptoken={skip}"));
-    link
+    let mut query: Vec<String> = request
+        .query
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"))
+        .map(|(name, value)| format!("{name}={}", encoded(value)))
+        .collect();
+    query.push(format!("$skiptoken={skip}"));
+    format!("{base_url}/v1.0/{}?{}", kind.path, query.join("&"))
 }
 
 fn selected(item: &Value, select: &str) -> Value {

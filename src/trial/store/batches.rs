@@ -20,7 +20,6 @@ pub(in crate::trial) struct Batch {
 pub(in crate::trial) struct Job {
     pub(in crate::trial) id: i64,
     pub(in crate::trial) tracking: String,
-    pub(in crate::trial) accepted_at: Timestamp,
     pub(in crate::trial) starts_at: Timestamp,
 }
 
@@ -79,16 +78,9 @@ impl Session<'_> {
     /// A tenant's job by its tracking ID.
     pub(in crate::trial) fn job(&self, tenant: &str, tracking: &str) -> rusqlite::Result<Option<Job>> {
         self.connection
-            .prepare_cached(
-                "SELECT id, tracking, accepted_at, starts_at FROM job WHERE tenant = ?1 AND tracking = ?2",
-            )?
+            .prepare_cached("SELECT id, tracking, starts_at FROM job WHERE tenant = ?1 AND tracking = ?2")?
             .query_row((tenant, tracking), |row| {
-                Ok(Job {
-                    id: row.get(0)?,
-                    tracking: row.get(1)?,
-                    accepted_at: time(row, 2)?,
-                    starts_at: time(row, 3)?,
-                })
+                Ok(Job { id: row.get(0)?, tracking: row.get(1)?, starts_at: time(row, 2)? })
             })
             .optional()
     }

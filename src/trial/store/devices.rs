@@ -37,7 +37,7 @@ pub(in crate::trial) struct Known {
 #[derive(Debug, Clone)]
 pub(in crate::trial) struct Enrolled {
     pub(in crate::trial) guid: String,
-    pub(in crate::trial) enrolled_at: Timestamp,
+    pub(in crate::trial) since: Timestamp,
     pub(in crate::trial) last_sync: Timestamp,
 }
 
@@ -60,7 +60,7 @@ const KNOWN: &str = "SELECT registration.id, registration.guid, registration.ten
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     let enrolled: Option<String> = row.get(9)?;
     let enrolled = match enrolled {
-        Some(guid) => Some(Enrolled { guid, enrolled_at: time(row, 10)?, last_sync: time(row, 11)? }),
+        Some(guid) => Some(Enrolled { guid, since: time(row, 10)?, last_sync: time(row, 11)? }),
         None => None,
     };
     Ok(Known {

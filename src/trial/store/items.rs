@@ -25,7 +25,6 @@ pub(in crate::trial) struct Item {
     pub(in crate::trial) guid: String,
     pub(in crate::trial) tenant: String,
     pub(in crate::trial) asked: Asked,
-    pub(in crate::trial) accepted_at: Timestamp,
     pub(in crate::trial) starts_at: Timestamp,
     pub(in crate::trial) due_at: Timestamp,
     pub(in crate::trial) settled: bool,
@@ -36,13 +35,12 @@ pub(in crate::trial) struct Item {
 }
 
 const ITEM: &str = "SELECT item.id, item.guid, job.tenant, item.manufacturer, item.model, item.serial_number,
-    item.product_key, item.hardware_hash, item.group_tag, item.import_id, item.assigned_user, job.accepted_at,
-    job.starts_at, item.due_at, item.settled, item.error_code, item.error_name, registration.guid
+    item.product_key, item.hardware_hash, item.group_tag, item.import_id, item.assigned_user, job.starts_at, item.due_at, item.settled, item.error_code, item.error_name, registration.guid
     FROM item JOIN job ON job.id = item.job LEFT JOIN registration ON registration.id = item.registration";
 
 fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
-    let code: Option<i64> = row.get(15)?;
-    let name: Option<String> = row.get(16)?;
+    let code: Option<i64> = row.get(14)?;
+    let name: Option<String> = row.get(15)?;
     Ok(Item {
         id: row.get(0)?,
         guid: row.get(1)?,
@@ -57,12 +55,11 @@ fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
             import_id: row.get(9)?,
             assigned_user: row.get(10)?,
         },
-        accepted_at: time(row, 11)?,
-        starts_at: time(row, 12)?,
-        due_at: time(row, 13)?,
-        settled: row.get(14)?,
+        starts_at: time(row, 11)?,
+        due_at: time(row, 12)?,
+        settled: row.get(13)?,
         error: code.zip(name),
-        device_guid: row.get(17)?,
+        device_guid: row.get(16)?,
     })
 }
 
