@@ -10,6 +10,9 @@ use super::wire::Request;
 /// A request that was on its way while the refusal was on its own is no sign of bad manners.
 const CROSSED: Duration = Duration::from_millis(250);
 
+/// Kinds of requests that are told apart: a client that invents paths doesn't fill our memory.
+const KINDS: usize = 1_000;
+
 /// Which service a request is for. Each counts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Surface {
@@ -50,7 +53,8 @@ pub(super) struct Manners {
 impl Manners {
     /// A request has come, at a time of the monotonic clock.
     pub(super) fn met(&mut self, surface: Surface, request: &Request, now: Duration) {
-        *self.requests.entry(kind(request)).or_default() += 1;
+        let kind = Some(kind(request)).filter(|kind| self.requests.contains_key(kind) || self.requests.len() < KINDS);
+        *self.requests.entry(kind.unwrap_or_else(|| "others".to_owned())).or_default() += 1;
         if let Some((told, until)) = self.waits.get(&surface)
             && now > told.saturating_add(CROSSED)
             && now < *until

@@ -71,6 +71,7 @@ mod services;
 mod shares;
 #[cfg(test)]
 mod tenants;
+mod trial_service;
 #[cfg(test)]
 mod zoo;
 

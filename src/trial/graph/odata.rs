@@ -331,7 +331,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_filter_makes_it_stumble(filter in "[a-zA-Z(),' é]{0,40}") {
-            let _: Result<Value, String> = ask(&[("$filter", &filter)]);
+            drop(ask(&[("$filter", &filter)]));
         }
     }
 }
