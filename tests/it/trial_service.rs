@@ -187,7 +187,7 @@ fn an_inventory_or_script_that_is_wrong_is_named_with_its_line() -> Result<()> {
     std::fs::write(&inventory, "Manufacturer,Model,Serial Number\nA,B,1\nA,,2\n")?;
     std::fs::write(&script, "{\"path\":\"/v1/**\",\"do\":\"cut\"}\n{\"path\":\"/v1/**\",\"do\":\"bite\"}\n")?;
     for (option, file, words) in
-        [("--inventory", &inventory, "line 3"), ("--faults", &script, "line 2"), ("--certificate", &script, "PEM")]
+        [("--inventory", &inventory, "Line 3"), ("--faults", &script, "line 2"), ("--certificate", &script, "PEM")]
     {
         let file = file.display().to_string();
         let told = env.run(&["registry", "serve", "--listen", "127.0.0.1:0", option, &file])?;

@@ -21,6 +21,7 @@ pub(in crate::trial) struct DeviceCode {
     pub(in crate::trial) user_code: String,
     pub(in crate::trial) tenant: String,
     pub(in crate::trial) client: String,
+    /// What it was asked for: `scope` or `resource` and its value, as in a form.
     pub(in crate::trial) scope: String,
     pub(in crate::trial) expires_at: Timestamp,
     pub(in crate::trial) approved: bool,

@@ -84,8 +84,8 @@ fn a_refresh_token_gives_a_new_one_and_lives_on_unless_told_otherwise() {
 #[test]
 fn a_device_code_waits_for_its_page_and_is_good_once() {
     let trial = Trial::new(Settings { approve_at_once: false, ..open() });
-    let scope = format!("{SCOPE} offline_access openid");
-    let body = format!("client_id={CLIENT}&scope={}", super::super::wire::encoded(&scope));
+    let scope = "https://graph.microsoft.com/DeviceManagementServiceConfig.ReadWrite.All";
+    let body = format!("client_id={CLIENT}&scope={}", super::super::wire::encoded(scope));
     let answer = trial.send("POST", &format!("/{PARTNER}/oauth2/v2.0/devicecode"), &[], body.as_bytes());
     let began = told(&answer);
     assert_eq!((answer.status, &began["interval"], &began["expires_in"]), (200, &json!(5), &json!(900)), "{began}");
@@ -101,7 +101,12 @@ fn a_device_code_waits_for_its_page_and_is_good_once() {
     assert_eq!(trial.send("GET", page, &[], b"").status, 200);
     let (status, tokens) = redeem();
     assert_eq!(status, 200, "{tokens}");
-    assert!(tokens["access_token"].is_string() && tokens["refresh_token"].is_string(), "{tokens}");
+    assert_eq!(text(&tokens["scope"]), scope);
+    let authorization = format!("Bearer {}", text(&tokens["access_token"]));
+    assert_eq!(trial.send("GET", "/v1.0/organization", &[("Authorization", &authorization)], b"").status, 200);
+    let again =
+        [("grant_type", "refresh_token"), ("refresh_token", text(&tokens["refresh_token"])), ("client_secret", "")];
+    assert_eq!(trial.ask_token(PARTNER, &asked(&again)).0, 200);
     assert_eq!(error_of(&redeem()).1, "invalid_grant");
 }
 

@@ -282,7 +282,8 @@ fn device_code(desk: &Desk<'_>, tenant: &str, parameters: &Parameters) -> Outcom
         .filter(char::is_ascii_alphanumeric)
         .take(8)
         .collect();
-    let scope = parameter(parameters, "scope").or(parameter(parameters, "resource")).unwrap_or_default().to_owned();
+    let for_what = ["scope", "resource"].into_iter().find_map(|name| Some((name, parameter(parameters, name)?)));
+    let scope = for_what.map(|(name, value)| format!("{name}={}", encoded(value))).unwrap_or_default();
     let new = DeviceCode {
         code: new_secret(desk, "device"),
         user_code,
@@ -348,10 +349,8 @@ fn redeemed(desk: &Desk<'_>, client: &str, parameters: &Parameters) -> Outcome {
         let what = "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
         return denied("authorization_pending", 70_016, what);
     }
-    let asked = [("scope".to_owned(), known.scope.clone())];
-    let as_resource = [("resource".to_owned(), known.scope.clone())];
-    let asked = if known.scope.contains(".default") || known.scope.contains(' ') { &asked } else { &as_resource };
-    let audience = match audience(desk, asked, false) {
+    let asked = form(&known.scope);
+    let audience = match audience(desk, &asked, false) {
         Ok(audience) => audience,
         Err(denied) => return Ok(Err(denied)),
     };
@@ -359,7 +358,7 @@ fn redeemed(desk: &Desk<'_>, client: &str, parameters: &Parameters) -> Outcome {
     let refresh = new_secret(desk, "refresh");
     desk.session.add_refresh_token(&refresh, &known.tenant, client)?;
     let access = seal(desk, &known.tenant, client, audience, true);
-    Ok(Ok(given(desk, &access, Some(&refresh), Some(&known.scope))))
+    Ok(Ok(given(desk, &access, Some(&refresh), parameter(&asked, "scope"))))
 }
 
 fn new_secret(desk: &Desk<'_>, kind: &str) -> String {
