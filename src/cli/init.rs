@@ -63,7 +63,8 @@ Contoso Devices,Laptop 14,CD14-000001
 Contoso Devices,Laptop 14,CD14-000002
 ";
 
-const INVENTORY: &str = "\
+/// What the service behind it knows.
+pub const INVENTORY: &str = "\
 Manufacturer,Model,Serial Number
 Contoso Devices,Laptop 14,CD14-000001
 ";

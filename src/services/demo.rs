@@ -38,22 +38,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether something came about.
 const LOOK: Duration = Duration::from_millis(50);
 
-const INVENTORY: &str = include_str!("../../config/samples/demo/inventory.csv");
+/// What the demonstration's supplier knows.
+pub(super) const INVENTORY: &str = include_str!("../../config/samples/demo/inventory.csv");
 const LAPTOPS: &str = include_str!("../../config/samples/demo/laptops.csv");
 const EXPORT: &str = include_str!("../../config/samples/demo/export.csv");
 const LEVERING: &str = include_str!("../../config/samples/demo/levering.csv");
 const AGAIN: &str = include_str!("../../config/samples/demo/again.csv");
 const LATE: &str = include_str!("../../config/samples/demo/late.csv");
-
-/// The devices that the demonstration's supplier knows.
-pub(super) fn inventory() -> Vec<Device> {
-    let mut reader = csv::Reader::from_reader(INVENTORY.as_bytes());
-    let device = |record: csv::StringRecord| {
-        let cell = |index| record.get(index).unwrap_or_default().to_owned();
-        Device { manufacturer: cell(0), model: cell(1), serial_number: cell(2) }
-    };
-    reader.records().filter_map(Result::ok).map(device).collect()
-}
 
 /// Runs the demonstration; with `keep`, the daemon goes on until it is interrupted.
 pub fn run(program: &Program, keep: bool, output: &mut Output) -> Result<Exit, Failure> {

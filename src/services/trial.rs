@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use devicedrop_core::device::Format;
+use devicedrop_core::device::{Device, Format};
 use devicedrop_core::locale::Locale;
 use devicedrop_core::message;
 use devicedrop_core::sheet::SheetOptions;
@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::args::ServeArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::init;
 use crate::cli::output::Output;
 use crate::clock::SystemClock;
 use crate::reading;
@@ -70,7 +71,7 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         inventory.extend(devices_in(file)?);
     }
     if args.inventory.is_empty() && !args.open {
-        inventory = demo::inventory().into_iter().map(|device| (device, None)).collect();
+        inventory = [demo::INVENTORY, init::INVENTORY].into_iter().flat_map(samples).collect();
     }
     let script = match &args.faults {
         Some(file) => Script::parse(&read(file)?).map_err(|error| told(&named(file, "can't be used"), &error))?,
@@ -104,6 +105,16 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         any_hash: args.any_hash,
         ..Settings::default()
     })
+}
+
+/// The devices of a sample, which is known to be right.
+fn samples(text: &str) -> Vec<Stocked> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let device = |record: csv::StringRecord| {
+        let cell = |index| record.get(index).unwrap_or_default().to_owned();
+        (Device { manufacturer: cell(0), model: cell(1), serial_number: cell(2) }, None)
+    };
+    reader.records().filter_map(Result::ok).map(device).collect()
 }
 
 /// The devices of a CSV with the partner or self-service headings. One wrong row is enough to refuse the file: an

@@ -9,11 +9,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request as HttpRequest, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use devicedrop_core::device::Device;
+use devicedrop_core::time::Timestamp;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Cuttable, Cutter};
-use super::faults::Fault;
+use super::faults::{Fault, Script};
 use super::manners::Surface;
 use super::service::{Fate, Service};
 use super::settings::Settings;
@@ -55,6 +58,7 @@ pub enum TrialError {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    service: Arc<Service>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -68,6 +72,48 @@ impl Running {
     /// How it is reached: what `base_url` is to be.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Every registration that took effect, as `GET /trial/journal` tells it.
+    pub fn journal(&self) -> Value {
+        self.told("/trial/journal")
+    }
+
+    /// How clients behaved, as `GET /trial/manners` tells it.
+    pub fn manners(&self) -> Value {
+        self.told("/trial/manners")
+    }
+
+    /// Devices that are in the inventory from now on.
+    pub fn stock(&self, devices: &[Device]) {
+        let named = |device: &Device| {
+            let Device { manufacturer, model, serial_number } = device;
+            json!({ "manufacturer": manufacturer, "model": model, "serialNumber": serial_number })
+        };
+        let devices: Vec<Value> = devices.iter().map(named).collect();
+        self.backstage("POST", "/trial/inventory", &devices.into());
+    }
+
+    /// A device was used. Returns false where nobody has registered it.
+    pub fn check_in(&self, device: &Device, at: Timestamp) -> bool {
+        let Device { manufacturer, model, serial_number } = device;
+        let used = json!({ "manufacturer": manufacturer, "model": model, "serialNumber": serial_number, "at": at });
+        self.backstage("POST", "/trial/check-in", &used).status == 204
+    }
+
+    /// Adds lines to the fault script; they count from now on.
+    pub fn add_faults(&self, script: Script) {
+        self.service.add_faults(script);
+    }
+
+    fn told(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.backstage("GET", path, &Value::Null).body).unwrap_or_default()
+    }
+
+    fn backstage(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let request = Request { method, path, body: body.to_string().into_bytes(), ..Request::default() };
+        self.service.answer(&request)
     }
 
     /// Stops it, and waits until it has.
@@ -114,14 +160,14 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Trial
     let thread = std::thread::Builder::new()
         .name("trial".to_owned())
         .spawn({
-            let stop = stop.clone();
+            let (stop, service) = (stop.clone(), Arc::clone(&service));
             move || {
                 runtime.block_on(serve(listener, service, stop));
                 runtime.shutdown_timeout(FAREWELL);
             }
         })
         .map_err(TrialError::Start)?;
-    Ok(Running { address, stop, thread: Some(thread) })
+    Ok(Running { address, service, stop, thread: Some(thread) })
 }
 
 /// What each request needs.

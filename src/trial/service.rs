@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::desk::Desk;
-use super::faults::{Fault, RetryAfter};
+use super::faults::{Fault, RetryAfter, Script};
 use super::manners::Surface;
 use super::settings::Settings;
 use super::store::{Session, StateError, Store, Trouble};
@@ -58,6 +58,11 @@ impl Service {
         filled.map_err(|source| StateError::Sqlite { path, source })?;
         let (watch, key) = (Watch::new(&settings), store.key());
         Ok(Self { settings, clock, watch, store: Mutex::new(store), base_url, key })
+    }
+
+    /// Adds lines to the fault script.
+    pub(super) fn add_faults(&self, more: Script) {
+        self.watch.add(more);
     }
 
     /// A new request's ID.

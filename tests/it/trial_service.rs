@@ -15,7 +15,7 @@ use crate::scene::env;
 const CUSTOMER: &str = "c7f3c849-129f-4b85-a96d-4f8e88b315a3";
 
 /// Far beyond any real wait: it ends a test that would hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The running command, killed when dropped.
 struct Serving {
@@ -26,8 +26,8 @@ struct Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _: Result<(), _> = self.child.kill();
-        let _: Result<_, _> = self.child.wait();
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -74,12 +74,11 @@ impl Serving {
     fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Option<Reply>> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        write!(stream, "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address)?;
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            write!(stream, "{name}: {value}\r\n")?;
         }
-        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        stream.write_all(text.as_bytes())?;
+        write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
@@ -234,13 +233,13 @@ fn each_fault_shows_on_the_wire() -> Result<()> {
         "not-json",
         "slow",
     ];
-    let mut lines = String::new();
-    for (index, kind) in kinds.iter().enumerate() {
-        let nth = index + 1;
-        lines.push_str(&format!("{{\"method\":\"POST\",\"path\":\"/v1/**\",\"nth\":{nth},\"do\":{kind:?}}}\n"));
-    }
-    lines.push_str("{\"method\":\"GET\",\"path\":\"/v1/customers/*/deviceBatches\",\"do\":\"cut\"}\n");
-    std::fs::write(&script, lines)?;
+    let mut rules: Vec<Value> = (1..)
+        .zip(kinds)
+        .map(|(nth, kind)| json!({ "method": "POST", "path": "/v1/**", "nth": nth, "do": kind }))
+        .collect();
+    rules.push(json!({ "method": "GET", "path": "/v1/customers/*/deviceBatches", "do": "cut" }));
+    let lines: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    std::fs::write(&script, lines.join("\n"))?;
     let script = script.display().to_string();
     let serving = Serving::start(&env, &["--open", "--latency", "0ms", "--slow", "50ms", "--faults", &script])?;
     let authorization = serving.authorization()?;

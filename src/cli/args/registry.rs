@@ -134,7 +134,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
     pub listen: SocketAddr,
 
-    /// Devices that it knows, with the partner or self-service headings [default: the sample inventory of `demo`]
+    /// Devices that it knows, with the partner or self-service headings [default: those of `demo` and `init`]
     #[arg(long, value_name = "FILE", conflicts_with = "open")]
     pub inventory: Vec<PathBuf>,
 

@@ -39,6 +39,8 @@ CREATE TABLE job (
     starts_at   INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX job_of_batch ON job (batch);
+
 -- A device of a job, in the order sent. `settled` turns 1 once its time has come.
 CREATE TABLE item (
     id            INTEGER PRIMARY KEY,
@@ -77,6 +79,7 @@ CREATE TABLE registration (
     released_at   INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX registered_once ON registration (identity) WHERE released_at IS NULL;
+CREATE INDEX registration_of_item ON registration (item);
 CREATE INDEX registration_of_tenant ON registration (tenant, id) WHERE released_at IS NULL;
 
 -- A device in somebody's hands, known from its first check-in on.

@@ -2,6 +2,7 @@
 
 mod dialogue;
 mod graph;
+mod library;
 mod partner_center;
 mod state;
 mod tokens;
@@ -125,7 +126,7 @@ impl Trial {
 
     /// What became of an upload, once it must be done.
     fn outcome(&self, status: &str) -> Vec<String> {
-        self.clock.advance(Duration::from_secs(60));
+        self.clock.advance(Duration::from_mins(1));
         let body = told(&self.partner("GET", status, ""));
         let devices = body["devicesStatus"].as_array().expect("a list").clone();
         devices

@@ -231,7 +231,7 @@ fn without_a_right_to_it_nothing_is_told() {
         assert_eq!(refused(&[("Authorization", wrong)]), (401, "400".to_owned(), true), "{wrong}");
     }
     assert_eq!(refused(&[("Authorization", &good)]).0, 200);
-    trial.clock.advance(Duration::from_secs(3_600));
+    trial.clock.advance(Duration::from_hours(1));
     assert_eq!(refused(&[("Authorization", &good)]).0, 401);
     // The documentation lets an application make no batch but in a person's name.
     assert_eq!(trial.partner("POST", &batches(CUSTOMER), DOCUMENTED_CREATE).status, 403);

@@ -123,7 +123,7 @@ fn a_device_code_runs_out() {
     assert_eq!(error_of(&redeem("x")).1, "bad_verification_code");
     // Approved by the first question, but too late.
     assert_eq!(error_of(&redeem(&code)).1, "authorization_pending");
-    trial.clock.advance(Duration::from_secs(900));
+    trial.clock.advance(Duration::from_mins(15));
     assert_eq!(error_of(&redeem(&code)).1, "expired_token");
 }
 
@@ -191,6 +191,6 @@ fn an_assertion_that_is_not_right_is_refused_for_its_reason() {
     assert_eq!(by_assertion(&unsigned, &forged).0, 200);
     assert_eq!(error_of(&by_assertion(&with_certificate(), &forged)).2, 700_027);
     let late = with_certificate();
-    late.clock.advance(Duration::from_secs(3_600));
+    late.clock.advance(Duration::from_hours(1));
     assert_eq!(error_of(&by_assertion(&late, RS256)).2, 700_024);
 }
