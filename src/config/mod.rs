@@ -6,6 +6,7 @@ mod customers;
 mod document;
 pub mod environment;
 mod folders;
+mod in_force;
 mod load;
 mod places;
 mod raw;
@@ -32,6 +33,7 @@ pub use devicedrop_core::locale::Locale;
 
 pub use document::{Problem, nearest};
 pub use folders::look_patiently;
+pub use in_force::InForce;
 pub use load::{ConfigError, Lookup, parse};
 pub use reload::reload_refusals;
 pub use resolve::Places;
@@ -170,6 +172,18 @@ pub struct RegistrarSettings {
     pub partner_center: Option<ServiceSettings>,
     /// `[registrar.graph]`, where it is the one, or tells the registrar `partner-center` of uses.
     pub graph: Option<ServiceSettings>,
+}
+
+impl RegistrarSettings {
+    /// Which service it is: the registry's file, or the address.
+    pub fn target(&self) -> String {
+        let service = match self.kind {
+            RegistrarKind::Embedded => None,
+            RegistrarKind::PartnerCenter => self.partner_center.as_ref(),
+            RegistrarKind::Graph => self.graph.as_ref(),
+        };
+        service.map_or_else(|| self.embedded.path.display().to_string(), |service| service.base_url.clone())
+    }
 }
 
 /// The service that registers devices.

@@ -32,6 +32,7 @@ mod poison;
 mod proofs;
 mod receipts;
 mod recovery;
+mod registrars;
 mod registry;
 mod rehearsal;
 mod reload;
@@ -49,9 +50,10 @@ pub mod turns;
 mod written;
 
 pub(crate) use desk::{is_spent, options_on_record};
+pub use registrars::embedded_of;
 pub use shared::Shared;
 pub(crate) use space::over_the_day;
-pub use start::{GivenRegistrar, Parts, StartError, registrar_of, shared_of};
+pub use start::{GivenRegistrar, Parts, StartError, shared_of};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,7 +48,7 @@ impl<'a> Scene<'a> {
     /// The view of whoever has the ledger and no daemon.
     pub fn without_daemon(config: Arc<Config>, readers: &'a Readers, now: Timestamp) -> Self {
         let kind = config.registrar.kind.code().to_owned();
-        let target = config.registrar.embedded.path.display().to_string();
+        let target = config.registrar.target();
         let watched = "no daemon runs".to_owned();
         Self {
             config,

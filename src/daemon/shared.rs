@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use devicedrop_core::ids::CustomerKey;
@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Lookup};
+use crate::config::{Config, InForce, Lookup};
 use crate::inbox::{Archive, Watch};
 use crate::ledger::reader::Restore;
 use crate::ledger::rows::Pause;
@@ -28,8 +28,8 @@ use super::turns::Turns;
 
 /// Handles that every task has a share in.
 pub struct Shared {
-    /// The configuration in force. Taken anew by whoever begins a step; never held over one.
-    config: RwLock<Arc<Config>>,
+    /// The configuration in force.
+    config: InForce,
     /// Where the configuration is looked for on a reload.
     pub lookup: Lookup,
     /// The ledger's writer.
@@ -80,7 +80,7 @@ impl Shared {
     /// Puts the handles together.
     #[expect(clippy::too_many_arguments, reason = "it is the one place where all of them meet")]
     pub fn new(
-        config: Arc<Config>,
+        config: InForce,
         lookup: Lookup,
         writer: Writer,
         readers: Readers,
@@ -96,7 +96,6 @@ impl Shared {
     ) -> Self {
         let began = (clock.now(), clock.elapsed());
         let board = Board::new(began.0);
-        let config = RwLock::new(config);
         let (gates, turns, pauses) = (Gates::default(), Turns::default(), OnceLock::new());
         Self {
             config,
@@ -141,12 +140,12 @@ impl Shared {
 
     /// The configuration in force.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+        self.config.get()
     }
 
     /// Puts another configuration in force.
     pub fn set_config(&self, config: Arc<Config>) {
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        self.config.set(config);
     }
 }
 

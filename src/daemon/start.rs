@@ -5,29 +5,27 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use devicedrop_core::device::Device;
 use devicedrop_core::handover::{self, Handover};
-use devicedrop_core::oa3;
-use devicedrop_core::registrar::HashMismatch;
 use devicedrop_core::shown::shown;
 use devicedrop_core::signed_note::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
 use crate::clock::Clock;
-use crate::config::{Config, InventoryRule, Lookup};
+use crate::config::{Config, InForce, Lookup};
 use crate::inbox::{Archive, Watch};
 use crate::ledger::command::NewAction;
 use crate::ledger::{Ledger, LedgerError, OpenError, Reader};
 use crate::proof::signing::{self, SigningKey, SigningKeyError};
 use crate::registrar::Registrar;
-use crate::registrar::embedded::{Embedded, Inventory, RegistryError, Settings};
+use crate::registrar::embedded::{Embedded, RegistryError};
 
 use super::commands::No;
 use super::originals;
 use super::poison;
 use super::proofs::Proofs;
 use super::recovery;
+use super::registrars;
 use super::reload::sha256_of;
 use super::shared::{Bells, Readers, Shared};
 use super::space;
@@ -74,6 +72,14 @@ pub enum StartError {
     /// The embedded registrar can't be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The service that is the registrar can't be used at all.
+    #[error("the registrar {kind} can't be used: {why}")]
+    Service {
+        /// Which.
+        kind: &'static str,
+        /// Why.
+        why: String,
+    },
     /// The signing key can't be used.
     #[error(
         "the signing key {file} can't be used: let the user that runs devicedrop read it, make another one with \
@@ -114,37 +120,11 @@ impl StartError {
             Self::Write(_) => true,
             Self::Folder { .. }
             | Self::Registry(_)
+            | Self::Service { .. }
             | Self::SigningKey { .. }
             | Self::Socket(_)
             | Self::Recovery(_) => false,
         }
-    }
-}
-
-/// The registrar that the configuration names, and the embedded one for its inventory.
-pub fn registrar_of(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Embedded>, StartError> {
-    let settings = &config.registrar.embedded;
-    if let Some(folder) = settings.path.parent() {
-        private_folder(folder)?;
-    }
-    let now = Arc::clone(clock);
-    let registry = Embedded::open(Settings {
-        path: settings.path.clone(),
-        inventory: match settings.inventory {
-            InventoryRule::Required => Inventory::Required,
-            InventoryRule::Open => Inventory::Open,
-        },
-        hash_check,
-        now: Arc::new(move || now.now()),
-    })?;
-    Ok(Arc::new(registry))
-}
-
-/// Judges a hardware hash and compares it with its row.
-fn hash_check(hash: &str, device: &Device) -> Result<Option<HashMismatch>, String> {
-    match oa3::check(hash) {
-        Ok(valid) => Ok(oa3::cross_check(&valid, device)),
-        Err(problem) => Err(problem.to_string()),
     }
 }
 
@@ -191,15 +171,12 @@ pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), St
     private_folder(config.state_folder())?;
     private_folder(&config.ledger.originals)?;
     let ledger = Ledger::open(&config.ledger.path, create, clock.now(), actor.as_str())?;
-    let (registrar, embedded) = if let Some(given) = registrar {
-        given
-    } else {
-        let embedded = registrar_of(&config, &clock)?;
-        let registrar: Arc<dyn Registrar> = Arc::<Embedded>::clone(&embedded);
-        (registrar, Some(embedded))
-    };
-    let archive =
-        Archive::open(&config.ledger.originals).map_err(|cause| folder_error(&config.ledger.originals, cause))?;
+    let (originals, readers) = (config.ledger.originals.clone(), Readers::new(config.ledger.path.clone()));
+    let proofs = Proofs::new(config.ledger.path.clone(), key);
+    let config = InForce::new(config);
+    let (registrar, embedded) =
+        if let Some(given) = registrar { given } else { registrars::registrar_of(&config, &clock)? };
+    let archive = Archive::open(&originals).map_err(|cause| folder_error(&originals, cause))?;
     let bells = Arc::new(Bells::default());
     let watch = if file_events {
         let rung = Arc::clone(&bells);
@@ -207,8 +184,6 @@ pub fn shared_of(parts: Parts, create: bool) -> Result<(Ledger, Arc<Shared>), St
     } else {
         Watch::off()
     };
-    let readers = Readers::new(config.ledger.path.clone());
-    let proofs = Proofs::new(config.ledger.path.clone(), key);
     let writer = ledger.writer();
     let shared = Shared::new(
         config, lookup, writer, readers, proofs, archive, watch, registrar, embedded, clock, bells, stop, once,

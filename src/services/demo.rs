@@ -57,7 +57,7 @@ pub fn run(program: &Program, keep: bool, output: &mut Output) -> Result<Exit, F
         std::fs::create_dir_all(&customer.folder).map_err(|error| told("a drop folder can't be made", &error))?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let embedded = daemon::registrar_of(&config, &clock).map_err(|error| start_failure(&error))?;
+    let embedded = daemon::embedded_of(&config, &clock).map_err(|error| start_failure(&error))?;
     let switch = Arc::new(Switched { behind: Arc::clone(&embedded), off: AtomicBool::new(false) });
     let stop = CancellationToken::new();
     let parts = Parts {

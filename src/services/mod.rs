@@ -36,7 +36,7 @@ use crate::cli::output::Output;
 use crate::cli::services::{PastRows, Print, Services};
 use crate::clock::{Clock, SystemClock};
 use crate::config::environment::Environment;
-use crate::config::{Config, CustomerSettings, Lookup, RegistrarKind};
+use crate::config::{Config, CustomerSettings, Lookup};
 use crate::control::protocol::{Answer, Refusal, Reply, Request};
 use crate::daemon::scene::Scene;
 use crate::daemon::shared::Readers;
@@ -74,7 +74,6 @@ impl Program {
 
 impl Services for Program {
     fn run(&self, context: &Context, once: bool) -> Result<Exit, Failure> {
-        is_wired(&context.config)?;
         let actor = Actor::of_this_process(self.environment.sudo_uid);
         let mut parts = self.parts(&context.config, context.lookup.clone(), actor);
         parts.once = once;
@@ -177,7 +176,6 @@ impl Services for Program {
         if let Some(reply) = commands::answer_without_daemon(&scene, request) {
             return answer_of(reply);
         }
-        is_wired(config)?;
         let lookup = Lookup::of_this_process(None, &self.environment);
         let parts = self.parts(config, lookup, actor.clone());
         let (ledger, shared) = daemon::shared_of(parts, false).map_err(|error| start_failure(&error))?;
@@ -185,18 +183,6 @@ impl Services for Program {
         drop(shared);
         ledger.close().map_err(|error| failure(error.to_string(), Vec::new(), None))?;
         answer_of(reply)
-    }
-}
-
-/// The one place that knows which registrars the daemon doesn't drive yet.
-fn is_wired(config: &Config) -> Result<(), Failure> {
-    match config.registrar.kind {
-        RegistrarKind::Embedded => Ok(()),
-        kind => Err(failure(
-            format!("the registrar {:?} isn't built into this version's daemon yet; \"embedded\" is", kind.code()),
-            Vec::new(),
-            Some("devicedrop registrar check tells what the service would let us do".to_owned()),
-        )),
     }
 }
 

@@ -168,11 +168,11 @@ fn run(registrar: &str) -> Result<i32> {
     let registrar: (Arc<dyn Registrar>, Option<Arc<Embedded>>) = match registrar {
         "scripted" => (Arc::new(scripted()?), None),
         "embedded" => {
-            let embedded = daemon::registrar_of(&config, &clock)?;
+            let embedded = daemon::embedded_of(&config, &clock)?;
             (embedded.clone(), Some(embedded))
         }
         "moody" => {
-            let embedded = daemon::registrar_of(&config, &clock)?;
+            let embedded = daemon::embedded_of(&config, &clock)?;
             let mood = std::env::var_os(MOOD).with_context(|| format!("{MOOD} isn't set"))?;
             (Arc::new(Moody::new(Arc::clone(&embedded), mood.into())), Some(embedded))
         }
