@@ -235,9 +235,9 @@ pub fn heard(shared: &Shared, target: &str, trouble: Option<&Trouble>, leave_alo
     }
     let registrar = shared.registrar.kind();
     if let Some(why) = why {
-        tracing::warn!(registrar, target = %shown(target), health = ?health, why = %why, "registrar");
+        tracing::warn!(registrar, at = %shown(target), health = ?health, why = %why, "registrar");
     } else {
-        tracing::info!(registrar, target = %shown(target), health = ?health, "registrar");
+        tracing::info!(registrar, at = %shown(target), health = ?health, "registrar");
     }
 }
 

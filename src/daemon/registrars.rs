@@ -81,6 +81,7 @@ fn partner_center_of(
         http,
         tenant_of: tenant_of(config),
         clock: Arc::clone(clock),
+        first_look: partner_center::FIRST_LOOK,
     })))
 }
 
@@ -97,6 +98,7 @@ fn graph_of(
         tenant_of: tenant_of(config),
         customers: customers(config),
         clock: Arc::clone(clock),
+        first_look: graph::FIRST_LOOK,
     })))
 }
 

@@ -47,6 +47,9 @@ const USAGE: &str = "usage: cargo xtask CHORE
   flood [--files 10000] [--rounds 5] [--folders 0] [--empty]
          drops so many files for one customer and one for another, which must be answered before most of the others;
          then in turn with the one alone, and prints how long the one took (docs/performance.md)
+  services [--rows 10000] [--seed 1] [--latency-ms 1000] [--fail-percent 5] [--rate 40] [--kill-every-ms 4000]
+         builds the release and registers so many rows over the service for trials, which fails, throttles and is slow,
+         while one of the two is killed every few seconds; then compares both records (docs/reliability.md)
   zoo [--quick | --libreoffice | --write]
          drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
          what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
@@ -73,6 +76,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["simulate", rest @ ..] => of_the_testkit(&top, "simulate", rest),
         ["tamper", rest @ ..] => of_the_testkit(&top, "tamper", rest),
         ["race", rest @ ..] => of_the_testkit(&top, "race", rest),
+        ["services", rest @ ..] => services(&top, rest),
         ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),
         ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
@@ -99,6 +103,13 @@ fn top() -> anyhow::Result<PathBuf> {
 fn gate(top: &Path) -> anyhow::Result<ExitCode> {
     let status = Command::new("bash").arg(top.join(".ci/run")).status().context("can't run .ci/run with bash")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Both sides are the release.
+fn services(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let release = scale::build(top)?;
+    let release = release.to_str().context("a path in UTF-8")?;
+    of_the_testkit(top, "services", &[&["--program", release], arguments].concat())
 }
 
 /// A program of the testkit: it brings the daemon along, which the other chores needn't wait for.

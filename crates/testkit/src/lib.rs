@@ -15,6 +15,7 @@ pub mod process;
 pub mod race;
 pub mod registrar_suite;
 pub mod scripted;
+pub mod services;
 pub mod simulate;
 pub mod soak;
 pub mod sweep;
