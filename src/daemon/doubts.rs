@@ -29,7 +29,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// Between two questions about attempts that are followed lies at least this, whatever a registrar says.
 const AT_LEAST: Duration = Duration::from_millis(100);
 
-/// So many are asked about at once.
+/// So many are asked about at once, or as many as the registrar takes in one call: what one question after the other
+/// brought is on record then, whatever becomes of the next.
 const BATCH: usize = 1_000;
 
 /// Wakes whoever asks about attempts in doubt.
@@ -84,9 +85,10 @@ async fn ask(shared: &Arc<Shared>) -> Option<Duration> {
     for doubt in doubts.into_iter().filter(|doubt| is_due(doubt.request.attempt)) {
         targets.entry(shared.registrar.target_of(&doubt.request.customer)).or_default().push(doubt);
     }
+    let at_once = BATCH.min(shared.registrar.capacity().batch);
     let mut left: Option<Duration> = None;
     for (target, doubts) in targets {
-        for batch in whole_calls(&doubts) {
+        for batch in whole_calls(&doubts, at_once) {
             let again = match shared.gates.of(&target).closed_for(shared.clock.elapsed()) {
                 // It is to be left alone by these questions, too. Who mends it rings.
                 Some(closed) => Some(closed.clamp(AT_LEAST, ASK_AGAIN)),
@@ -98,13 +100,14 @@ async fn ask(shared: &Arc<Shared>) -> Option<Duration> {
     left
 }
 
-/// Batches of attempts in doubt in which each call has all of its own, as far as that leaves a batch its size.
-fn whole_calls(doubts: &[InDoubt]) -> Vec<&[InDoubt]> {
+/// Batches of attempts in doubt of this size, in which each call has all of its own, as far as that leaves a batch its
+/// size.
+fn whole_calls(doubts: &[InDoubt], at_once: usize) -> Vec<&[InDoubt]> {
     let mut batches = Vec::new();
     let mut begin = 0;
     let mut end = 0;
     for call in doubts.chunk_by(|one, next| one.call == next.call) {
-        if end > begin && end - begin + call.len() > BATCH {
+        if end > begin && end - begin + call.len() > at_once {
             batches.extend(doubts.get(begin..end));
             begin = end;
         }
