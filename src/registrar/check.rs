@@ -116,6 +116,13 @@ impl Look<'_> {
                           Center\", then run `devicedrop registrar sign-in` again";
             found.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
         }
+        if bearer.claims().is_some_and(|claims| !claims.amr.is_empty() && !claims.amr.iter().any(|way| way == "mfa"))
+        {
+            // https://learn.microsoft.com/partner-center/developer/partner-center-authentication
+            let what = "the user signed in without a second factor, which Partner Center asks for since April 2026";
+            let remedy = "let the user have a second factor, then run `devicedrop registrar sign-in` again";
+            found.push(self.finding("permissions", None, Rank::Bad, what, Some(remedy)));
+        }
         for tenant in self.tenants {
             let path = ["v1", "customers", &tenant.tenant, "deviceBatches"];
             let asked = Asked { tenant, subject: "devices", path: &path, query: None, needs: PARTNER_NEEDS };
@@ -309,7 +316,10 @@ fn judged(received: &Received, asked: &Asked<'_>) -> (Rank, String, Option<Strin
             "it refuses the token".to_owned(),
             format!("look at `base_url` and `tenant_id`; needed: {}", asked.needs),
         ),
-        403 => ("it doesn't permit that".to_owned(), format!("needed: {}", asked.needs)),
+        403 => (
+            "it doesn't permit that".to_owned(),
+            format!("have an administrator give what is needed: {}", asked.needs),
+        ),
         404 => (
             format!("it doesn't know the tenant {}", shown(&asked.tenant.tenant)),
             "look at the customer's `tenant_id` and at `base_url`, and at whether the customer is yours".to_owned(),

@@ -127,7 +127,7 @@ fn partner_center_is_looked_at_and_nothing_is_registered() -> Result<()> {
     assert_snapshot!(found(&checked, &script.url())?, @r"
     partner-center | token | - | good | the sign-in service gives one for partner.example | -
     partner-center | devices | contoso | good | it answers | -
-    partner-center | devices | fabrikam | bad | it doesn't permit that (20002: The partner id 1 has no commerce relationship with 9.) | needed: the role Admin agent for the user who signed in, and a relationship with the customer
+    partner-center | devices | fabrikam | bad | it doesn't permit that (20002: The partner id 1 has no commerce relationship with 9.) | have an administrator give what is needed: the role Admin agent for the user who signed in, and a relationship with the customer
     ");
     let seen = script.seen();
     let asked: Vec<String> = seen.iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect();
@@ -144,6 +144,22 @@ fn partner_center_is_looked_at_and_nothing_is_registered() -> Result<()> {
     assert_eq!(one.code, Some(0), "{one:?}");
     let status = env.run(&["status", "--json"])?;
     nothing_tells_a_secret(&env, &[&checked, &told, &one, &status])
+}
+
+#[test]
+fn a_sign_in_without_a_second_factor_is_told() -> Result<()> {
+    let script = HttpScript::by(|seen| {
+        if is_token(seen) {
+            return tokens(&json!({"scp": "user_impersonation", "amr": ["pwd"]}));
+        }
+        Reply::json(200, &json!({"items": []}))
+    })?;
+    let env = place("partner-center", &script.url())?;
+    private(&env.path("refresh-token"), "canary-refresh")?;
+    let checked = env.run(&["registrar", "check", "--json"])?;
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(checked.stdout.contains("without a second factor"), "{checked:?}");
+    Ok(())
 }
 
 #[test]
@@ -176,7 +192,7 @@ fn graph_is_looked_at_in_each_customers_tenant() -> Result<()> {
     graph | permissions | fabrikam | bad | the token doesn't hold DeviceManagementManagedDevices.Read.All | give the app registration these application permissions of Microsoft Graph, and let an administrator of the customer's tenant consent
     graph | imports | fabrikam | good | it answers | -
     graph | devices | fabrikam | good | it answers | -
-    graph | uses | fabrikam | bad | it doesn't permit that (Forbidden: Application is not authorized) | needed: DeviceManagementManagedDevices.Read.All
+    graph | uses | fabrikam | bad | it doesn't permit that (Forbidden: Application is not authorized) | have an administrator give what is needed: DeviceManagementManagedDevices.Read.All
     ");
     let asked: Vec<String> = script.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect();
     assert_snapshot!(asked.join("\n"), @r"

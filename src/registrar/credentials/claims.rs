@@ -16,6 +16,9 @@ pub struct Claims {
     /// The tenant that it was given for.
     #[serde(default)]
     pub tid: Option<String>,
+    /// How the user proved who he is: `mfa` for a second factor.
+    #[serde(default)]
+    pub amr: Vec<String>,
     /// The service that it is for.
     #[serde(default)]
     pub aud: Option<String>,
@@ -38,6 +41,7 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn token(payload: &str) -> String {
         format!("e30.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(payload))
@@ -49,6 +53,13 @@ mod tests {
         let claims = claims.expect("claims");
         assert_eq!(claims.permissions(), ["A.Read.All", "user_impersonation", "x"]);
         assert_eq!(claims.tid.as_deref(), Some("t"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_stumble(text in "\\PC*", payload in "\\PC*") {
+            drop((Claims::of(&text), Claims::of(&token(&payload))));
+        }
     }
 
     #[test]

@@ -224,7 +224,8 @@ impl Tokens {
                     TokenTrouble::Broken(_) => AFTER_A_REFUSAL,
                     TokenTrouble::Unavailable { retry_after, .. } => retry_after.unwrap_or(AFTER_SILENCE),
                 };
-                tracing::warn!(tenant, why = %trouble, "no access token");
+                // Whoever asked tells it to people.
+                tracing::info!(tenant, why = %trouble, "no access token");
                 held.trouble = Some((trouble.clone(), now.saturating_add(wait)));
                 Err(trouble)
             }

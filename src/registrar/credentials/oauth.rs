@@ -13,12 +13,13 @@ use serde::de::{Deserializer, IgnoredAny};
 
 use super::assertion::{Claim, signed};
 use super::refusal::{later, trouble};
-use super::secret::{Secret, Why, read, read_file};
+use super::secret::{Secret, Why, read, read_standing};
 use super::stored::store;
 use super::{Claims, Granted, Source, TokenTrouble};
 use crate::blocking;
 use crate::clock::Clock;
 use crate::config::{AppProof, RegistrarKind, ServiceSettings};
+use crate::durable::Standing;
 use crate::registrar::Answering;
 use crate::registrar::http::{Exchange, HeaderMap, HeaderValue, Http, Method, Received};
 
@@ -229,7 +230,7 @@ pub(super) struct ForUser {
     file: PathBuf,
     /// Held by whoever exchanges it: each exchange may bring another one.
     exchanging: tokio::sync::Mutex<()>,
-    /// A refresh token that came and couldn't be stored, behind the one that it came for.
+    /// What lies in the file, and the refresh token that came since and couldn't be stored.
     unstored: Mutex<Option<(Secret, Secret)>>,
 }
 
@@ -238,15 +239,17 @@ impl ForUser {
         Self { app, file, exchanging: tokio::sync::Mutex::default(), unstored: Mutex::default() }
     }
 
-    /// What lies in the file, or what came for it and couldn't be stored.
-    async fn newest(&self) -> Result<Secret, TokenTrouble> {
+    /// The refresh token to go on from.
+    async fn newest(&self) -> Result<Newest, TokenTrouble> {
         let file = self.file.clone();
-        let stored = blocked(move || {
-            read_file(&file).map_err(|why| format!("nobody has signed in: {why}; run `devicedrop registrar sign-in`"))
+        let (in_file, standing) = blocked(move || {
+            read_standing(&file)
+                .map_err(|why| format!("nobody has signed in: {why}; run `devicedrop registrar sign-in`"))
         })
         .await?;
         let unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(unstored.filter(|(before, _)| *before == stored).map_or(stored, |(_, after)| after))
+        let newer = unstored.filter(|(before, _)| *before == in_file).map(|(_, after)| after);
+        Ok(Newest { token: newer.unwrap_or_else(|| in_file.clone()), in_file, standing })
     }
 
     async fn exchange(&self, tenant: &str, refresh_token: Secret) -> Result<Answered, TokenTrouble> {
@@ -258,18 +261,23 @@ impl ForUser {
         self.app.ask(tenant, fields).await
     }
 
-    /// Brings a new refresh token to the disk before the access token beside it is used.
-    async fn keep(&self, before: Secret, after: Secret) -> Result<(), TokenTrouble> {
-        let stored = blocked({
-            let (file, after) = (self.file.clone(), after.clone());
-            move || store(&file, &after)
-        });
-        let stored = stored.await;
-        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody else has it: the next exchange goes on from it.
-        *unstored = stored.is_err().then_some((before, after));
-        stored
+    /// Brings a new refresh token to the disk before the access token beside it is used. What a person put there
+    /// meanwhile stays.
+    async fn keep(&self, Newest { in_file, standing, .. }: Newest, after: Secret) -> Result<(), TokenTrouble> {
+        // Nobody else has it: where it can't be stored, the next exchange goes on from it.
+        *self.unstored.lock().unwrap_or_else(PoisonError::into_inner) = Some((in_file, after.clone()));
+        let file = self.file.clone();
+        blocked(move || store(&file, &after, Some(standing))).await?;
+        *self.unstored.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
+}
+
+/// The refresh token to go on from, and where it stands to the one in the file.
+struct Newest {
+    token: Secret,
+    in_file: Secret,
+    standing: Standing,
 }
 
 impl Source for ForUser {
@@ -277,17 +285,18 @@ impl Source for ForUser {
         Box::pin(async move {
             let _gate = self.exchanging.lock().await;
             let mut before = self.newest().await?;
-            let mut asked = self.exchange(tenant, before.clone()).await;
+            let mut asked = self.exchange(tenant, before.token.clone()).await;
             if matches!(asked, Err(TokenTrouble::Broken(_))) {
                 // A person, or a command, may have put another one there meanwhile.
                 let now = self.newest().await?;
-                if now != before {
+                if now.token != before.token {
                     before = now;
-                    asked = self.exchange(tenant, before.clone()).await;
+                    asked = self.exchange(tenant, before.token.clone()).await;
                 }
             }
             let answered = asked?;
-            if let Some(after) = answered.refresh_token().filter(|after| *after != before) {
+            let after = answered.refresh_token().unwrap_or_else(|| before.token.clone());
+            if after != before.in_file {
                 self.keep(before, after).await?;
             }
             Ok(answered.granted())

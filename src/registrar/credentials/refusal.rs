@@ -176,6 +176,8 @@ mod tests {
     use super::*;
     use crate::registrar::http::HeaderMap;
     use insta::assert_snapshot;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     fn told(status: u16, body: &str) -> TokenTrouble {
         let received = Received { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
@@ -209,6 +211,16 @@ mod tests {
         the sign-in service answers with status 404 and nothing that says why: look at `login_url` and at `tenant_id` (contoso.example)
         the sign-in service answers with status 302 and sends us elsewhere, where no secret is sent: look at `login_url`, and at proxies on the way
         ");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_some_trouble_and_shows_harmless(status in 201_u16..600, body in "\\PC*", name in "[a-z_]{0,12}") {
+            for body in [body.clone(), json!({"error": name, "error_description": body}).to_string()] {
+                let told = told(status, &body).to_string();
+                prop_assert!(!told.is_empty() && !told.chars().any(char::is_control), "{}", told);
+            }
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::config::SecretPlace;
 use crate::config::environment;
+use crate::durable::Standing;
 
 /// No secret is longer: a chain of certificates with its key has some ten thousand bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -77,6 +78,11 @@ pub(super) fn read(place: &SecretPlace) -> Result<Secret, Why> {
 
 /// Reads a file that nobody but its owner may read. Links are followed inside of its folder and not out of it.
 pub(super) fn read_file(path: &Path) -> Result<Secret, Why> {
+    read_standing(path).map(|(secret, _)| secret)
+}
+
+/// The same, and which file it was.
+pub(super) fn read_standing(path: &Path) -> Result<(Secret, Standing), Why> {
     let what = format!("the file {}", shown(&path.display().to_string()));
     let opened = open(path).map_err(|errno| match errno {
         Errno::NOENT => format!("{what} isn't there"),
@@ -90,7 +96,7 @@ pub(super) fn read_file(path: &Path) -> Result<Secret, Why> {
     })?;
     let stat = rustix::fs::fstat(&opened).map_err(|errno| format!("{what} can't be looked at: {errno}"))?;
     is_private(&stat, &what, path)?;
-    content(File::from(opened), &what)
+    Ok((content(File::from(opened), &what)?, Standing::from(&stat)))
 }
 
 /// Reads what systemd laid ready for the service (systemd.exec(5), `LoadCredential=`). It guards it itself: by an

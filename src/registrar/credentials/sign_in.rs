@@ -154,7 +154,7 @@ impl SignIn {
                     .to_owned(),
             )
         })?;
-        blocked(move || store(&self.file, &token)).await?;
+        blocked(move || store(&self.file, &token, None)).await?;
         Ok(SignedIn::Stored(answered.claims()))
     }
 }

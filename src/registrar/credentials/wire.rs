@@ -113,6 +113,39 @@ async fn a_users_refresh_token_is_replaced_on_the_disk_before_its_access_token_i
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_could_not_be_stored_is_gone_on_from_and_its_access_token_not_used() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("mount/token");
+    std::fs::create_dir(dir.path().join("mount")).expect("made");
+    secret(&dir.path().join("mount"), "token", "first");
+    let (mount, away) = (dir.path().join("mount"), dir.path().join("away"));
+    // The folder is away while an answer is on its way, and back for the next time.
+    let script = HttpScript::by(move |seen| {
+        let next = match seen.field("refresh_token").as_deref() {
+            Some("first") => "second",
+            Some("second") => "third",
+            _ => return granted("b"),
+        };
+        std::fs::rename(&mount, &away).expect("moved");
+        Reply::json(200, &json!({"access_token": "a", "refresh_token": next}))
+    });
+    let script = script.expect("a server");
+    let settings = settings(&script, None, Some(&file));
+    let app = App::new(RegistrarKind::PartnerCenter, &settings, Http::new().expect("a client"), clock());
+    let user = ForUser::new(app, file.clone());
+    for _ in 0..2 {
+        let trouble = user.fetch("t").await.expect_err("it can't be stored");
+        assert!(matches!(&trouble, TokenTrouble::Broken(what) if what.contains("can't be stored")), "{trouble}");
+        std::fs::rename(dir.path().join("away"), dir.path().join("mount")).expect("back");
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "first");
+    }
+    user.fetch("t").await.expect("a token");
+    let sent: Vec<_> = script.seen().iter().filter_map(|seen| seen.field("refresh_token")).collect();
+    assert_eq!(sent, ["first", "second", "third"]);
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), "third\n", "made good as soon as it can be");
+}
+
+#[tokio::test]
 async fn a_refresh_token_that_another_process_replaced_meanwhile_is_tried() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("token");
@@ -129,6 +162,24 @@ async fn a_refresh_token_that_another_process_replaced_meanwhile_is_tried() {
     let tokens = tokens(RegistrarKind::PartnerCenter, &settings(&script, None, Some(&file)));
     assert_eq!(text(&tokens.bearer("t").await.expect("a token")), "Bearer a");
     assert_eq!(script.seen()[1].field("refresh_token").as_deref(), Some("by another"));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_comes_while_a_refresh_token_is_exchanged_stays() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("token");
+    secret(dir.path(), "token", "first");
+    let signed_in = file.clone();
+    let script = HttpScript::by(move |_| {
+        let anew = signed_in.with_extension("new");
+        std::fs::write(&anew, "of another user").expect("written");
+        std::fs::rename(anew, &signed_in).expect("moved");
+        Reply::json(200, &json!({"access_token": "a", "refresh_token": "second"}))
+    });
+    let script = script.expect("a server");
+    let tokens = tokens(RegistrarKind::PartnerCenter, &settings(&script, None, Some(&file)));
+    assert_eq!(text(&tokens.bearer("t").await.expect("a token")), "Bearer a");
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), "of another user");
 }
 
 #[tokio::test]
@@ -260,7 +311,8 @@ async fn no_log_tells_a_secret() {
     let trouble = tokens.bearer("u").await.expect_err("trouble");
     tracing::error!(?bearer, ?tokens, ?settings, %trouble, ?trouble, "all of it");
     let log = String::from_utf8(log.lock().expect("the log").clone()).expect("text");
-    assert!(log.contains("no access token"), "the log is there: {log}");
+    // Others' lines may be off: who logs first in a process of many tests decides on them.
+    assert!(log.contains("all of it"), "the log is there: {log}");
     assert!(!log.contains("canary"), "{log}");
 }
 
