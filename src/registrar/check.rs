@@ -39,7 +39,7 @@ pub enum Rank {
 pub struct Finding {
     /// Which registrar, in the words of the configuration.
     pub registrar: &'static str,
-    /// What was looked at: `configuration`, `token`, `permissions`, `clock`, `devices`, `imports`, `uses`, `registry`,
+    /// What was looked at: `configuration`, `token`, `permissions`, `clock`, `devices`, `imports`, `uses`, `others`, `registry`,
     /// `inventory`.
     pub subject: &'static str,
     /// Whose, where it is about one customer.
@@ -87,76 +87,89 @@ pub struct Look<'a> {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    all: Vec<Finding>,
+    clock: Option<Finding>,
+    /// Whether somebody couldn't be reached: then the other customers aren't asked about, each for as long as that takes.
+    away: bool,
+}
+
 impl Look<'_> {
     /// Everything that there is to find, in the order in which it would matter.
     pub async fn findings(&self) -> Vec<Finding> {
         let tokens = Tokens::new(self.kind, self.settings, self.http.clone(), Arc::clone(&self.clock));
-        let mut found = Vec::new();
-        let mut clock = None;
+        let mut found = Found::default();
         match self.kind {
-            RegistrarKind::PartnerCenter => self.partner_center(&tokens, &mut found, &mut clock).await,
-            RegistrarKind::Graph => self.graph(&tokens, &mut found, &mut clock).await,
+            RegistrarKind::PartnerCenter => self.partner_center(&tokens, &mut found).await,
+            RegistrarKind::Graph => self.graph(&tokens, &mut found).await,
             RegistrarKind::Embedded => {}
         }
-        found.extend(clock);
-        found
+        let Found { mut all, clock, away } = found;
+        if away && self.tenants.len() > 1 {
+            let what = "not every customer was asked about, since somebody couldn't be reached";
+            all.push(self.finding("others", None, Rank::Care, what, None));
+        }
+        all.extend(clock);
+        all
     }
 
     /// One token, of the partner's own tenant, and each customer's batches.
-    async fn partner_center(&self, tokens: &Tokens, found: &mut Vec<Finding>, clock: &mut Option<Finding>) {
+    async fn partner_center(&self, tokens: &Tokens, found: &mut Found) {
         let tenant = self.settings.tenant_id.as_deref().unwrap_or_default();
         let Some(bearer) = self.token(tokens, tenant, None, found).await else { return };
         if self.settings.credentials.refresh_token_file.is_none() {
             let what = "the app comes by itself; to register, Partner Center asks for an app that comes for a user";
             let remedy = "name a `refresh_token_file`, then run `devicedrop registrar sign-in`";
-            found.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
+            found.all.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
         } else if bearer.claims().is_some_and(|claims| !claims.permissions().contains(&"user_impersonation")) {
             let what = "the token doesn't hold `user_impersonation`";
             let remedy = "give the app registration the delegated permission user_impersonation of \"Microsoft Partner \
                           Center\", then run `devicedrop registrar sign-in` again";
-            found.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
+            found.all.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
         }
         if bearer.claims().is_some_and(|claims| !claims.amr.is_empty() && !claims.amr.iter().any(|way| way == "mfa"))
         {
             // https://learn.microsoft.com/partner-center/developer/partner-center-authentication
             let what = "the user signed in without a second factor, which Partner Center asks for since April 2026";
             let remedy = "let the user have a second factor, then run `devicedrop registrar sign-in` again";
-            found.push(self.finding("permissions", None, Rank::Bad, what, Some(remedy)));
+            found.all.push(self.finding("permissions", None, Rank::Bad, what, Some(remedy)));
         }
         for tenant in self.tenants {
+            if found.away {
+                return;
+            }
             let path = ["v1", "customers", &tenant.tenant, "deviceBatches"];
             let asked = Asked { tenant, subject: "devices", path: &path, query: None, needs: PARTNER_NEEDS };
-            self.ask(tokens, &bearer, &asked, found, clock).await;
+            self.ask(tokens, &bearer, &asked, found).await;
         }
     }
 
     /// A token of each customer's tenant.
-    async fn graph(&self, tokens: &Tokens, found: &mut Vec<Finding>, clock: &mut Option<Finding>) {
+    async fn graph(&self, tokens: &Tokens, found: &mut Found) {
         for tenant in self.tenants {
+            if found.away {
+                return;
+            }
             let Some(bearer) = self.token(tokens, &tenant.tenant, Some(tenant), found).await else { continue };
             self.permissions(&bearer, tenant, found);
             if self.duty == Duty::All {
                 let path = ["v1.0", "deviceManagement", "importedWindowsAutopilotDeviceIdentities"];
                 let asked = Asked { tenant, subject: "imports", path: &path, query: Some("$top=1"), needs: IMPORTS };
-                self.ask(tokens, &bearer, &asked, found, clock).await;
+                self.ask(tokens, &bearer, &asked, found).await;
             }
             let path = ["v1.0", "deviceManagement", "windowsAutopilotDeviceIdentities"];
             let asked = Asked { tenant, subject: "devices", path: &path, query: Some("$top=1"), needs: IDENTITIES };
-            self.ask(tokens, &bearer, &asked, found, clock).await;
+            self.ask(tokens, &bearer, &asked, found).await;
             let path = ["v1.0", "deviceManagement", "managedDevices"];
             let query = Some("$top=1&$select=id");
             let asked = Asked { tenant, subject: "uses", path: &path, query, needs: USES };
-            self.ask(tokens, &bearer, &asked, found, clock).await;
+            self.ask(tokens, &bearer, &asked, found).await;
         }
     }
 
-    async fn token(
-        &self,
-        tokens: &Tokens,
-        tenant: &str,
-        of: Option<&Tenant>,
-        found: &mut Vec<Finding>,
-    ) -> Option<Bearer> {
+    async fn token(&self, tokens: &Tokens, tenant: &str, of: Option<&Tenant>, found: &mut Found) -> Option<Bearer> {
         let (rank, what, remedy, bearer) = match tokens.bearer(tenant).await {
             Ok(bearer) => {
                 (Rank::Good, format!("the sign-in service gives one for {}", shown(tenant)), None, Some(bearer))
@@ -165,15 +178,16 @@ impl Look<'_> {
             Err(TokenTrouble::Broken(what)) => (Rank::Bad, what, None, None),
             Err(TokenTrouble::Unavailable { why, .. }) => {
                 let remedy = "try again later; if it stays so, look at the network, proxies and `login_url`";
+                found.away = true;
                 (Rank::Bad, why, Some(remedy), None)
             }
         };
-        found.push(self.finding("token", of, rank, what, remedy));
+        found.all.push(self.finding("token", of, rank, what, remedy));
         bearer
     }
 
     /// What the token says that it permits; nothing where it can't be read.
-    fn permissions(&self, bearer: &Bearer, tenant: &Tenant, found: &mut Vec<Finding>) {
+    fn permissions(&self, bearer: &Bearer, tenant: &Tenant, found: &mut Found) {
         let Some(claims) = bearer.claims() else { return };
         let wanted = if self.duty == Duty::All { [IMPORTS, USES] } else { [IDENTITIES, USES] };
         let held = claims.permissions();
@@ -187,17 +201,10 @@ impl Look<'_> {
             let rank = if held.is_empty() { Rank::Care } else { Rank::Bad };
             (rank, format!("the token doesn't hold {}", missing.join(", ")), Some(remedy))
         };
-        found.push(self.finding("permissions", Some(tenant), rank, what, remedy));
+        found.all.push(self.finding("permissions", Some(tenant), rank, what, remedy));
     }
 
-    async fn ask(
-        &self,
-        tokens: &Tokens,
-        bearer: &Bearer,
-        asked: &Asked<'_>,
-        found: &mut Vec<Finding>,
-        clock: &mut Option<Finding>,
-    ) {
+    async fn ask(&self, tokens: &Tokens, bearer: &Bearer, asked: &Asked<'_>, found: &mut Found) {
         let answered = match self.url(asked) {
             Some(url) => self.http.send(self.exchange(url, bearer)).await,
             None => Err(Failure::NotSent("`base_url` is no address".to_owned())),
@@ -205,21 +212,22 @@ impl Look<'_> {
         let received = match answered {
             Ok(received) => received,
             Err(failure) => {
+                found.away = true;
                 let what = format!("{} can't be reached: {failure}", self.settings.base_url);
                 let remedy = "look at the network, proxies and `base_url`";
-                found.push(self.finding(asked.subject, Some(asked.tenant), Rank::Bad, what, Some(remedy)));
+                found.all.push(self.finding(asked.subject, Some(asked.tenant), Rank::Bad, what, Some(remedy)));
                 return;
             }
         };
-        if clock.is_none() {
-            *clock = self.clocks(&received);
+        if found.clock.is_none() {
+            found.clock = self.clocks(&received);
         }
         if received.status == 401 {
             let partners = self.settings.tenant_id.as_deref().filter(|_| self.kind == RegistrarKind::PartnerCenter);
             tokens.refused(partners.unwrap_or(&asked.tenant.tenant), bearer);
         }
         let (rank, what, remedy) = judged(&received, asked);
-        found.push(self.finding(asked.subject, Some(asked.tenant), rank, what, remedy.as_deref()));
+        found.all.push(self.finding(asked.subject, Some(asked.tenant), rank, what, remedy.as_deref()));
     }
 
     fn url(&self, asked: &Asked<'_>) -> Option<Url> {

@@ -52,6 +52,8 @@ mod receipts;
 #[cfg(test)]
 mod registrar_cli;
 #[cfg(test)]
+mod registrar_tls;
+#[cfg(test)]
 mod registrars;
 #[cfg(test)]
 mod rehearsals;

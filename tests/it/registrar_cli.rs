@@ -289,9 +289,14 @@ fn a_service_that_is_not_there_or_is_none_is_told() -> Result<()> {
     let url = script.url();
     drop(script);
     env.set("registrar.graph.login_url", &format!("{url:?}"))?;
-    let gone = env.run(&["registrar", "check", "--customer", "contoso", "--json"])?;
+    let gone = env.run(&["registrar", "check", "--json"])?;
     assert_eq!(gone.code, Some(1), "{gone:?}");
-    assert!(found(&gone, &url)?.contains("the sign-in service at [url] can't be reached"), "{gone:?}");
+    let told = found(&gone, &url)?;
+    assert!(
+        told.starts_with("graph | token | contoso | bad | the sign-in service at [url] can't be reached"),
+        "{told}"
+    );
+    assert!(told.lines().count() == 2 && told.contains("graph | others | - | care | not every customer"), "{told}");
     nothing_tells_a_secret(&env, &[&odd, &gone])
 }
 
