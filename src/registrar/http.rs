@@ -222,6 +222,10 @@ fn told(error: &reqwest::Error) -> String {
         }
         cause = one.source();
     }
+    // The library's own name for what its cause says better.
+    if causes.len() > 1 && causes.first().is_some_and(|first| first.starts_with("client error (")) {
+        causes.remove(0);
+    }
     if causes.is_empty() { "the exchange failed".to_owned() } else { causes.join(": ") }
 }
 

@@ -216,16 +216,12 @@ fn a_secret_that_is_refused_or_open_to_others_is_told_with_what_to_do() -> Resul
     let env = place("graph", &script.url())?;
     let refused = env.run(&["registrar", "check", "--customer", "contoso", "--json"])?;
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert_snapshot!(found(&refused, &script.url())?, @r"
-    graph | token | contoso | bad | the client secret has expired: make a new one in the app registration and put it in the place of the old one (invalid_client, AADSTS7000222). It says: AADSTS7000222: expired | -
-    ");
+    assert_snapshot!(found(&refused, &script.url())?, @"graph | token | contoso | bad | the client secret has expired: make a new one in the app registration and put it in the place of the old one (invalid_client, AADSTS7000222). It says: AADSTS7000222: expired | -");
     fs::set_permissions(env.path("app.secret"), fs::Permissions::from_mode(0o640))?;
     let open = env.run(&["registrar", "check", "--customer", "contoso", "--json"])?;
     assert_eq!(open.code, Some(1), "{open:?}");
     let told = found(&open, &script.url())?.replace(&env.path("").display().to_string(), "[place]/");
-    assert_snapshot!(told, @r"
-    graph | token | contoso | bad | the file [place]/app.secret has the mode 0640: others than its owner could use the secret; run `chmod 600 [place]/app.secret`, and if others use this machine, get a new secret | -
-    ");
+    assert_snapshot!(told, @"graph | token | contoso | bad | the file [place]/app.secret has the mode 0640: others than its owner could use the secret; run `chmod 600 [place]/app.secret`, and if others use this machine, get a new secret | -");
     assert_eq!(script.seen().len(), 1, "nothing is asked with it");
     nothing_tells_a_secret(&env, &[&refused, &open])
 }

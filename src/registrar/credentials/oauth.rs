@@ -243,8 +243,10 @@ impl ForUser {
     async fn newest(&self) -> Result<Newest, TokenTrouble> {
         let file = self.file.clone();
         let (in_file, standing) = blocked(move || {
-            read_standing(&file)
-                .map_err(|why| format!("nobody has signed in: {why}; run `devicedrop registrar sign-in`"))
+            read_standing(&file).map_err(|why| match file.try_exists() {
+                Ok(false) => format!("nobody has signed in: {why}; run `devicedrop registrar sign-in`"),
+                _ => why,
+            })
         })
         .await?;
         let unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner).clone();
