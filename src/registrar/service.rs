@@ -2,7 +2,8 @@
 //! token, a second try with a new one after a 401, and what an answer without effect means for the whole call. What a
 //! request holds and what its answer says of a row is each client's own affair.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use devicedrop_core::device::Device;
@@ -38,6 +39,8 @@ pub(super) struct Service {
     pub(super) http: Http,
     pub(super) tokens: Tokens,
     pub(super) clock: Arc<dyn Clock>,
+    /// Which parts of it asked to be left alone, and until when, by the monotonic clock.
+    waits: Arc<Mutex<HashMap<String, Duration>>>,
 }
 
 /// Why there is no answer.
@@ -60,6 +63,10 @@ impl From<Unanswered> for Trouble {
 }
 
 impl Service {
+    pub(super) fn new(name: &'static str, base: Url, http: Http, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
+        Self { name, base, http, tokens, clock, waits: Arc::default() }
+    }
+
     /// The address of a resource. Each segment is escaped as needed.
     pub(super) fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
@@ -79,11 +86,14 @@ impl Service {
     /// Sends a request with a token of `tenant`. After a 401, which says that nothing was done, once more with a new
     /// token, under the same IDs: the service never looked at the first one.
     pub(super) async fn send(&self, tenant: &str, exchange: Exchange) -> Result<Received, Unanswered> {
+        let part = part(tenant, &exchange.url);
+        self.left_alone(&part)?;
         let mut refused = None;
         for _ in 0..2 {
             let bearer = self.tokens.bearer(tenant).await.map_err(no_token)?;
             let received = self.send_once(&bearer, exchange.clone()).await?;
             if received.status != 401 {
+                self.keep_wait(part, &received);
                 return Ok(received);
             }
             self.tokens.refused(tenant, &bearer);
@@ -95,6 +105,27 @@ impl Service {
              again (`devicedrop registrar sign-in`)",
             self.name
         ))))
+    }
+
+    /// Fails while this part of the service wants to be left alone: who comes too early makes it longer ("all requests
+    /// accrue", API throttling guidance for partners), and not everybody who asks heard of it.
+    fn left_alone(&self, part: &str) -> Result<(), Unanswered> {
+        let now = self.clock.elapsed();
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.retain(|_, until| *until > now);
+        let Some(until) = waits.get(part) else { return Ok(()) };
+        Err(Unanswered::NoEffect(Trouble::Throttled {
+            why: format!("{} asked us to wait", self.name),
+            retry_after: Some(until.saturating_sub(now)),
+        }))
+    }
+
+    fn keep_wait(&self, part: String, received: &Received) {
+        let wait = self.retry_after(received).filter(|_| matches!(received.status, 429 | 503));
+        if let Some(wait) = wait {
+            let until = self.clock.elapsed().saturating_add(wait);
+            self.waits.lock().unwrap_or_else(PoisonError::into_inner).insert(part, until);
+        }
     }
 
     async fn send_once(&self, bearer: &Bearer, mut exchange: Exchange) -> Result<Received, Unanswered> {
@@ -176,6 +207,15 @@ pub(super) fn tenant(tenant_of: &TenantOf, customer: &CustomerKey) -> Result<Str
             "the customer {customer} has no tenant: set `tenant_id` under [customers.{customer}]"
         ))
     })
+}
+
+/// The part of a service that throttles by itself: a customer's of Partner Center, a collection of a tenant's of Graph
+/// ("writes are throttled but reads are still permitted", Microsoft Graph throttling guidance).
+fn part(tenant: &str, url: &Url) -> String {
+    let path: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    let end = path.iter().position(|segment| matches!(*segment, "customers" | "deviceManagement"));
+    let path = path.get(..end.map_or(0, |end| end.saturating_add(2))).unwrap_or(&path);
+    format!("{tenant} {}", path.join("/"))
 }
 
 fn no_token(trouble: TokenTrouble) -> Unanswered {

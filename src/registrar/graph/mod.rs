@@ -95,7 +95,7 @@ impl Graph {
     /// A client.
     pub fn new(settings: Settings) -> Self {
         let Settings { base_url, tokens, http, tenant_of, customers, clock, first_look } = settings;
-        let service = Service { name: "Microsoft Graph", base: base_url, http, tokens, clock };
+        let service = Service::new("Microsoft Graph", base_url, http, tokens, clock);
         let (looks, uses) = (Mutex::default(), tokio::sync::Mutex::default());
         Self { service, tenant_of, customers, suspects: Suspects::default(), first_look, looks, uses }
     }

@@ -105,7 +105,7 @@ impl PartnerCenter {
     /// A client.
     pub fn new(settings: Settings) -> Self {
         let Settings { base_url, tenant_id, tokens, http, tenant_of, clock, first_look } = settings;
-        let service = Service { name: "Partner Center", base: base_url, http, tokens, clock };
+        let service = Service::new("Partner Center", base_url, http, tokens, clock);
         Self { service, tenant_id, tenant_of, suspects: Suspects::default(), first_look, memory: Mutex::default() }
     }
 

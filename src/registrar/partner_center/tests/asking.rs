@@ -133,6 +133,21 @@ async fn a_question_without_an_answer_says_nothing() {
 }
 
 #[tokio::test]
+async fn nobody_comes_back_before_the_time_that_the_service_asked_for() {
+    let busy = || Reply::empty(429).with("Retry-After", "3600");
+    let (script, client) = of_list([no_batches(), busy(), busy()]);
+    assert!(matches!(register(&client, &["a"]).await, Err(Trouble::Throttled { .. })));
+    let told = followed(&client, &["a"]).await;
+    let Err(Trouble::Throttled { retry_after: Some(left), .. }) = told else { panic!("{told:?}") };
+    assert!(left > Duration::from_secs(3_000) && left <= Duration::from_secs(3_600), "{left:?}");
+    assert_eq!(script.seen().len(), 2, "the question wasn't sent");
+    let mut other = request(1, "b");
+    other.customer = CustomerKey::parse("tailspin").expect("a key");
+    client.register(ids(), vec![other]).await.expect_err("the service was asked");
+    assert_eq!(script.seen().len(), 3, "what it asked of one customer holds for no other");
+}
+
+#[tokio::test]
 async fn what_was_found_out_before_a_trouble_is_told() {
     let done = json!([{ "serialNumber": "a", "status": "finished" }]);
     let (_script, client) = of_list([status("finished", &done), Reply::empty(429).with("Retry-After", "30")]);
