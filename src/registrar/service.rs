@@ -209,13 +209,11 @@ pub(super) fn tenant(tenant_of: &TenantOf, customer: &CustomerKey) -> Result<Str
     })
 }
 
-/// The part of a service that throttles by itself: a customer's of Partner Center, a collection of a tenant's of Graph
-/// ("writes are throttled but reads are still permitted", Microsoft Graph throttling guidance).
+/// The part of a service that throttles by itself: a tenant, and at Partner Center one customer of it ("per partner
+/// tenant or per partner and customer tenant", API throttling guidance for partners).
 fn part(tenant: &str, url: &Url) -> String {
-    let path: Vec<&str> = url.path_segments().into_iter().flatten().collect();
-    let end = path.iter().position(|segment| matches!(*segment, "customers" | "deviceManagement"));
-    let path = path.get(..end.map_or(0, |end| end.saturating_add(2))).unwrap_or(&path);
-    format!("{tenant} {}", path.join("/"))
+    let mut path = url.path_segments().into_iter().flatten().skip_while(|segment| *segment != "customers");
+    format!("{tenant} {}", path.nth(1).unwrap_or_default())
 }
 
 fn no_token(trouble: TokenTrouble) -> Unanswered {

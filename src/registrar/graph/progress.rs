@@ -167,7 +167,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The imports that are asked about, as far as the tenant's list has them.
+    /// The imports that are asked about, as far as the tenant's list has them. It isn't read further than needed.
     async fn imports_of(&self, tenant: &str, asked: &Asked<'_>) -> Result<Vec<Imported>, Trouble> {
         let mut imports = Vec::new();
         let url = self.collection(&["importedWindowsAutopilotDeviceIdentities"]);
@@ -176,16 +176,22 @@ impl Graph {
             let serial = question.request.device.serial_number.as_str();
             by_serial.entry(serial).or_default().push((*place, question));
         }
+        let mut left: HashSet<usize> = asked.iter().map(|(place, _)| *place).collect();
         self.list(tenant, url, |import: Imported| {
-            let rows = by_serial.get(import.serial_number.as_str());
-            let is_asked = rows
-                .into_iter()
-                .flatten()
-                .any(|(_, question)| import_id(question).is_some_and(|id| is_of(&import, id, &question.request)));
-            if is_asked {
+            let rows = by_serial.get(import.serial_number.as_str()).into_iter().flatten();
+            let is_its =
+                |question: &Question| import_id(question).is_some_and(|id| is_of(&import, id, &question.request));
+            let its: Vec<usize> = rows.filter(|(_, question)| is_its(question)).map(|(place, _)| *place).collect();
+            // Of one without our ID there may be older ones.
+            if import.import_id.as_deref().is_some_and(|id| !id.is_empty()) {
+                for place in &its {
+                    left.remove(place);
+                }
+            }
+            if !its.is_empty() {
                 imports.push(import);
             }
-            false
+            left.is_empty()
         })
         .await?;
         Ok(imports)

@@ -139,7 +139,7 @@ async fn nobody_comes_back_before_the_time_that_the_service_asked_for() {
     assert!(matches!(register(&client, &["a"]).await, Err(Trouble::Throttled { .. })));
     let told = followed(&client, &["a"]).await;
     let Err(Trouble::Throttled { retry_after: Some(left), .. }) = told else { panic!("{told:?}") };
-    assert!(left > Duration::from_secs(3_000) && left <= Duration::from_secs(3_600), "{left:?}");
+    assert!(left > Duration::from_mins(50) && left <= Duration::from_hours(1), "{left:?}");
     assert_eq!(script.seen().len(), 2, "the question wasn't sent");
     let mut other = request(1, "b");
     other.customer = CustomerKey::parse("tailspin").expect("a key");
