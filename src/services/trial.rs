@@ -19,7 +19,7 @@ use crate::cli::init;
 use crate::cli::output::Output;
 use crate::clock::SystemClock;
 use crate::reading;
-use crate::trial::{self, Certificate, Client, Script, Settings, Stocked};
+use crate::trial::{self, Certificate, Client, Script, Settings, Stocked, TrialError};
 
 use super::{demo, failure, runtime};
 
@@ -33,7 +33,7 @@ pub(super) fn serve(args: &ServeArgs, output: &mut Output) -> Result<Exit, Failu
         runtime.block_on(async { Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)) });
     let (mut terminate, mut interrupt) =
         signals.map_err(|error: std::io::Error| told("signals can't be received", &error))?;
-    let running = trial::start(settings, Arc::new(SystemClock)).map_err(|error| told(&error.to_string(), &error))?;
+    let running = trial::start(settings, Arc::new(SystemClock)).map_err(|error| not_started(&error))?;
     introduce(&running.base_url(), &client, args.report.json, output).map_err(|error| told("can't print", &error))?;
     runtime.block_on(async {
         tokio::select! {
@@ -159,6 +159,18 @@ fn named(path: &Path, what: &str) -> String {
 
 fn wrong(path: &Path, why: String) -> Failure {
     failure(named(path, "can't be used as an inventory"), vec![why], None)
+}
+
+fn not_started(error: &TrialError) -> Failure {
+    let hint = match error {
+        TrialError::NotLoopback { .. } => Some("--listen 127.0.0.1:8788"),
+        TrialError::Listen { .. } => Some("--listen 127.0.0.1:0 takes any port that is free"),
+        TrialError::State(_) => Some("name another file with --state"),
+        TrialError::Start(_) => None,
+    };
+    let mut failure = told(&error.to_string(), error);
+    failure.refusal.hint = hint.map(ToOwned::to_owned);
+    failure
 }
 
 fn told(message: &str, error: &dyn std::error::Error) -> Failure {

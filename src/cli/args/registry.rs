@@ -131,7 +131,7 @@ pub struct CheckInArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct ServeArgs {
     /// Where it listens, on loopback; port 0 takes any
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788", value_parser = address)]
     pub listen: SocketAddr,
 
     /// Devices that it knows, with the partner or self-service headings [default: those of `demo` and `init`]
@@ -209,6 +209,12 @@ pub struct ServeArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a comment here would become the help's heading")]
     pub report: ReportArgs,
+}
+
+/// An address and a port. No name is asked of anybody but the one that everybody knows.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numbers.parse().map_err(|_| "write it like 127.0.0.1:8788".to_owned())
 }
 
 /// A time as the configuration writes it.

@@ -10,7 +10,7 @@ mod items;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 pub(super) use batches::{Batch, Job, NewJob};
 pub(super) use devices::{Claim, Enrolled, JournalLine, Known};
@@ -37,7 +37,7 @@ pub enum StateError {
         source: rusqlite::Error,
     },
     /// The file is something else, or of another version.
-    #[error("{} is no state of this trial service: name another file, or delete it", path.display())]
+    #[error("{} is no state of this trial service", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -61,7 +61,10 @@ impl Store {
     /// Opens the file, or makes it; without one, the state is in memory. `new_key` is for a new one.
     pub(super) fn open(path: Option<&Path>, new_key: [u8; 32]) -> Result<Self, StateError> {
         let name = path.unwrap_or(Path::new(":memory:"));
-        let sqlite = |source| StateError::Sqlite { path: name.to_owned(), source };
+        let sqlite = |source: rusqlite::Error| match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => StateError::Foreign { path: name.to_owned() },
+            _ => StateError::Sqlite { path: name.to_owned(), source },
+        };
         let mut connection = connect(path).map_err(sqlite)?;
         let kind = |connection: &Connection| -> rusqlite::Result<(i64, i64, i64)> {
             let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));

@@ -3,6 +3,7 @@
 mod dialogue;
 mod graph;
 mod library;
+mod model;
 mod partner_center;
 mod state;
 mod tokens;

@@ -46,6 +46,7 @@ fn a_file_of_others_is_left_alone() {
     let path = folder.path().join("other.db");
     std::fs::write(&path, "no database").expect("a file");
     let settings = Settings { state: Some(path.clone()), ..open() };
-    assert!(Service::new(settings, clock(), BASE.to_owned(), [7; 32]).is_err());
+    let refused = Service::new(settings, clock(), BASE.to_owned(), [7; 32]).expect_err("it is another's");
+    assert!(matches!(refused, super::super::StateError::Foreign { .. }), "{refused:?}");
     assert_eq!(std::fs::read(&path).expect("a file"), b"no database");
 }
