@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use devicedrop_core::device::Sha256;
 use serde_json::{Value, json};
 
 use super::wire::Request;
@@ -12,6 +13,9 @@ const CROSSED: Duration = Duration::from_millis(250);
 
 /// Kinds of requests that are told apart: a client that invents paths doesn't fill our memory.
 const KINDS: usize = 1_000;
+
+/// Calls whose IDs are remembered, the latest: a client that is wrong about them is so soon.
+const CALLS: usize = 10_000;
 
 /// Which service a request is for. Each counts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +50,9 @@ pub(super) struct Manners {
     requests: BTreeMap<String, u64>,
     throttled: u64,
     too_early: u64,
+    /// Calls that came under the ID of another call.
+    reused: u64,
+    calls: BTreeMap<String, String>,
     /// For each service: when it last told somebody to wait, and until when.
     waits: BTreeMap<Surface, (Duration, Duration)>,
 }
@@ -55,11 +62,27 @@ impl Manners {
     pub(super) fn met(&mut self, surface: Surface, request: &Request, now: Duration) {
         let kind = Some(kind(request)).filter(|kind| self.requests.contains_key(kind) || self.requests.len() < KINDS);
         *self.requests.entry(kind.unwrap_or_else(|| "others".to_owned())).or_default() += 1;
+        if let Some(id) = request.header("ms-requestid").filter(|_| request.method != "GET") {
+            self.called(id, request);
+        }
         if let Some((told, until)) = self.waits.get(&surface)
             && now > told.saturating_add(CROSSED)
             && now < *until
         {
             self.too_early += 1;
+        }
+    }
+
+    /// "Upon receiving a response (success or business failure), the value should be reset for the next call"
+    /// (Partner Center's headers): who doesn't may be given the answer to another call there.
+    fn called(&mut self, id: &str, request: &Request) {
+        let call = format!("{} {} {}", request.method, request.path, Sha256::of(&request.body));
+        if self.calls.len() >= CALLS {
+            self.calls.clear();
+        }
+        let known = self.calls.entry(id.to_ascii_lowercase()).or_insert_with(|| call.clone());
+        if *known != call {
+            self.reused += 1;
         }
     }
 
@@ -72,7 +95,12 @@ impl Manners {
 
     /// All of it.
     pub(super) fn told(&self) -> Value {
-        json!({ "requests": self.requests, "toldToWait": self.throttled, "tooEarly": self.too_early })
+        json!({
+            "requests": self.requests,
+            "toldToWait": self.throttled,
+            "tooEarly": self.too_early,
+            "requestIdsReused": self.reused,
+        })
     }
 }
 
@@ -135,7 +163,29 @@ mod tests {
         }
         assert_eq!(
             manners.told(),
-            json!({ "requests": { "GET /v1/customers/*/devicebatches/*/devices": 5 }, "toldToWait": 1, "tooEarly": 1 })
+            json!({
+                "requests": { "GET /v1/customers/*/devicebatches/*/devices": 5 },
+                "toldToWait": 1,
+                "tooEarly": 1,
+                "requestIdsReused": 0,
+            })
         );
+    }
+
+    #[test]
+    fn an_id_that_is_used_for_two_calls_is_counted_and_a_call_that_is_repeated_is_not() {
+        let mut manners = Manners::default();
+        let call = |method: &str, body: &str| Request {
+            method: method.to_owned(),
+            headers: vec![("ms-requestid".to_owned(), "A".to_owned())],
+            body: body.as_bytes().to_vec(),
+            ..request("/v1/customers")
+        };
+        for call in [call("POST", "one"), call("POST", "one"), call("GET", "")] {
+            manners.met(Surface::PartnerCenter, &call, Duration::ZERO);
+        }
+        assert_eq!(manners.told()["requestIdsReused"], 0);
+        manners.met(Surface::PartnerCenter, &call("POST", "two"), Duration::ZERO);
+        assert_eq!(manners.told()["requestIdsReused"], 1);
     }
 }
