@@ -73,6 +73,7 @@ mod services;
 mod shares;
 #[cfg(test)]
 mod tenants;
+#[cfg(test)]
 mod trial_service;
 #[cfg(test)]
 mod zoo;
