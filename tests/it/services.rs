@@ -1,5 +1,5 @@
 //! The clients of the registration services, over the service for trials as a process of its own: the contract suite,
-//! and many rows while it misbehaves.
+//! many rows while it misbehaves, and the daemon with it.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
@@ -22,6 +22,8 @@ use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::registrar_suite::{self, Nature, Remembers, Subject};
 use serde_json::{Value, json};
 
+use crate::scene::{CONTOSO, csv, env, rows, start, stop, wait_for_rows};
+
 /// How soon what was sent is asked about: what is registered here takes a few milliseconds.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 
@@ -36,7 +38,7 @@ struct Trial {
 
 impl Trial {
     fn start(options: &[&'static str]) -> Result<Self> {
-        Self::on("0", crate::scene::env()?, options.to_vec())
+        Self::on("0", env()?, options.to_vec())
     }
 
     fn on(port: &str, folder: TestEnv, options: Vec<&'static str>) -> Result<Self> {
@@ -375,4 +377,39 @@ fn graph_that_misbehaves_registers_everything_once() {
     for seed in ["1", "2", "3"] {
         survives_faults(graph, GRAPH, seed);
     }
+}
+
+#[test]
+fn the_daemon_follows_an_upload_over_its_own_end() -> Result<()> {
+    let over = Over::new(partner_center, PARTNER_CENTER, &["--open"]);
+    let trial = over.trial();
+    let mut env = env()?;
+    let section = "registrar.partner_center";
+    for (key, value) in [
+        ("registrar.kind".to_owned(), "partner-center".to_owned()),
+        (format!("{section}.base_url"), trial.told("base_url")),
+        (format!("{section}.tenant_id"), trial.told("tenant_id")),
+        (format!("{section}.client_id"), trial.told("client_id")),
+        ("drop.customers".to_owned(), "configured".to_owned()),
+        (format!("customers.{CONTOSO}.tenant_id"), tenant(&CONTOSO.parse()?)),
+    ] {
+        env.set(&key, &format!("{value:?}"))?;
+    }
+    env.set(&format!("{section}.credentials.secret"), r#"{ environment = "TRIAL_SECRET" }"#)?;
+    env.set_variable("TRIAL_SECRET", &trial.told("client_secret"));
+    let mut daemon = start(&env)?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["1", "2"]))?;
+    let followed = "SELECT count(*) FROM audit_attempts WHERE tracking_id IS NOT NULL AND outcome IS NULL";
+    wait_for_rows(&env, &mut daemon, followed, &["2"])?;
+    daemon.kill()?;
+    let mut daemon = start(&env)?;
+    let ready = "SELECT count(*) FROM audit_registrations WHERE state = 'ready_for_user'";
+    wait_for_rows(&env, &mut daemon, ready, &["2"])?;
+    let attempts =
+        "SELECT DISTINCT registrar, number, outcome, tracking_id IS NOT NULL, length(correlation_id), answer
+         FROM audit_attempts";
+    assert_eq!(rows(&env, attempts)?, ["partner-center|1|registered|1|36|200 finished"]);
+    stop(daemon)?;
+    assert_eq!(trial.registrations()?.len(), 2);
+    Ok(())
 }
