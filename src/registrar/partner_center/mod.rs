@@ -91,6 +91,8 @@ pub struct PartnerCenter {
 struct Memory {
     /// Batches that are there: the tenant and the name in small letters, and the name as the service spells it.
     batches: HashMap<(String, String), String>,
+    /// Batches, named in the same way, that one call makes while others wait to add to them.
+    making: HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>,
     /// How often each upload was asked about.
     looks: HashMap<String, u32>,
 }

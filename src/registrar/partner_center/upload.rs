@@ -3,6 +3,8 @@
 //! Looking before making it is what Microsoft's own PowerShell module and CIPP do: the service has no call that does
 //! either. Two calls can look at the same time and both make it; the second is refused then, and finds it next time.
 
+use std::sync::Arc;
+
 use devicedrop_core::registrar::{Answer, CallIds, Request, Trouble, Verdict};
 use devicedrop_core::state::ErrorCode;
 use serde::Serialize;
@@ -45,6 +47,7 @@ impl PartnerCenter {
 
     /// Uploads devices into a batch. One answer for all of them.
     async fn send(&self, ids: &CallIds, tenant: &str, batch: &str, sent: &[&Request]) -> Result<Answer, Trouble> {
+        let _making = self.turn_to_make(tenant, batch).await;
         let known = self.find_batch(tenant, batch).await?;
         let devices: Vec<NewDevice<'_>> = sent.iter().map(|request| NewDevice::of(request)).collect();
         let exchange = match &known {
@@ -61,6 +64,20 @@ impl PartnerCenter {
             Err(Unanswered::NoEffect(trouble)) => Err(trouble),
             Err(Unanswered::Lost(why)) => Ok(Answer::bare(Verdict::InDoubt { why })),
         }
+    }
+
+    /// Waits for whoever makes this batch, if somebody does: of two who made it at once the service would refuse one.
+    async fn turn_to_make(&self, tenant: &str, batch: &str) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let key = (tenant.to_owned(), batch.to_lowercase());
+        let making = {
+            let mut memory = self.memory();
+            if memory.batches.contains_key(&key) {
+                return None;
+            }
+            Arc::clone(memory.making.entry(key.clone()).or_default())
+        };
+        let guard = making.lock_owned().await;
+        Some(guard).filter(|_| !self.memory().batches.contains_key(&key))
     }
 
     fn post(&self, ids: &CallIds, path: &[&str], body: &impl Serialize) -> Result<Exchange, Trouble> {
@@ -100,7 +117,9 @@ impl PartnerCenter {
         if memory.batches.len() >= REMEMBERED {
             memory.batches.clear();
         }
-        memory.batches.insert((tenant.to_owned(), name.to_lowercase()), name.to_owned());
+        let key = (tenant.to_owned(), name.to_lowercase());
+        memory.making.remove(&key);
+        memory.batches.insert(key, name.to_owned());
     }
 
     fn accepted(&self, tenant: &str, received: &Received) -> Answer {

@@ -33,6 +33,20 @@ async fn a_batch_is_made_once_and_added_to_after_that() {
 }
 
 #[tokio::test]
+async fn two_who_want_the_same_batch_make_it_once() {
+    let (script, client) = of_list([no_batches(), accepted(), accepted()]);
+    let (one, other) = tokio::join!(register(&client, &["1"]), register(&client, &["2"]));
+    for answers in [one, other] {
+        let answers = answers.expect("answers");
+        assert!(matches!(verdict(&answers), Verdict::Accepted { .. }), "{answers:?}");
+    }
+    let customer = format!("/v1/customers/{TENANT}/deviceBatches");
+    let expected =
+        [format!("GET {customer}"), format!("POST {customer}"), format!("POST {customer}/PO-4711/devices")];
+    assert_eq!(paths(&script), expected);
+}
+
+#[tokio::test]
 async fn a_batch_is_found_in_any_spelling_and_on_any_page() {
     let first = Reply::json(200, &json!({ "items": [{ "id": "other" }, 7], "continuationToken": "next" }));
     let (script, client) = of_list([first, batches(&["po-4711"]), accepted()]);
