@@ -9,7 +9,7 @@ use super::document::nearest;
 use super::raw::RawCustomer;
 use super::resolve::Resolving;
 use super::services::customers_tenant;
-use super::{Config, CustomerSettings};
+use super::{Config, CustomerSettings, RegistrarKind};
 
 pub(super) type Sections = BTreeMap<String, RawCustomer>;
 
@@ -55,7 +55,10 @@ fn resolve_customer(
     let tenant_id = resolving.text(&at("tenant_id"), raw.tenant_id);
     let tenant_id = customers_tenant(resolving, key.as_str(), tenant_id, &config.registrar);
     let folder = resolving.path(&at("folder"), raw.folder, defaults.folder);
-    let formats = raw.formats.map_or(defaults.formats, |words| formats(resolving, &at("formats"), &words));
+    let formats = match raw.formats {
+        Some(words) => formats(resolving, &at("formats"), &words, config.registrar.kind),
+        None => defaults.formats,
+    };
     let columns = raw.columns.map_or(defaults.columns, |mapped| columns(resolving, &at("columns"), mapped));
     CustomerSettings {
         name,
@@ -72,13 +75,20 @@ fn resolve_customer(
     }
 }
 
-fn formats(resolving: &mut Resolving<'_>, key: &[&str], words: &[String]) -> Vec<Format> {
+fn formats(resolving: &mut Resolving<'_>, key: &[&str], words: &[String], registrar: RegistrarKind) -> Vec<Format> {
     if words.is_empty() {
         resolving.problem(key, "found an empty list, expected \"partner\", \"self-service\" or both");
     }
     let mut formats = Vec::new();
     for word in words {
         match Format::from_code(word) {
+            Some(format) if !registrar.formats().contains(&format) => resolving.problem(
+                key,
+                format_args!(
+                    "found {word:?}, expected \"self-service\": the registrar {:?} registers by hardware hash alone",
+                    registrar.code()
+                ),
+            ),
             Some(format) if !formats.contains(&format) => formats.push(format),
             Some(_) => {}
             None => resolving.problem(key, format_args!("found {word:?}, expected \"partner\" or \"self-service\"")),

