@@ -14,6 +14,7 @@ use devicedrop::ledger::{Ledger, Reader};
 use devicedrop_core::device::{Format, Sha256};
 use devicedrop_core::ids::{CustomerKey, SubmissionId};
 use devicedrop_core::record::Kind;
+use devicedrop_core::registrar::CallIds;
 use devicedrop_core::state::{ErrorCode, Outcome};
 use devicedrop_core::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -312,8 +313,7 @@ fn attempt(ledger: &Ledger, customer: &CustomerKey) {
             at: at(10),
             registrar: "embedded".to_owned(),
             target: "registry.db".to_owned(),
-            request_id: None,
-            correlation_id: Some("c-1".to_owned()),
+            ids: CallIds { request_id: None, correlation_id: Some("c-1".to_owned()) },
         };
         let started = writer.start_call(call, vec![due.registration]).wait().expect("the call starts");
         let finished = started.attempts.iter().map(|attempt| Finished {
