@@ -4,8 +4,8 @@
 mod fuzz;
 mod ledger_shape;
 mod planted;
+mod programs;
 mod scale;
-mod sweep;
 mod tidy;
 mod zoo;
 
@@ -54,7 +54,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
          drops the biggest files of tests/corpus/ into a release, up to 4 GiB each (--quick: up to 80 MiB), and prints
          what memory each took; --libreoffice has LibreOffice write CSVs and read results; --write writes anew what is
          made of the table (docs/corpus.md)
-  fuzz [--target T]... [--seconds 30 | --executions N] [--jobs 1] | --totals
+  fuzz [--target T]... [--seconds 30 | --executions N] [--jobs 1] | --build | --totals
          builds the fuzz targets and runs each for so long; fails on a finding and says where its input is; --totals
          prints what all runs came to so far (docs/fuzzing.md)
   power-cuts [--points 1500] [--seed 1] [--restart-every 25] [--planted M1|M2|M3]
@@ -72,16 +72,16 @@ fn main() -> anyhow::Result<ExitCode> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => tidy::run(&top, &mut std::io::stdout().lock()),
         ["scale", sizes @ ..] => scale::run(&top, sizes, &mut std::io::stdout().lock()),
-        ["faults", rest @ ..] => of_the_testkit(&top, "faults", rest),
-        ["simulate", rest @ ..] => of_the_testkit(&top, "simulate", rest),
-        ["tamper", rest @ ..] => of_the_testkit(&top, "tamper", rest),
-        ["race", rest @ ..] => of_the_testkit(&top, "race", rest),
+        ["faults", rest @ ..] => programs::run(&top, "faults", rest),
+        ["simulate", rest @ ..] => programs::run(&top, "simulate", rest),
+        ["tamper", rest @ ..] => programs::run(&top, "tamper", rest),
+        ["race", rest @ ..] => programs::run(&top, "race", rest),
         ["services", rest @ ..] => services(&top, rest),
-        ["flood", rest @ ..] => of_the_testkit(&top, "flood", rest),
+        ["flood", rest @ ..] => programs::run(&top, "flood", rest),
         ["zoo", rest @ ..] => zoo::run(&top, rest),
-        ["kill-sweep", rest @ ..] => sweep::run(&top, "kill-sweep", rest),
-        ["soak", rest @ ..] => sweep::soak(&top, rest),
-        ["io-errors", rest @ ..] => sweep::run(&top, "io-errors", rest),
+        ["kill-sweep", rest @ ..] => sweep(&top, "kill-sweep", rest),
+        ["soak", rest @ ..] => soak(&top, rest),
+        ["io-errors", rest @ ..] => sweep(&top, "io-errors", rest),
         ["planted", rest @ ..] => planted::run(&top, rest, &mut std::io::stdout().lock()),
         ["fuzz", rest @ ..] => fuzz::run(&top, rest, &mut std::io::stdout().lock()),
         ["power-cuts", rest @ ..] => power_cuts(&top, rest),
@@ -105,43 +105,31 @@ fn gate(top: &Path) -> anyhow::Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Both sides are the release.
+/// Disturbs the program as it is built, which is named first.
+fn sweep(top: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let folder = programs::built(top)?;
+    programs::ran(Command::new(folder.join(name)).arg(folder.join("devicedrop")).args(arguments))
+}
+
+/// The program and the soak as a release, but for the slice in the gate.
+fn soak(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let quick = arguments.contains(&"--quick");
+    let folder = if quick { programs::built(top)? } else { programs::release_with(top, "soak")? };
+    programs::ran(Command::new(folder.join("soak")).arg(folder.join("devicedrop")).args(arguments))
+}
+
+/// The daemon and the service are the release, whoever looks at them isn't.
 fn services(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
-    let release = scale::build(top)?;
+    let release = programs::release(top)?;
     let release = release.to_str().context("a path in UTF-8")?;
-    of_the_testkit(top, "services", &[&["--program", release], arguments].concat())
+    programs::run(top, "services", &[&["--program", release], arguments].concat())
 }
 
-/// A program of the testkit: it brings the daemon along, which the other chores needn't wait for.
-fn of_the_testkit(top: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<ExitCode> {
-    let status = Command::new(env!("CARGO"))
-        .current_dir(top)
-        .args(["run", "--quiet", "--package", "devicedrop-testkit", "--bin", name, "--"])
-        .args(arguments)
-        .status()
-        .context("can't run cargo")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A program of its own too, run with the built daemon in namespaces of its own: whatever ends it, its mounts and the
-/// daemons that it started end with it.
+/// Run with the built daemon in namespaces of its own: whatever ends it, its mounts and the daemons that it started end
+/// with it.
 fn power_cuts(top: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
-    let built = Command::new(env!("CARGO"))
-        .current_dir(top)
-        .args(["build", "--quiet", "--package", "devicedrop", "--package", "devicedrop-blockrec", "--bins"])
-        .status()
-        .context("can't run cargo")?;
-    if !built.success() {
-        return Ok(ExitCode::FAILURE);
-    }
-    let folder =
-        std::env::current_exe()?.parent().map(Path::to_path_buf).context("this program lies in no folder")?;
-    let status = Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
-        .arg(folder.join("power-cuts"))
-        .arg(folder.join("devicedrop"))
-        .args(arguments)
-        .status()
-        .context("can't run unshare: it comes with util-linux")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let folder = programs::built(top)?;
+    let mut command = Command::new("unshare"); // comes with util-linux
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    programs::ran(command.arg(folder.join("power-cuts")).arg(folder.join("devicedrop")).args(arguments))
 }

@@ -60,8 +60,18 @@ struct Plan {
     targets: Vec<String>,
     slice: Slice,
     jobs: usize,
-    /// Only what all runs came to so far.
-    totals: bool,
+    work: Work,
+}
+
+/// What is to be done with the targets.
+#[derive(Debug, PartialEq, Eq)]
+enum Work {
+    /// Build and run them.
+    Run,
+    /// Only build them.
+    Build,
+    /// Only tell what all runs came to so far.
+    Totals,
 }
 
 /// How much of each target.
@@ -73,21 +83,13 @@ enum Slice {
 
 impl Plan {
     fn parse(arguments: &[&str]) -> Result<Self> {
-        let mut plan = Self { targets: Vec::new(), slice: Slice::Seconds(30), jobs: 1, totals: false };
+        let mut plan = Self { targets: Vec::new(), slice: Slice::Seconds(30), jobs: 1, work: Work::Run };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
-            if *word == "--totals" {
-                plan.totals = true;
-                continue;
-            }
-            let value = words.next().with_context(|| format!("{word} needs a value"))?;
-            let number = || value.parse().ok().filter(|number| *number > 0).context("expected a number above 0");
             match *word {
-                "--target" => plan.targets.push((*value).to_owned()),
-                "--seconds" => plan.slice = Slice::Seconds(number()?),
-                "--executions" => plan.slice = Slice::Executions(number()?),
-                "--jobs" => plan.jobs = usize::try_from(number()?)?,
-                _ => bail!("{word} is none of --target, --seconds, --executions, --jobs, --totals"),
+                "--totals" => plan.work = Work::Totals,
+                "--build" => plan.work = Work::Build,
+                _ => plan.set(word, words.next().with_context(|| format!("{word} needs a value"))?)?,
             }
         }
         let known = |name: &str| TARGETS.iter().any(|target| target.name == name);
@@ -96,6 +98,18 @@ impl Plan {
             bail!("{unknown} is not a target; those are {}", names.join(", "));
         }
         Ok(plan)
+    }
+
+    fn set(&mut self, word: &str, value: &str) -> Result<()> {
+        let number = || value.parse().ok().filter(|number| *number > 0).context("expected a number above 0");
+        match word {
+            "--target" => self.targets.push(value.to_owned()),
+            "--seconds" => self.slice = Slice::Seconds(number()?),
+            "--executions" => self.slice = Slice::Executions(number()?),
+            "--jobs" => self.jobs = usize::try_from(number()?)?,
+            _ => bail!("{word} is none of --target, --seconds, --executions, --jobs, --build, --totals"),
+        }
+        Ok(())
     }
 
     fn wants(&self, target: &Target) -> bool {
@@ -164,13 +178,16 @@ pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Resul
     let places = Places::of(top);
     let totals = Totals::read(places.totals.clone())?;
     let names = || TARGETS.iter().map(|target| target.name);
-    if plan.totals {
+    if plan.work == Work::Totals {
         totals.tell(names(), out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let binaries = build::build(top, &places.build)?;
+    if plan.work == Work::Build {
         return Ok(ExitCode::SUCCESS);
     }
     let made = seeds::make(top, &places.seeds)?;
     writeln!(out, "{made} inputs to begin with, in {}", places.seeds.display())?;
-    let binaries = build::build(top, &places.build)?;
     let wanted: Vec<&Target> = TARGETS.iter().filter(|target| plan.wants(target)).collect();
     let queue: Mutex<VecDeque<&Target>> = Mutex::new(wanted.iter().copied().collect());
     let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
@@ -290,8 +307,11 @@ mod tests {
     #[test]
     fn words_become_a_plan() {
         let plan = Plan::parse(&["--target", "sheet", "--executions", "9", "--jobs", "2"]).expect("a plan");
-        assert_eq!(plan, Plan { targets: vec!["sheet".into()], slice: Slice::Executions(9), jobs: 2, totals: false });
-        assert!(Plan::parse(&["--totals"]).expect("a plan").totals);
+        assert_eq!(
+            plan,
+            Plan { targets: vec!["sheet".into()], slice: Slice::Executions(9), jobs: 2, work: Work::Run }
+        );
+        assert_eq!(Plan::parse(&["--totals"]).expect("a plan").work, Work::Totals);
         assert!(plan.wants(&TARGETS[0]) && !plan.wants(&TARGETS[1]));
         for wrong in [&["--target", "shed"][..], &["--seconds"], &["--seconds", "0"], &["--jobs", "x"], &["-x", "1"]]
         {

@@ -96,10 +96,7 @@ impl Place {
                 Ok(!said.status.success() && printed.contains("test result: FAILED"))
             }
             Guard::Chore(words, finding) => {
-                let all = ["build", "--quiet", "--package", "devicedrop", "--package", "devicedrop-testkit"];
-                self.builds(
-                    &[&all[..], &["--package", "devicedrop-blockrec", "--package", "xtask", "--bins"]].concat(),
-                )?;
+                self.builds(&["build", "--quiet", "--workspace", "--bins"])?;
                 let said = self.cargo(&[&["run", "--quiet", "--package", "xtask", "--"], words].concat())?;
                 Ok(!said.status.success() && text_of(&said).contains(finding))
             }

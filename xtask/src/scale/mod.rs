@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use self::data::{Drop, Sizes};
-pub(crate) use self::process::build;
 use self::process::{Program, Reading};
+use crate::programs;
 
 /// Quiet time before a file is taken; the product's default. Told apart in the figures, for it is none of the work.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(crate) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Resul
         return Ok(ExitCode::SUCCESS);
     }
     let sizes = Sizes::parse(arguments)?;
-    let binary = process::build(top)?;
+    let binary = programs::release(top)?;
     writeln!(out, "{sizes}; {}", machine())?;
     let once = campaign(&binary, &sizes, out)?;
     writeln!(out, "twice the rows, while one snapshot after the other is taken:")?;

@@ -18,15 +18,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Clock ticks of a second in `/proc`, on every Linux there is.
 const TICKS: u64 = 100;
 
-/// Builds the release and says where it lies.
-pub(crate) fn build(top: &Path) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).current_dir(top).args(["build", "--release", "--locked", "--quiet"]).status()?;
-    ensure!(status.success(), "the release can't be built");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
-    Ok(target.join("release/devicedrop"))
-}
-
 /// The daemon in its folder. Dropped, it is killed.
 pub(super) struct Program {
     child: Child,
