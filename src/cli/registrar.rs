@@ -5,6 +5,7 @@ use devicedrop_core::shown::shown;
 
 use crate::cli::acting::{ActingError, act_as_owner};
 use crate::cli::args::RegistrarCommand;
+use crate::cli::ask;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -12,6 +13,8 @@ use crate::cli::output::{Output, Paint};
 use crate::cli::replies::counted;
 use crate::cli::services::Services;
 use crate::config::{Config, RegistrarKind};
+use crate::control::client::Client;
+use crate::control::protocol::Request;
 use crate::registrar::check::{Finding, Rank};
 
 /// Does what is asked for.
@@ -26,6 +29,7 @@ pub fn run(
         RegistrarCommand::SignIn => {
             let done = services.sign_in(&context.config, &mut |line| output.note(line))?;
             output.line(shown(&done))?;
+            take_up(context, services, output);
             Ok(Exit::Done)
         }
         RegistrarCommand::Check(args) => {
@@ -39,6 +43,22 @@ pub fn run(
                 print(&findings, output)?;
             }
             Ok(Exit::answer(findings.iter().all(|finding| finding.rank != Rank::Bad)))
+        }
+    }
+}
+
+/// Has a running daemon go on by the new sign-in at once, and puts on record that there was one.
+fn take_up(context: &Context, services: &dyn Services, output: &mut Output) {
+    if !context.config.ledger.path.exists() {
+        return;
+    }
+    let runs = matches!(Client::connect(&context.config.control_socket()), Ok(Some(_)));
+    match ask::ask(context, services, &Request::SignedIn, output) {
+        Ok(_) if runs => output.note("the daemon goes on by it"),
+        Ok(_) => {}
+        Err(error) => {
+            error.tell(output);
+            output.note("the daemon wasn't told; it takes the sign-in up by itself within `registrar.retry.longest`");
         }
     }
 }

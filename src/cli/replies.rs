@@ -48,7 +48,7 @@ fn exit(answer: &Answer) -> Exit {
 fn words(answer: &Answer) -> String {
     match answer {
         // Printed by their own modules.
-        Answer::Status(_) | Answer::BackupRecorded => String::new(),
+        Answer::Status(_) | Answer::BackupRecorded | Answer::SignInTakenUp => String::new(),
         Answer::Explanation(explanation) => explained(explanation),
         Answer::Retried(retried) => tried_again(retried),
         Answer::Resolved { registration_id } => format!("registration {registration_id}: decided, on record"),

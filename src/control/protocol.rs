@@ -78,6 +78,9 @@ pub enum Request {
         /// Whether the signing key is in it.
         with_key: bool,
     },
+    /// A user signed in whom the registrar is come to for: what was refused before is tried again. Answered by
+    /// [`Answer::SignInTakenUp`].
+    SignedIn,
     /// Reads the configuration anew. Answered by [`Answer::Reloaded`].
     Reload,
     /// Reads the configuration anew if its bytes differ from those in force. Answered by [`Answer::Reloaded`].
@@ -190,6 +193,8 @@ pub enum Answer {
     },
     /// To [`Request::BackedUp`].
     BackupRecorded,
+    /// To [`Request::SignedIn`].
+    SignInTakenUp,
     /// To [`Request::Reload`] and [`Request::ReloadIfChanged`].
     Reloaded {
         /// Whether another configuration is in force now.

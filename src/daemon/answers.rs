@@ -143,11 +143,12 @@ pub(super) fn finished(
 
 /// The end of an attempt when the registrar as a whole had trouble and surely nothing was done.
 pub(super) fn troubled(shared: &Shared, one: &Try, trouble: &Trouble) -> Finished {
-    let retry_after = match trouble {
-        Trouble::Throttled { retry_after, .. } => *retry_after,
-        Trouble::Broken(_) | Trouble::Unavailable(_) => None,
-    };
-    deferred(shared, one, trouble.to_string(), retry_after)
+    match trouble {
+        Trouble::Throttled { retry_after, .. } => deferred(shared, one, trouble.to_string(), *retry_after),
+        Trouble::Unavailable(_) => deferred(shared, one, trouble.to_string(), None),
+        // The gate holds it back, which a person may open, and then it is its turn.
+        Trouble::Broken(_) => put_off(shared, one, trouble.to_string(), policy(shared).delay(1, jitter())),
+    }
 }
 
 /// Whether what the registrar took then, and isn't done with, is waited for no longer.
@@ -171,6 +172,10 @@ pub(super) fn already(shared: &Shared, one: &Try, lost: bool) -> Result<Finished
 fn deferred(shared: &Shared, one: &Try, why: String, retry_after: Option<Duration>) -> Finished {
     let policy = policy(shared);
     let delay = policy.delay(one.tries, jitter()).max(retry_after.unwrap_or_default());
+    put_off(shared, one, why, delay)
+}
+
+fn put_off(shared: &Shared, one: &Try, why: String, delay: Duration) -> Finished {
     let due = shared.steady().plus(delay);
     Finished {
         error: Some(ErrorCode::UnexpectedError),
@@ -222,6 +227,13 @@ fn running(shared: &Shared, since: Timestamp) -> Duration {
     shared.clock.now().since(since).saturating_sub(asleep)
 }
 
+/// Whether a row ran out of time, which doesn't count while its registrar waited for a person.
+fn ran_out(shared: &Shared, one: &Try) -> bool {
+    let broken_at = shared.gates.of(&shared.registrar.target_of(&one.customer)).broken_at();
+    let since = broken_at.map_or(one.since, |at| at.max(one.since));
+    policy(shared).gives_up(one.tries, running(shared, since))
+}
+
 /// Puts the ends of attempts on record, gives up what ran out of time, lets those go whose turn comes by that, and
 /// rings for the results.
 pub(super) async fn record(
@@ -240,7 +252,7 @@ pub(super) async fn record(
         let ran_out = one.outcome == Outcome::Deferred
             && give_up == GiveUp::Allowed
             && is_clock_believed
-            && policy(shared).gives_up(attempted.tries, running(shared, attempted.since));
+            && self::ran_out(shared, attempted);
         if ran_out {
             out_of_time.push((one.registration, one.detail.clone()));
         }

@@ -99,6 +99,11 @@ fn carry_out(
             acted(shared, actor, "backup", Some(dir.display().to_string()), Some(what))?;
             Ok(Answer::BackupRecorded)
         }
+        Request::SignedIn => {
+            acted(shared, actor, "sign_in", Some(shared.registrar.target().to_owned()), None)?;
+            shared.mended();
+            Ok(Answer::SignInTakenUp)
+        }
         Request::Reload => reload::reload(shared, actor, true),
         Request::ReloadIfChanged => reload::reload(shared, actor, false),
     }

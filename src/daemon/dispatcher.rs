@@ -210,11 +210,12 @@ fn find(
     for (target, mut customers) in behind.into_iter().chain(before) {
         customers.sort_unstable();
         let start = next_in_turn(&customers, last.get(&target));
+        let places = shared.gates.of(&target).batch(capacity);
         let mut waiting = Vec::with_capacity(customers.len());
         for customer in &customers {
-            waiting.push(shared.readers.ask(|reader| reader.next_due(customer, now, capacity.batch, skip))?);
+            waiting.push(shared.readers.ask(|reader| reader.next_due(customer, now, places, skip))?);
         }
-        let places_each = shares(&waiting.iter().map(Vec::len).collect::<Vec<_>>(), capacity.batch, start);
+        let places_each = shares(&waiting.iter().map(Vec::len).collect::<Vec<_>>(), places, start);
         let rows = waiting.into_iter().zip(places_each).flat_map(|(rows, share)| rows.into_iter().take(share));
         let rows = that_go_together(shared, rows.collect(), capacity);
         if !rows.is_empty() {

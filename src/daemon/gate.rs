@@ -3,7 +3,7 @@
 //!
 //! A gate closes the moment an answer says so, before that answer is on record: what is told by one call holds for all
 //! to the same target, and for no other one's. After trouble a single call goes through first, and the others behind
-//! its answer.
+//! its answer. Where a person must act, one row is sent now and then to see whether somebody did.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +74,10 @@ struct State {
     pace: Duration,
     /// Before then the next call doesn't go, by the monotonic clock.
     next: Duration,
+    /// Whether the target said last that a person must act: then one row at a time asks whether somebody did.
+    broken: bool,
+    /// When it last said so.
+    broken_at: Option<Timestamp>,
 }
 
 /// Closed until then, by the monotonic clock.
@@ -130,6 +134,26 @@ impl Gate {
         }
     }
 
+    /// How many rows the next call may carry.
+    pub fn batch(&self, capacity: Capacity) -> usize {
+        if self.lock().broken { 1 } else { capacity.batch }
+    }
+
+    /// Whether it is closed until a person acted, or the next look whether one did.
+    pub fn waits_for_a_person(&self, elapsed: Duration) -> bool {
+        let mut state = self.lock();
+        state.broken && state.closed_for(elapsed).is_some()
+    }
+
+    /// When the target last said that a person must act. Rows that waited for that aren't to blame for the time.
+    pub fn broken_at(&self) -> Option<Timestamp> {
+        self.lock().broken_at
+    }
+
+    fn was_broken(&self, at: Timestamp) {
+        self.lock().broken_at = Some(at);
+    }
+
     /// A call goes through.
     pub fn went(&self, elapsed: Duration, rate: Option<Rate>) {
         let mut state = self.lock();
@@ -151,9 +175,10 @@ impl Gate {
     }
 
     /// So many times in a row, this one included, the target as a whole had trouble.
-    fn troubled(&self, troubled: bool) -> u32 {
+    fn troubled(&self, trouble: Option<&Trouble>) -> u32 {
         let mut state = self.lock();
-        state.troubles = if troubled { state.troubles.saturating_add(1) } else { 0 };
+        state.troubles = if trouble.is_some() { state.troubles.saturating_add(1) } else { 0 };
+        state.broken = matches!(trouble, Some(Trouble::Broken(_)));
         state.troubles
     }
 
@@ -172,6 +197,9 @@ impl Gate {
 /// The topic of the note that says until when a registrar asked to be left alone.
 const LEFT_ALONE: &str = "left_alone";
 
+/// The topic of the note that says when a registrar was last found to need a person.
+const BROKEN_AT: &str = "broken_at";
+
 /// A wait that was noted before a start isn't believed to be longer than this: the clock may have been set since.
 const LONGEST_KEPT: Duration = Duration::from_hours(24);
 
@@ -182,14 +210,27 @@ fn keep(shared: &Shared, target: &str, wait: Duration) {
     drop(shared.writer.note(None, LEFT_ALONE.to_owned(), target.to_owned(), Some(until)));
 }
 
+/// Notes that a person must act, likewise.
+fn keep_broken(shared: &Shared, target: &str) {
+    let now = shared.clock.now();
+    shared.gates.of(target).was_broken(now);
+    drop(shared.writer.note(None, BROKEN_AT.to_owned(), target.to_owned(), Some(now.unix_ms().to_string())));
+}
+
 /// Closes the gates for as long as the registrar asked to be left alone before this start.
 pub(super) fn remember(shared: &Shared) -> Result<(), AskError> {
     let config = shared.config();
     let tenants = config.customers.keys().map(|customer| shared.registrar.target_of(customer));
     let targets: BTreeSet<String> = tenants.chain([shared.registrar.target().to_owned()]).collect();
     for target in targets {
-        let noted = shared.readers.ask(|reader| reader.note(None, LEFT_ALONE, &target))?;
-        let Some(until) = noted.and_then(|text| text.parse().ok()).map(Timestamp::from_unix_ms) else { continue };
+        let noted = |topic| -> Result<Option<Timestamp>, AskError> {
+            let noted = shared.readers.ask(|reader| reader.note(None, topic, &target))?;
+            Ok(noted.and_then(|text| text.parse().ok()).map(Timestamp::from_unix_ms))
+        };
+        if let Some(at) = noted(BROKEN_AT)? {
+            shared.gates.of(&target).was_broken(at);
+        }
+        let Some(until) = noted(LEFT_ALONE)? else { continue };
         let now = shared.steady();
         let left = until.since(now).min(LONGEST_KEPT);
         if until > now && shared.gates.of(&target).close(shared.clock.elapsed().saturating_add(left), true) {
@@ -204,14 +245,16 @@ pub(super) fn remember(shared: &Shared) -> Result<(), AskError> {
 pub fn heard(shared: &Shared, target: &str, trouble: Option<&Trouble>, leave_alone: Option<Duration>) {
     let gate = shared.gates.of(target);
     let throttled = matches!(trouble, Some(Trouble::Throttled { .. })) || trouble.is_none() && leave_alone.is_some();
-    let troubles = gate.troubled(trouble.is_some());
+    let troubles = gate.troubled(trouble);
     if trouble.is_none() || throttled {
         gate.adapt(throttled);
     }
     let delay = || answers::policy(shared).delay(troubles, answers::jitter());
     let (health, why, wait, asked) = match (trouble, leave_alone) {
-        // Nobody but a person can tell when that is over.
-        (Some(Trouble::Broken(why)), _) => (Health::Broken, Some(why.clone()), Some(Duration::MAX), false),
+        // When that is over only a person can tell, or the next look.
+        (Some(Trouble::Broken(why)), _) => {
+            (Health::Broken, Some(why.clone()), Some(answers::policy(shared).longest), false)
+        }
         (Some(Trouble::Unavailable(why)), _) => (Health::Unavailable, Some(why.clone()), Some(delay()), false),
         (Some(Trouble::Throttled { why, retry_after }), _) => {
             (Health::Throttled, Some(why.clone()), Some(retry_after.unwrap_or_else(delay)), retry_after.is_some())
@@ -224,6 +267,9 @@ pub fn heard(shared: &Shared, target: &str, trouble: Option<&Trouble>, leave_alo
     let elapsed = shared.clock.elapsed();
     if let (true, Some(wait)) = (asked, wait) {
         keep(shared, target, wait);
+    }
+    if health == Health::Broken {
+        keep_broken(shared, target);
     }
     let news = match wait {
         Some(wait) => gate.close(elapsed.saturating_add(wait), asked),
@@ -283,14 +329,27 @@ mod tests {
         gate.came_back();
         assert_eq!(gate.room(SECOND, CAPACITY), Ok(()));
         gate.came_back();
-        assert_eq!(gate.troubled(true), 1);
+        assert_eq!(gate.troubled(Some(&Trouble::Unavailable("away".to_owned()))), 1);
         gate.close(3 * SECOND, false);
         assert_eq!(gate.room(SECOND, CAPACITY), Err(Some(2 * SECOND)));
         assert_eq!(gate.room(3 * SECOND, CAPACITY), Ok(()));
         gate.went(3 * SECOND, None);
         assert_eq!(gate.room(3 * SECOND, CAPACITY), Err(None), "the others go behind the answer to the first");
-        assert_eq!(gate.troubled(false), 0);
+        assert_eq!(gate.troubled(None), 0);
         assert_eq!(gate.room(3 * SECOND, CAPACITY), Ok(()));
+    }
+
+    #[test]
+    fn whether_a_person_acted_is_asked_with_one_row() {
+        let gate = Gate::default();
+        let capacity = Capacity { batch: 500, ..CAPACITY };
+        assert_eq!(gate.batch(capacity), 500);
+        gate.troubled(Some(&Trouble::Broken("sign in".to_owned())));
+        gate.close(5 * SECOND, false);
+        assert!(gate.waits_for_a_person(4 * SECOND) && !gate.waits_for_a_person(5 * SECOND));
+        assert_eq!((gate.batch(capacity), gate.room(5 * SECOND, capacity)), (1, Ok(())));
+        gate.troubled(None);
+        assert_eq!(gate.batch(capacity), 500);
     }
 
     #[test]

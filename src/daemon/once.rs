@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::time::Timestamp;
 
 use crate::config::ResultsWhen;
@@ -70,7 +71,10 @@ fn look(shared: &Shared) -> Option<bool> {
         let pending = one.submission.tally.as_ref().is_some_and(|tally| tally.pending > 0);
         one.tries == 0 && !(final_only && pending)
     });
-    if !due.is_empty() || unwritten {
+    let elapsed = shared.clock.elapsed();
+    let waits_for_a_person =
+        |customer: &CustomerKey| shared.gates.of(&shared.registrar.target_of(customer)).waits_for_a_person(elapsed);
+    if !due.iter().all(waits_for_a_person) || unwritten {
         return None;
     }
     let counts = shared.readers.ask(|reader| reader.counts(None)).ok()?;

@@ -63,7 +63,7 @@ pub(super) fn reload(shared: &Arc<Shared>, actor: &Actor, always: bool) -> Resul
         board.loaded_at = shared.clock.now();
     }
     acted(shared, actor, "load_configuration", sha256.map(|hash| hash.to_string()), None)?;
-    shared.stir();
+    shared.mended();
     tracing::info!(sha256 = sha256.map(|hash| hash.to_string()), "configuration loaded");
     Ok(Answer::Reloaded { changed: !same, sha256: sha256.map(|hash| hash.to_string()) })
 }

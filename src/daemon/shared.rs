@@ -138,6 +138,12 @@ impl Shared {
         self.bells.ring_all();
     }
 
+    /// A person did something about the registrar's credentials or settings.
+    pub fn mended(&self) {
+        self.registrar.mended();
+        self.stir();
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> Arc<Config> {
         self.config.get()
@@ -245,6 +251,7 @@ impl Bells {
             bells.results.notify_one();
         }
         self.dispatcher.notify_one();
+        self.doubts.notify_one();
         self.roster.notify_one();
         self.lifecycle.notify_one();
     }

@@ -49,6 +49,11 @@ impl Registrar for Both {
         self.registering.takes_ids()
     }
 
+    fn mended(&self) {
+        self.registering.mended();
+        self.uses.mended();
+    }
+
     fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         self.registering.register(ids, requests)
     }

@@ -73,6 +73,10 @@ pub trait Registrar: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// A person did something that may have mended what was called broken: it is looked at anew the next time, whatever
+    /// is remembered. Waits that the service asked for stay.
+    fn mended(&self) {}
+
     /// Asks to register the devices of `requests`, in one call with these IDs.
     ///
     /// - As many answers as requests, in their order. Rows are taken in their order too: of two rows of one device

@@ -93,6 +93,9 @@ impl Service {
             let bearer = self.tokens.bearer(tenant).await.map_err(no_token)?;
             let received = self.send_once(&bearer, exchange.clone()).await?;
             if received.status != 401 {
+                if received.status == 403 && !means_no_relationship(&received) {
+                    self.tokens.not_permitted(tenant, &bearer);
+                }
                 self.keep_wait(part, &received);
                 return Ok(received);
             }

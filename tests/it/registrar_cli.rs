@@ -12,7 +12,7 @@ use devicedrop_testkit::process::Output;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::scene::{csv, env, run_once};
+use crate::scene::{csv, env, rows, run_once, start};
 
 const APP: &str = "6731de76-14a6-49ae-97bc-6eba6914391e";
 const CONTOSO_TENANT: &str = "11111111-2222-3333-4444-555555555555";
@@ -343,6 +343,36 @@ fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
     let after = env.run(&["registrar", "check", "--json"])?;
     assert_eq!(after.code, Some(0), "{after:?}");
     nothing_tells_a_secret(&env, &[&before, &signed, &after])
+}
+
+#[test]
+fn a_running_daemon_goes_on_by_a_sign_in_at_once() -> Result<()> {
+    let script = HttpScript::by(|seen| {
+        if seen.target.ends_with("/devicecode") {
+            return code();
+        }
+        if is_token(seen) {
+            return tokens(&json!({"scp": "user_impersonation"}));
+        }
+        Reply::json(200, &json!({"items": []}))
+    })?;
+    let env = place("partner-center", &script.url())?;
+    let mut daemon = start(&env)?;
+    env.drop_file("contoso", "a.csv", csv(&["1"]))?;
+    daemon.wait_for("broken", |line| line.message() == "registrar" && line.has("health", "Broken"))?;
+    let asked = script.seen().len();
+    assert_eq!(asked, 0, "nobody signed in, so that nobody can be asked");
+    let signed = env.run(&["registrar", "sign-in"])?;
+    assert_eq!(signed.code, Some(0), "{signed:?}");
+    assert!(signed.stderr.ends_with("the daemon goes on by it\n"), "{signed:?}");
+    daemon.wait_until("an upload", || {
+        let is_upload = |seen: &Seen| seen.method == "POST" && seen.target.ends_with("/deviceBatches");
+        Ok(script.seen().iter().any(is_upload).then_some(()))
+    })?;
+    let acted = "SELECT action, subject FROM audit_actions WHERE action = 'sign_in'";
+    assert_eq!(rows(&env, acted)?, [format!("sign_in|{}", script.url())]);
+    daemon.kill()?;
+    Ok(())
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The whole daemon over a registrar that answers as a test tells it: what is tried again, when, and what isn't.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_core::state::ErrorCode;
@@ -8,7 +9,7 @@ use devicedrop_testkit::checker;
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::process::Daemon;
 use devicedrop_testkit::scripted::{Entry, Mode, Reply, Rule, Script, What, read_journal};
-use devicedrop_testkit::under_test::journal;
+use devicedrop_testkit::under_test::{journal, put_forward};
 use serde_json::{Value, json};
 
 const HEADINGS: &str = "Manufacturer,Model,Serial Number\n";
@@ -182,6 +183,61 @@ fn rows_stay_pending_while_credentials_are_refused_and_go_on_once_a_person_says_
     let retried = env.run(&["retry"])?;
     ensure!(retried.code == Some(0), "{retried:?}");
     finish(&env, daemon, Mode::Keyed, 2)
+}
+
+#[test]
+fn whether_a_person_mended_the_registrar_is_asked_now_and_then_with_one_row() -> Result<()> {
+    let mut env = crate::scene::env()?;
+    env.set("registrar.retry.first", "\"1ms\"")?.set("registrar.retry.longest", "\"100ms\"")?;
+    let script = Script { concurrency: one(), ..Script::of([Rule::always(Reply::Broken).times(5)]) };
+    env.drop_file("contoso", "devices.csv", rows(&["A", "B", "C"]))?;
+    let daemon = start(&env, &script)?;
+    finish(&env, daemon, Mode::Keyed, 1)?;
+    let attempts = "SELECT outcome, count(*) FROM audit_attempts GROUP BY 1 ORDER BY 1";
+    // All three in the first call, one in each of the next two, and nobody acted but the registrar.
+    assert_eq!(json!(env.query(attempts)?), json!([["deferred", 5], ["registered", 3]]));
+    Ok(())
+}
+
+#[test]
+fn the_time_in_which_a_registrar_waited_for_a_person_makes_no_row_fail() -> Result<()> {
+    let mut env = crate::scene::env()?;
+    env.set("registrar.retry.first", "\"1ms\"")?;
+    let script = Script::of([Rule::always(Reply::Broken).times(12), Rule::always(Reply::Unavailable).times(1)]);
+    env.drop_file("contoso", "devices.csv", rows(&["A"]))?;
+    let mut daemon = crate::daemon()?.scripted_with_a_clock_to_move(&env, &script)?;
+    daemon.wait_for_message("ready")?;
+    let tried = |daemon: &mut Daemon, times: u64| {
+        let sql = "SELECT count(*) FROM audit_attempts WHERE outcome = 'deferred'";
+        wait_for(&env, daemon, sql, &json!([[times]]))?;
+        let said = env.run(&["retry"])?;
+        ensure!(said.code == Some(0), "{said:?}");
+        Ok(())
+    };
+    for times in 1..12 {
+        if times == 11 {
+            put_forward(&env, Duration::from_hours(25))?;
+        }
+        tried(&mut daemon, times)?;
+    }
+    tried(&mut daemon, 12)?;
+    put_forward(&env, Duration::from_hours(26))?;
+    tried(&mut daemon, 13)?;
+    finish(&env, daemon, Mode::Keyed, 1)?;
+    assert_eq!(json!(env.query(STATES)?), json!([["A", "ready_for_user", null]]));
+    Ok(())
+}
+
+#[test]
+fn a_single_run_ends_where_a_person_must_act() -> Result<()> {
+    let mut env = crate::scene::env()?;
+    env.set("registrar.retry.first", "\"1ms\"")?;
+    let script = Script { batch: one(), ..Script::of([Rule::always(Reply::Broken)]) };
+    env.drop_file("contoso", "devices.csv", rows(&["A", "B", "C", "D", "E", "F"]))?;
+    let daemon = crate::daemon()?.scripted_once(&env, &script)?;
+    let (code, _) = daemon.wait()?;
+    assert_eq!((code, json!(env.query(PENDING)?)), (1, json!([[6]])));
+    Ok(())
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub enum RegistrarCommand {
     #[command(after_help = "\
 Prints a page and a code: open the page in any browser, on any machine, and enter the code there.
 What the sign-in leaves goes into the `refresh_token_file` of the configuration; a running daemon
-takes it up by itself.
+goes on by it at once.
 
 Example:
   sudo devicedrop registrar sign-in")]

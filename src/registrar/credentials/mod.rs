@@ -43,6 +43,9 @@ const AFTER_SILENCE: Duration = Duration::from_secs(5);
 /// A token that the service refuses so soon after one that it refused, too, isn't to be mended by fetching another.
 const REFUSED_AGAIN: Duration = Duration::from_mins(10);
 
+/// A token that is younger isn't dropped because it doesn't permit something: nobody gave more rights meanwhile.
+const PERMISSIONS_HOLD: Duration = Duration::from_mins(4);
+
 /// Whoever gives tokens.
 pub trait Source: Send + Sync + fmt::Debug {
     /// Fetches a token for a tenant, in one exchange.
@@ -134,6 +137,7 @@ struct Held {
 #[derive(Debug, Clone)]
 struct Kept {
     bearer: Bearer,
+    fetched_at: Duration,
     /// From here on a new one is wanted.
     stale_at: Duration,
     /// From here on it isn't used any more.
@@ -207,6 +211,28 @@ impl Tokens {
         });
     }
 
+    /// Drops a token to whose holder the service answered that he may not do something (403): what he may do stands in
+    /// the token, and the next one may say otherwise. Now and then only, since as a rule it doesn't.
+    pub fn not_permitted(&self, tenant: &str, bearer: &Bearer) {
+        let now = self.inner.clock.elapsed();
+        self.tenant(tenant).with(|held| {
+            let is_old = |kept: &Kept| now >= kept.fetched_at.saturating_add(PERMISSIONS_HOLD);
+            drop(held.token.take_if(|kept| kept.bearer.number == bearer.number && is_old(kept)));
+        });
+    }
+
+    /// A person did something about the credentials: all tokens are fetched anew, and what is broken is tried.
+    pub fn mended(&self) {
+        let tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        for tenant in tenants.values() {
+            tenant.with(|held| {
+                held.token = None;
+                held.refused_at = None;
+                drop(held.trouble.take_if(|(trouble, _)| matches!(trouble, TokenTrouble::Broken(_))));
+            });
+        }
+    }
+
     fn tenant(&self, tenant: &str) -> Arc<Tenant> {
         let mut tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tenants.entry(tenant.to_owned()).or_default())
@@ -270,6 +296,7 @@ impl Held {
         let early = BEFORE_ITS_END.min(granted.lasts / 2);
         self.token = Some(Kept {
             bearer: bearer.clone(),
+            fetched_at: asked_at,
             stale_at: asked_at.saturating_add(granted.lasts.saturating_sub(early)),
             ends_at: asked_at.saturating_add(granted.lasts),
         });

@@ -108,6 +108,35 @@ async fn a_broken_credential_is_not_hammered() {
 }
 
 #[tokio::test]
+async fn what_a_person_mended_is_tried_at_once_and_no_old_token_is_used() {
+    let bench = Bench::new(Scripted::default());
+    bench.source.then(Err(broken()));
+    assert_eq!(bench.text("a").await, Err(broken()));
+    bench.tokens.mended();
+    assert_eq!(bench.text("a").await, Ok("Bearer a-2".to_owned()));
+    bench.tokens.mended();
+    assert_eq!(bench.text("a").await, Ok("Bearer a-3".to_owned()), "that of whoever signed in now");
+    let busy = TokenTrouble::Unavailable { why: "busy".to_owned(), retry_after: Some(HOUR) };
+    bench.source.then(Err(busy.clone()));
+    assert_eq!(bench.text("b").await, Err(busy.clone()));
+    bench.tokens.mended();
+    assert_eq!(bench.text("b").await, Err(busy), "no person ends a wait that the service asked for");
+}
+
+#[tokio::test]
+async fn rights_that_were_given_meanwhile_are_asked_for_now_and_then() {
+    let bench = Bench::new(Scripted::default());
+    let bearer = bench.tokens.bearer("a").await.expect("a token");
+    bench.tokens.not_permitted("a", &bearer);
+    assert_eq!(bench.tokens.bearer("a").await, Ok(bearer.clone()), "it was fetched a moment ago");
+    bench.clock.advance(Duration::from_mins(5));
+    bench.tokens.not_permitted("a", &bearer);
+    assert_eq!(bench.text("a").await, Ok("Bearer a-2".to_owned()));
+    bench.tokens.not_permitted("a", &bearer);
+    assert_eq!(bench.text("a").await, Ok("Bearer a-2".to_owned()), "it was about another token");
+}
+
+#[tokio::test]
 async fn a_sign_in_service_that_asks_for_time_is_left_alone_so_long() {
     let bench = Bench::new(Scripted::default());
     let busy = TokenTrouble::Unavailable { why: "busy".to_owned(), retry_after: Some(Duration::from_secs(90)) };

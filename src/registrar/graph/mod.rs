@@ -186,6 +186,10 @@ impl Registrar for Graph {
         true
     }
 
+    fn mended(&self) {
+        self.service.tokens.mended();
+    }
+
     fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move { self.import(&ids, &requests).await })
     }

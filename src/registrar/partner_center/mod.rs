@@ -204,6 +204,10 @@ impl Registrar for PartnerCenter {
         true
     }
 
+    fn mended(&self) {
+        self.service.tokens.mended();
+    }
+
     fn register(&self, ids: CallIds, requests: Vec<Request>) -> Answering<'_, Result<Vec<Answer>, Trouble>> {
         Box::pin(async move { self.upload(&ids, &requests).await })
     }
