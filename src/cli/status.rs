@@ -122,17 +122,20 @@ fn head(status: &Status, output: &mut Output) -> Result<(), CliError> {
 
 fn registrar(status: &Status, output: &Output) -> String {
     let registrar = &status.registrar;
-    let (paint, word) = match registrar.health {
-        Health::Unknown => (Paint::Dim, "not asked yet"),
-        Health::Working => (Paint::Good, "working"),
-        Health::Throttled => (Paint::Care, "throttled"),
-        Health::Unavailable => (Paint::Care, "can't be reached"),
-        Health::Broken => (Paint::Bad, "broken"),
+    let paint = match registrar.health {
+        Health::Unknown => Paint::Dim,
+        Health::Working => Paint::Good,
+        Health::Throttled | Health::Unavailable => Paint::Care,
+        Health::Broken => Paint::Bad,
     };
+    let place = format!("{} ({})", shown(&registrar.kind), shown(&registrar.target));
+    let why = registrar.why.as_ref().map(|why| shown(why).to_string());
+    if let (false, Some(in_sum)) = (registrar.targets.is_empty(), &why) {
+        return format!("{place}, {}", output.painted(paint, in_sum));
+    }
     let since = registrar.since.map(|since| format!(" since {}", time(since))).unwrap_or_default();
-    let why = registrar.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
-    let health = output.painted(paint, word);
-    format!("{} ({}), {health}{since}{why}", shown(&registrar.kind), shown(&registrar.target))
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{place}, {}{since}{why}", output.painted(paint, registrar.health.words()))
 }
 
 fn customers(status: &Status, output: &mut Output) -> Result<(), CliError> {
@@ -205,7 +208,7 @@ fn time(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::cli::testing::Printed;
-    use crate::control::protocol::{ConfigurationStatus, DaemonStatus, Queue, RegistrarStatus};
+    use crate::control::protocol::{ConfigurationStatus, DaemonStatus, Queue, RegistrarStatus, TargetStatus};
     use devicedrop_core::ids::CustomerKey;
     use insta::assert_snapshot;
 
@@ -260,6 +263,7 @@ mod tests {
                 health: Health::Unavailable,
                 since: Some(at(50)),
                 why: Some("the disk is full".into()),
+                targets: Vec::new(),
             },
             queue: Queue {
                 pending: 12,
@@ -349,6 +353,33 @@ mod tests {
             printed.out().contains("\nand 16980 files more (devicedrop status --json lists up to a thousand)\n"),
             "{}",
             printed.out()
+        );
+    }
+
+    #[test]
+    fn one_tenants_trouble_is_not_shown_as_the_registrars() {
+        let mut status = troubled();
+        let of = |key: &str, health| TargetStatus {
+            target: format!("http://localhost {key}"),
+            customers: vec![CustomerKey::parse(key).expect("a key")],
+            health,
+            since: Some(at(50)),
+            why: None,
+        };
+        status.registrar = RegistrarStatus {
+            kind: "partner-center".into(),
+            target: "http://localhost".into(),
+            health: Health::Broken,
+            since: Some(at(50)),
+            why: Some("1 of 2 customers' tenants work; broken: fabrikam".into()),
+            targets: vec![of("contoso", Health::Working), of("fabrikam", Health::Broken)],
+        };
+        let mut printed = Printed::default();
+        print(&status, &mut printed.output(100)).expect("printed");
+        let line = printed.out().lines().find(|line| line.starts_with("registrar")).map(str::to_owned);
+        assert_snapshot!(
+            line.expect("a line"),
+            @"registrar      partner-center (http://localhost), 1 of 2 customers' tenants work; broken: fabrikam"
         );
     }
 

@@ -6,3 +6,4 @@
 pub mod client;
 mod paths;
 pub mod protocol;
+mod standing;

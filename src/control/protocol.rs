@@ -12,6 +12,7 @@ use devicedrop_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::paths;
+pub use super::standing::{Health, RegistrarStatus, TargetStatus};
 
 /// The longest line that either side reads, in bytes: a status of ten thousand customers stays below it.
 pub const MAX_LINE: usize = 16 * 1024 * 1024;
@@ -268,37 +269,6 @@ pub struct ConfigurationStatus {
     pub loaded_at: Option<Timestamp>,
     /// Why a newer one isn't in force, in sentences.
     pub refused: Vec<String>,
-}
-
-/// How the registrar is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RegistrarStatus {
-    /// Its kind.
-    pub kind: String,
-    /// Its target.
-    pub target: String,
-    /// Whether it works.
-    pub health: Health,
-    /// Since when.
-    pub since: Option<Timestamp>,
-    /// Why not, or what it last said.
-    pub why: Option<String>,
-}
-
-/// Whether a registrar works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Health {
-    /// Nothing was asked of it yet.
-    Unknown,
-    /// It answers.
-    Working,
-    /// It asked to be left alone for a while.
-    Throttled,
-    /// It can't be reached now; tried again.
-    Unavailable,
-    /// Nothing is sent until a person mended it.
-    Broken,
 }
 
 /// Rows on their way.

@@ -46,7 +46,7 @@ pub struct State {
     pub customers: BTreeMap<CustomerKey, Lane>,
     /// Folders in the root that belong to no customer, and why.
     pub strangers: BTreeMap<String, String>,
-    /// How the registrar is.
+    /// How the registrar is, by its targets.
     pub registrar: BTreeMap<String, RegistrarHealth>,
     /// Calls under way.
     pub calls: u64,
@@ -133,28 +133,6 @@ pub struct RegistrarHealth {
 impl RegistrarHealth {
     /// Of one that nothing was asked of.
     pub const UNKNOWN: Self = Self { health: Health::Unknown, since: None, why: None };
-
-    /// How bad it is, the worst last.
-    fn rank(&self) -> u8 {
-        match self.health {
-            Health::Unknown => 0,
-            Health::Working => 1,
-            Health::Throttled => 2,
-            Health::Unavailable => 3,
-            Health::Broken => 4,
-        }
-    }
-}
-
-impl State {
-    /// How the registrar is to the target that is worst off, and which that is where there are several.
-    pub fn worst_registrar(&self) -> (Option<&str>, RegistrarHealth) {
-        let worst = self.registrar.iter().max_by_key(|(_, met)| met.rank());
-        let several = self.registrar.len() > 1;
-        worst.map_or((None, RegistrarHealth::UNKNOWN), |(target, met)| {
-            (several.then_some(target.as_str()), met.clone())
-        })
-    }
 }
 
 impl Lane {

@@ -46,6 +46,7 @@ mod stalls;
 mod start;
 mod status;
 pub mod supervise;
+mod targets;
 pub mod turns;
 mod written;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use devicedrop_core::time::Timestamp;
 
 use crate::config::Config;
+use crate::registrar::Registrar;
 
 use super::board::{Board, State};
 use super::shared::{Readers, Shared};
@@ -22,6 +23,8 @@ pub struct Scene<'a> {
     pub watched: String,
     /// The registrar's kind and target.
     pub registrar: (String, String),
+    /// The registrar itself; none while no daemon runs.
+    pub service: Option<Arc<dyn Registrar>>,
     /// The time.
     pub now: Timestamp,
     /// Whether this is the daemon's own view.
@@ -40,6 +43,7 @@ impl<'a> Scene<'a> {
             board,
             watched: shared.watch.describe(),
             registrar: (shared.registrar.kind().to_owned(), shared.registrar.target().to_owned()),
+            service: Some(Arc::clone(&shared.registrar)),
             now: shared.clock.now(),
             daemon: true,
         }
@@ -56,6 +60,7 @@ impl<'a> Scene<'a> {
             board: Board::new(now).read(),
             watched,
             registrar: (kind, target),
+            service: None,
             now,
             daemon: false,
         }

@@ -1,15 +1,12 @@
 //! How things stand: the board and the ledger's counts, put together for `status`.
 
 use devicedrop_core::ids::CustomerKey;
-use devicedrop_core::shown::shown;
-use devicedrop_core::state::Outcome;
 use devicedrop_core::time::Timestamp;
 
 use crate::actor;
 use crate::config::Source;
 use crate::control::protocol::{
-    ConfigurationStatus, CustomerStatus, DaemonStatus, FolderState, Health, Problem, Queue, RefusedPath,
-    RegistrarStatus, Status, Unfinished,
+    ConfigurationStatus, CustomerStatus, DaemonStatus, FolderState, Problem, Queue, RefusedPath, Status, Unfinished,
 };
 use crate::inbox::{DropPath, Waiting};
 use crate::ledger::rows::{InDoubt, Owed};
@@ -19,6 +16,7 @@ use super::reload::sha256_of;
 use super::roster;
 use super::scene::Scene;
 use super::shared::AskError;
+use super::targets;
 
 /// Attempts that may be in doubt without anybody having to be told: their calls have just been cut off.
 const DOUBTS_TOLD: usize = 100;
@@ -50,9 +48,9 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let customers = customers(shared)?;
     let last_entry = shared.readers.ask(crate::ledger::Reader::head)?.map(|head| head.at);
     let (refused, refused_files) = refused(board);
-    let mut problems = problems(board, &owed, now);
-    problems.extend(board.held.as_ref().map(held));
-    problems.extend(unlisted(board));
+    let targets = targets::of(shared, &customers);
+    let mut problems = targets::problems(shared, &targets, customers.len());
+    problems.extend(self::problems(board, &owed, now));
     if shared.daemon {
         let restored = shared.readers.ask(crate::ledger::Reader::last_restore)?.map(|restore| restore.at);
         problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(|one| doubt(one, restored)));
@@ -85,7 +83,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             refused: board.reload_refused.clone(),
         },
         web: None,
-        registrar: registrar(shared)?,
+        registrar: targets::registrar(shared, targets)?,
         queue: Queue {
             pending: counts.pending,
             under_way: u64::try_from(board.under_way.len()).unwrap_or(u64::MAX),
@@ -102,28 +100,6 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
         oldest_unfinished: oldest(board, &owed),
         problems,
     })
-}
-
-/// How the registrar is; from the record where nothing was asked of it since the start.
-fn registrar(shared: &Scene<'_>) -> Result<RegistrarStatus, AskError> {
-    let (of, met) = shared.board.worst_registrar();
-    let (kind, target) = shared.registrar.clone();
-    let target = of.map_or(target, str::to_owned);
-    let mut status = RegistrarStatus { kind, target, health: met.health, since: met.since, why: met.why };
-    if met.health == Health::Unknown
-        && let Some((outcome, at, detail)) = shared.readers.ask(crate::ledger::Reader::last_outcome)?
-    {
-        status.health = match outcome {
-            Outcome::Deferred => Health::Unavailable,
-            Outcome::Registered | Outcome::AlreadyRegistered | Outcome::Failed => Health::Working,
-            Outcome::Interrupted | Outcome::Resolved => return Ok(status),
-        };
-        status.since = Some(at);
-        let words = detail.filter(|_| status.health == Health::Unavailable);
-        let before = "by its last answer on record".to_owned();
-        status.why = Some(words.map_or(before.clone(), |words| format!("{before}: {words}")));
-    }
-    Ok(status)
 }
 
 /// Files that wait, the longest first, up to a number that a person may want to read.
@@ -301,16 +277,6 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
             remedy: remedy.map(ToOwned::to_owned),
         });
     };
-    for (target, met) in &board.registrar {
-        let remedy = match met.health {
-            Health::Broken => "do what it says, then devicedrop retry or restart; rows stay pending until then",
-            Health::Unavailable => "it is tried again by itself; look whether the registrar runs and can be reached",
-            Health::Unknown | Health::Working | Health::Throttled => continue,
-        };
-        let why = met.why.clone().unwrap_or_default();
-        let what = if board.registrar.len() > 1 { format!("{}: {why}", shown(target)) } else { why };
-        say(met.since, None, what, Some(remedy));
-    }
     for (customer, lane) in &board.customers {
         if let Some((why, since)) = &lane.offline {
             say(Some(*since), Some(customer), format!("its drop folder is offline: {why}"), None);
@@ -357,5 +323,7 @@ fn problems(board: &State, owed: &[Owed], now: Timestamp) -> Vec<Problem> {
             });
         }
     }
+    problems.extend(board.held.as_ref().map(held));
+    problems.extend(unlisted(board));
     problems
 }

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use devicedrop_testkit::env::TestEnv;
 use devicedrop_testkit::process::Daemon;
 use devicedrop_testkit::scripted::{Mode, Reply, Rule, Script};
 use devicedrop_testkit::under_test::put_forward;
+use insta::assert_snapshot;
 
 use crate::scene::{CONTOSO, csv, env, rows, stop, wait_for_rows};
 
@@ -36,7 +37,8 @@ fn of(customer: &str, reply: Reply) -> Rule {
 
 #[test]
 fn one_tenants_trouble_and_waits_hold_up_no_other() -> Result<()> {
-    let env = place()?;
+    let mut env = place()?;
+    env.set("registrar.retry.longest", "\"5m\"")?;
     let busy = Reply::Busy { retry_after_ms: Some(3_600_000) };
     let mut daemon = start(&env, Script::of([of(CONTOSO, Reply::Broken), of("northwind", busy)]))?;
     for customer in [CONTOSO, "northwind", FABRIKAM] {
@@ -49,9 +51,20 @@ fn one_tenants_trouble_and_waits_hold_up_no_other() -> Result<()> {
     wait_for_rows(&env, &mut daemon, outcomes, &expected)?;
     let status = env.run(&["status", "--json"])?.json()?;
     assert_eq!(status["registrar"]["health"], "broken", "{status}");
-    assert_eq!(status["registrar"]["target"], "script:contoso");
-    let problems = status["problems"].to_string();
-    assert!(problems.contains("script:contoso: 401 invalid_client"), "{problems}");
+    let told = |status: &serde_json::Value| {
+        let text = |key: &str| status["registrar"][key].as_str().unwrap_or_default().to_owned();
+        format!("{} {}", text("target"), text("why"))
+    };
+    assert_snapshot!(told(&status), @"script: 1 of 3 customers' tenants work; broken: contoso; throttled: northwind");
+    let problems = env.run(&["status", "--problems"])?;
+    assert_eq!(problems.code, Some(1), "{problems:?}");
+    let since = problems.stdout.find(" (since ").context("a time")?;
+    let until = problems.stdout.find(")\n").context("its end")?;
+    let without_time = [&problems.stdout[..since], &problems.stdout[until + 1..]].concat();
+    assert_snapshot!(without_time, @r"
+    ! contoso: 401 invalid_client
+      try: do what it says; the rows stay pending, and go on by themselves within 5 min of that. devicedrop registrar check --customer contoso tells at once whether it is mended
+    ");
     let targets = "SELECT DISTINCT target FROM audit_attempts ORDER BY 1";
     assert_eq!(rows(&env, targets)?, ["script:contoso", "script:fabrikam", "script:northwind"]);
     stop(daemon)
