@@ -26,3 +26,4 @@ pub mod results;
 pub mod services;
 pub mod step;
 pub mod trial;
+pub mod web;

@@ -25,6 +25,8 @@ pub struct Scene<'a> {
     pub registrar: (String, String),
     /// The registrar itself; none while no daemon runs.
     pub service: Option<Arc<dyn Registrar>>,
+    /// The whole address of the web page, if there is one.
+    pub web: Option<String>,
     /// The time.
     pub now: Timestamp,
     /// Whether this is the daemon's own view.
@@ -44,6 +46,7 @@ impl<'a> Scene<'a> {
             watched: shared.watch.describe(),
             registrar: (shared.registrar.kind().to_owned(), shared.registrar.target().to_owned()),
             service: Some(Arc::clone(&shared.registrar)),
+            web: shared.web.get().cloned(),
             now: shared.clock.now(),
             daemon: true,
         }
@@ -61,6 +64,7 @@ impl<'a> Scene<'a> {
             watched,
             registrar: (kind, target),
             service: None,
+            web: None,
             now,
             daemon: false,
         }

@@ -72,6 +72,8 @@ pub struct Shared {
     pub hurry: CancellationToken,
     /// The place of the one long rehearsal that is answered at a time.
     pub long_rehearsals: Arc<Semaphore>,
+    /// The whole address of the web page, once it is served.
+    pub web: OnceLock<String>,
     /// Whether the daemon runs once only, and ends when there is nothing left to do now.
     pub once: bool,
 }
@@ -119,6 +121,7 @@ impl Shared {
             restored: OnceLock::new(),
             hurry: CancellationToken::new(),
             long_rehearsals: Arc::new(Semaphore::new(1)),
+            web: OnceLock::new(),
             stop,
             once,
         }

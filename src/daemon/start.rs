@@ -19,6 +19,7 @@ use crate::ledger::{Ledger, LedgerError, OpenError, Reader};
 use crate::proof::signing::{self, SigningKey, SigningKeyError};
 use crate::registrar::Registrar;
 use crate::registrar::embedded::{Embedded, RegistryError};
+use crate::web::{ListenError, TokenError};
 
 use super::commands::No;
 use super::originals;
@@ -95,6 +96,12 @@ pub enum StartError {
     /// The control socket can't be made.
     #[error("the control socket can't be made")]
     Socket(#[source] io::Error),
+    /// The web page can't be reached as configured.
+    #[error(transparent)]
+    Web(#[from] ListenError),
+    /// The web page has no token to ask for.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The start can't be put on record.
     #[error("the start can't be put on record")]
     Record(#[source] LedgerError),
@@ -123,6 +130,8 @@ impl StartError {
             | Self::Service { .. }
             | Self::SigningKey { .. }
             | Self::Socket(_)
+            | Self::Web(_)
+            | Self::Token(_)
             | Self::Recovery(_) => false,
         }
     }

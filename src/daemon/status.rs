@@ -82,7 +82,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             loaded_at: shared.daemon.then_some(board.loaded_at),
             refused: board.reload_refused.clone(),
         },
-        web: None,
+        web: shared.web.clone(),
         registrar: targets::registrar(shared, targets)?,
         queue: Queue {
             pending: counts.pending,

@@ -106,6 +106,12 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Whether the question was given up because it took longer than its limit.
+    pub fn was_cut_off(&self) -> bool {
+        matches!(self, Self::Sqlite(source)
+            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted))
+    }
+
     /// Whether a person must look at the ledger before anything goes on (exit code 4); the others are the
     /// environment's or the question's fault (exit code 2).
     pub fn is_untrusted(&self) -> bool {

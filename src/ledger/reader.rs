@@ -3,6 +3,7 @@
 //! What a row of an answer holds is in [`super::rows`]. Nothing is kept open between two questions: a reader that
 //! holds a transaction stops the WAL from being taken back.
 
+pub mod browse;
 mod epoch;
 mod export;
 mod files;
