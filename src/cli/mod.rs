@@ -12,6 +12,7 @@ pub mod check;
 pub mod context;
 pub mod copies;
 pub mod customer;
+pub mod doctor;
 pub mod error;
 pub mod exit;
 pub mod init;
@@ -116,6 +117,7 @@ fn run(cli: &Cli, environment: &Environment, services: &dyn Services, output: &m
     match &cli.command {
         Command::Run(args) => Ok(services.run(&context, args.once)?),
         Command::Status(args) => status_command(&context, services, args, output),
+        Command::Doctor(args) => doctor::run(args, &context, services, output),
         Command::Registrar(command) => registrar::run(command, &context, services, output),
         Command::Ledger(command) => audit::run(command, &context, services, output),
         Command::Backup(args) => backup::back_up(args, &context, services, output),

@@ -61,9 +61,15 @@ fn words(answer: &Answer) -> String {
             let devices = counted(*checked_in, "device");
             format!("the use of {devices} is recorded\n{}", left_out(*not_known, "the registrar doesn't know"))
         }
+        Answer::ClockAccepted { now, doubt } => clock_accepted(&now.to_string(), doubt.as_deref()),
         Answer::Reloaded { changed: true, .. } => "the configuration is in force".to_owned(),
         Answer::Reloaded { changed: false, .. } => "the configuration in force is the same".to_owned(),
     }
+}
+
+fn clock_accepted(now: &str, doubt: Option<&str>) -> String {
+    let before = doubt.map_or_else(|| "nothing spoke against it".to_owned(), |why| format!("before: {}", shown(why)));
+    format!("the clock is accepted, on record: it shows {now}\n{before}")
 }
 
 fn claims(released: u64) -> String {

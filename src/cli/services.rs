@@ -20,6 +20,7 @@ use crate::cli::lookups::Lookups;
 use crate::cli::output::Output;
 use crate::config::{Config, CustomerSettings};
 use crate::control::protocol::{Answer, Request};
+use crate::doctor;
 use crate::registrar::check::Finding;
 
 /// Prints text as it is.
@@ -69,6 +70,9 @@ pub trait Services {
         actor: &Actor,
         say: &mut dyn FnMut(&str),
     ) -> Result<Restored, Failure>;
+
+    /// Looks at this environment, and at what is in the way of registering unless `offline`.
+    fn doctor(&self, config: &Config, offline: bool) -> Result<Vec<doctor::Finding>, Failure>;
 
     /// Looks at what is in the way of registering, for all customers or for one; registers nothing.
     fn registrar_check(&self, config: &Config, customer: Option<&CustomerKey>) -> Result<Vec<Finding>, Failure>;

@@ -248,6 +248,8 @@ mod tests {
                     "the run before this one didn't stop in order".into(),
                     "2 files\u{1b} were ended".into(),
                 ],
+                health: None,
+                clock_held: None,
             }),
             ledger: "/var/lib/devicedrop/ledger.db".into(),
             configuration: ConfigurationStatus {

@@ -77,6 +77,10 @@ impl Services for Scripted {
         })
     }
 
+    fn doctor(&self, _: &Config, _: bool) -> Result<Vec<crate::doctor::Finding>, Failure> {
+        Ok(Vec::new())
+    }
+
     fn registrar_check(&self, _: &Config, customer: Option<&CustomerKey>) -> Result<Vec<Finding>, Failure> {
         let finding = |subject, customer: Option<&CustomerKey>, rank, found: &str, remedy: Option<&str>| Finding {
             registrar: "graph",

@@ -4,6 +4,7 @@
 //! is the daemon's.
 
 pub mod client;
+mod health;
 mod paths;
 pub mod protocol;
 mod standing;

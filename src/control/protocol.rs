@@ -11,6 +11,7 @@ use devicedrop_core::state::ErrorCode;
 use devicedrop_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::health::DaemonHealth;
 use super::paths;
 pub use super::standing::{Health, RegistrarStatus, TargetStatus};
 
@@ -82,6 +83,11 @@ pub enum Request {
     /// A user signed in whom the registrar is come to for: what was refused before is tried again. Answered by
     /// [`Answer::SignInTakenUp`].
     SignedIn,
+    /// A person says that the clock is right. Answered by [`Answer::ClockAccepted`].
+    AcceptClock {
+        /// Why, for the record.
+        reason: Option<String>,
+    },
     /// Reads the configuration anew. Answered by [`Answer::Reloaded`].
     Reload,
     /// Reads the configuration anew if its bytes differ from those in force. Answered by [`Answer::Reloaded`].
@@ -196,6 +202,13 @@ pub enum Answer {
     BackupRecorded,
     /// To [`Request::SignedIn`].
     SignInTakenUp,
+    /// To [`Request::AcceptClock`].
+    ClockAccepted {
+        /// What it shows.
+        now: Timestamp,
+        /// Why it wasn't believed before, if it wasn't.
+        doubt: Option<String>,
+    },
     /// To [`Request::Reload`] and [`Request::ReloadIfChanged`].
     Reloaded {
         /// Whether another configuration is in force now.
@@ -255,6 +268,12 @@ pub struct DaemonStatus {
     /// What its start found half done or out of order, and what became of it, in sentences.
     #[serde(default)]
     pub recovery: Vec<String>,
+    /// Whether it can do its job; none from a daemon that doesn't say.
+    #[serde(default)]
+    pub health: Option<DaemonHealth>,
+    /// Why it doesn't believe the clock, if so.
+    #[serde(default)]
+    pub clock_held: Option<String>,
 }
 
 /// The configuration in force.

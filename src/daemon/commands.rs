@@ -19,7 +19,7 @@ use super::registry;
 use super::scene::Scene;
 use super::shared::{AskError, Shared};
 use super::written::WRITTEN;
-use super::{explain, locate, reload, roster, status};
+use super::{explain, lifecycle, locate, reload, roster, status};
 
 /// Rows of a view that are read at once.
 const PAGE: usize = 10_000;
@@ -104,6 +104,7 @@ fn carry_out(
             shared.mended();
             Ok(Answer::SignInTakenUp)
         }
+        Request::AcceptClock { reason } => lifecycle::accept_clock(shared, actor, reason),
         Request::Reload => reload::reload(shared, actor, true),
         Request::ReloadIfChanged => reload::reload(shared, actor, false),
     }

@@ -7,9 +7,12 @@ use devicedrop_core::ids::RegistrationId;
 use devicedrop_core::registrar::Activity;
 use devicedrop_core::time::Timestamp;
 
+use crate::actor::Actor;
+use crate::control::protocol::Answer;
 use crate::ledger::LedgerError;
 use crate::lifecycle::{BATCH, Devices, record_silence, record_uses};
 
+use super::commands::{No, acted};
 use super::lanes::pause;
 use super::shared::{AskError, Shared};
 
@@ -130,8 +133,23 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+/// A person says, on record, that the wall clock is right. What it shows from here on is believed as long as it goes on
+/// as the monotonic one does.
+pub(super) fn accept_clock(shared: &Shared, actor: &Actor, reason: Option<String>) -> Result<Answer, No> {
+    let (now, elapsed) = (shared.clock.now(), shared.clock.elapsed());
+    let doubt = clock_doubt(shared);
+    acted(shared, actor, "accept_clock", Some(now.to_string()), reason)?;
+    shared.accept_clock((now, elapsed));
+    shared.board.lock().clock_held = None;
+    shared.bells.lifecycle.notify_one();
+    Ok(Answer::ClockAccepted { now, doubt })
+}
+
 /// Why the wall clock isn't believed; then nothing is brought about by time.
 pub(super) fn clock_doubt(shared: &Shared) -> Option<String> {
+    if let Some(accepted) = shared.accepted_clock() {
+        return clocks_apart(shared, accepted);
+    }
     started_at_odds(shared).or_else(|| clocks_apart(shared, shared.began))
 }
 
@@ -142,7 +160,8 @@ fn started_at_odds(shared: &Shared) -> Option<String> {
     if start.from.unix_ms() == 0 {
         return None;
     }
-    let remedy = "if the system's clock is right, restart devicedrop; else set it, and restart devicedrop then";
+    let remedy =
+        "if the system's clock is right, devicedrop doctor --accept-clock; else set it, and restart devicedrop";
     if start.from.since(start.to) > CLOCKS_APART {
         return Some(format!(
             "it started at {}, and the last entry on record is of {}: {remedy}",
@@ -163,7 +182,8 @@ fn clocks_apart(shared: &Shared, origin: (Timestamp, Duration)) -> Option<String
     let apart = Duration::from_millis(wall.abs_diff(steady));
     (apart > CLOCKS_APART).then(|| {
         format!(
-            "the system's clock was set by {} minutes while devicedrop ran; restart it when the time is right",
+            "the system's clock was set by {} minutes while devicedrop ran; when it is right, devicedrop doctor \
+             --accept-clock",
             apart.as_secs() / 60
         )
     })

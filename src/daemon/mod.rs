@@ -53,6 +53,7 @@ mod written;
 
 pub(crate) use desk::{is_spent, options_on_record};
 pub use registrars::embedded_of;
+pub(crate) use roster::customers as roster_of;
 pub use shared::Shared;
 pub(crate) use space::over_the_day;
 pub use start::{GivenRegistrar, Parts, StartError, shared_of};

@@ -20,17 +20,17 @@ const UNTOLD: &str = "another one differs from it in capital letters alone, and 
                       told, since one of them doesn't answer: look after its share, or take one of them away";
 
 /// Who is a customer, and what lies in the root besides.
-pub(super) struct Roster {
+pub(crate) struct Roster {
     /// The customers; none when the root can't be listed and nobody can be told from it.
-    pub(super) customers: Option<Vec<CustomerSettings>>,
+    pub(crate) customers: Option<Vec<CustomerSettings>>,
     /// Why the root can't be listed, if that is why.
-    pub(super) unlisted: Option<String>,
+    pub(crate) unlisted: Option<String>,
     /// Folders in the root that are nobody's, as they may be shown, and why.
-    pub(super) strangers: BTreeMap<String, String>,
+    pub(crate) strangers: BTreeMap<String, String>,
 }
 
 /// Finds out who is a customer. Blocks while the root is listed.
-pub(super) fn customers(config: &Config) -> Roster {
+pub(crate) fn customers(config: &Config) -> Roster {
     let mut strangers = BTreeMap::new();
     let mut customers: BTreeMap<CustomerKey, CustomerSettings> = config.customers.clone();
     let (listed, unlisted) = match list(config) {

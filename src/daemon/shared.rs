@@ -50,6 +50,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// What the wall clock and the monotonic one showed when this run began.
     pub began: (Timestamp, Duration),
+    /// What both showed when a person last said that the wall clock is right.
+    accepted: Mutex<Option<(Timestamp, Duration)>>,
     /// What wakes the tasks.
     pub bells: Arc<Bells>,
     /// What people are told of the daemon's state.
@@ -111,6 +113,7 @@ impl Shared {
             embedded,
             clock,
             began,
+            accepted: Mutex::default(),
             bells,
             board,
             gates,
@@ -133,6 +136,16 @@ impl Shared {
         let (wall, elapsed) = self.began;
         let record = self.pauses.get().and_then(|pauses| pauses.first()).map_or(wall, |pause| pause.from);
         wall.max(record).plus(self.clock.elapsed().saturating_sub(elapsed))
+    }
+
+    /// What both clocks showed when a person last said that the wall clock is right.
+    pub(super) fn accepted_clock(&self) -> Option<(Timestamp, Duration)> {
+        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A person said that the wall clock is right, when both showed this.
+    pub(super) fn accept_clock(&self, both: (Timestamp, Duration)) {
+        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(both);
     }
 
     /// A person did something that may concern anybody, and may have mended the registrar.

@@ -71,6 +71,8 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             user: actor::user_name(rustix::process::getuid().as_raw()),
             started_at: board.started_at,
             recovery: board.recovery.iter().cloned().chain(board.doubts.told()).collect(),
+            health: None,
+            clock_held: board.clock_held.clone(),
         }),
         ledger: config.ledger.path.clone(),
         configuration: ConfigurationStatus {

@@ -74,6 +74,18 @@ impl LedgerLock {
         Ok(Self { path, _file: file })
     }
 
+    /// Who has the lock of this ledger, where anybody does: his process, if that can be read. Takes nothing.
+    pub fn holder(ledger: &Path) -> Option<Option<u32>> {
+        let mut file = File::open(Self::path(ledger)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                Some(file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it is the lock of this ledger.
     pub fn is_of(&self, ledger: &Path) -> bool {
         self.path == Self::path(ledger)
@@ -91,7 +103,9 @@ mod tests {
         let first = LedgerLock::take(&ledger).expect("the lock is free");
         let refused = LedgerLock::take(&ledger).expect_err("the lock is held");
         assert!(matches!(refused, LockError::Held { pid: Some(pid), .. } if pid == std::process::id()), "{refused}");
+        assert_eq!(LedgerLock::holder(&ledger), Some(Some(std::process::id())));
         drop(first);
+        assert_eq!(LedgerLock::holder(&ledger), None);
         LedgerLock::take(&ledger).expect("the lock is free again");
     }
 }

@@ -11,6 +11,7 @@ mod apply;
 mod check;
 pub mod command;
 pub mod copy;
+pub mod engine;
 mod entries;
 pub mod error;
 mod hasher;
@@ -41,6 +42,7 @@ use devicedrop_core::time::Timestamp;
 
 pub use error::{LedgerError, OpenError, ReadError, Refusal, Untrusted, WriteFailure};
 pub use lock::{LedgerLock, LockError};
+pub use open::network;
 pub use pending::Pending;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -92,7 +92,7 @@ pub(super) fn check_disk(path: &Path) -> Result<(), OpenError> {
 
 /// The name of a file system that other machines may write to, or that can't be told: WAL needs memory that all
 /// processes share, and locks that work. The numbers are those of `statfs(2)`.
-fn network(magic: i128) -> Option<&'static str> {
+pub fn network(magic: i128) -> Option<&'static str> {
     match magic & 0xffff_ffff {
         0x6969 => Some("NFS"),
         0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),

@@ -26,6 +26,7 @@ use super::check;
 use super::error::{OpenError, ReadError, Untrusted};
 use super::open;
 use super::rows::{Submission, Tally};
+use super::schema;
 
 pub use epoch::Restore;
 pub use export::Moment;
@@ -49,6 +50,11 @@ impl Reader {
     /// Opens a copy that nobody writes to, as it lies in a backup.
     pub fn open_copy(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { db: open::copy_reader(path)? })
+    }
+
+    /// Its schema, and the newest one that this program knows.
+    pub fn schema_version(&self) -> Result<(i64, i64), ReadError> {
+        Ok((schema::version(&self.db)?, schema::LATEST))
     }
 
     /// Gives up the pages that it holds in memory; the next question reads its own again.

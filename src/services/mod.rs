@@ -7,6 +7,7 @@ mod backup;
 mod beside;
 mod copies;
 pub mod demo;
+mod doctor;
 pub mod lookups;
 mod place;
 mod proofs;
@@ -145,6 +146,10 @@ impl Services for Program {
         say: &mut dyn FnMut(&str),
     ) -> Result<Restored, Failure> {
         backup::restore(config, ask, actor, say)
+    }
+
+    fn doctor(&self, config: &Config, offline: bool) -> Result<Vec<crate::doctor::Finding>, Failure> {
+        Ok(doctor::findings(config, offline))
     }
 
     fn registrar_check(&self, config: &Config, customer: Option<&CustomerKey>) -> Result<Vec<Finding>, Failure> {

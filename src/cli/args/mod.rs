@@ -1,6 +1,7 @@
 //! What can stand on the command line, and the help that tells it.
 
 mod backup;
+mod doctor;
 mod ledger;
 mod look;
 mod registrar;
@@ -13,6 +14,7 @@ use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionId};
 use devicedrop_core::state::ErrorCode;
 
 pub use backup::{BackupArgs, RestoreArgs};
+pub use doctor::DoctorArgs;
 pub use ledger::{CheckpointArgs, ExportArgs, KeygenArgs, LedgerCommand, SnapshotArgs, VerifyArgs};
 pub use look::{AttemptsArgs, DevicesArgs, FindArgs, HistoryArgs, LookArgs, SubmissionsArgs};
 pub use registrar::{RegistrarCheckArgs, RegistrarCommand};
@@ -178,6 +180,16 @@ backup's is put there.
 Example:
   devicedrop --config /etc/devicedrop/devicedrop.toml restore /backup/devicedrop/2026-11-22 --reason 'disk failed'")]
     Restore(RestoreArgs),
+
+    /// Tells what in this environment would hurt, and the remedy
+    #[command(after_help = "\
+Ends with 0 if nothing would hurt, with 1 if something would, with 2 if not everything could be looked at. Root looks as
+the ledger's owner. In each drop folder a hidden file is made, renamed and taken away.
+
+Examples:
+  devicedrop doctor
+  devicedrop doctor --accept-clock --reason 'it stood still over the winter'")]
+    Doctor(DoctorArgs),
 
     /// Prints completions for a shell
     #[command(after_help = "\

@@ -11,6 +11,7 @@ mod refusal;
 mod secret;
 mod sign_in;
 mod stored;
+mod validity;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +30,7 @@ use oauth::{App, ByItself, ForUser};
 pub use claims::Claims;
 pub use secret::Secret;
 pub use sign_in::{SignIn, SignedIn};
+pub use validity::certificate_end;
 
 /// A token is fetched anew so long before it ends: a call that begins with it may take minutes.
 const BEFORE_ITS_END: Duration = Duration::from_mins(5);
