@@ -10,20 +10,20 @@ use anyhow::{Context, Result, ensure};
 
 /// Builds all programs, the daemon, its testkit's and the chores, and says in which folder they lie.
 pub(crate) fn built(top: &Path) -> Result<PathBuf> {
-    cargo(top, &["--workspace", "--bins"])?;
+    build(top, &["--workspace", "--bins"])?;
     Ok(target(top).join("debug"))
 }
 
 /// Builds the program as it is shipped, and says where it lies.
 pub(crate) fn release(top: &Path) -> Result<PathBuf> {
-    cargo(top, &["--release"])?;
+    build(top, &["--release"])?;
     Ok(target(top).join("release/devicedrop"))
 }
 
 /// Builds programs of the testkit in the way of a release, too, and says in which folder they and the daemon lie.
 pub(crate) fn release_with(top: &Path, name: &str) -> Result<PathBuf> {
     let packages = ["--package", "devicedrop", "--package", "devicedrop-testkit"];
-    cargo(top, &[&packages[..], &["--bin", "devicedrop", "--bin", name, "--release"]].concat())?;
+    build(top, &[&packages[..], &["--bin", "devicedrop", "--bin", name, "--release"]].concat())?;
     Ok(target(top).join("release"))
 }
 
@@ -38,10 +38,23 @@ pub(crate) fn ran(command: &mut Command) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn cargo(top: &Path, arguments: &[&str]) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let words = [&["build", "--quiet"], arguments].concat();
-    let status = Command::new(cargo).current_dir(top).args(&words).status().context("can't run cargo")?;
+/// Cargo, as a person would run it: what the one that runs this chore says of its package is taken away. Build scripts
+/// of dependencies look at that, and with other values they and all above them would be built anew.
+pub(crate) fn cargo(top: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(top);
+    let said = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(said) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn build(top: &Path, what: &[&str]) -> Result<()> {
+    let words = [&["build", "--quiet"], what].concat();
+    let status = cargo(top).args(&words).status().context("can't run cargo")?;
     ensure!(status.success(), "cargo {} failed", words.join(" "));
     Ok(())
 }

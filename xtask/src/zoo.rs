@@ -1,7 +1,7 @@
 //! The zoo of file contents: a program of the testkit, which brings the table along.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
@@ -23,5 +23,5 @@ pub(super) fn run(top: &Path, arguments: &[&str]) -> Result<ExitCode> {
 /// The tests compare what is made of the table, or write it.
 fn write(top: &Path) -> Result<ExitCode> {
     let test = ["test", "--quiet", "--package", "devicedrop-testkit", "--lib", "zoo::tests::every_case"];
-    programs::ran(Command::new(env!("CARGO")).current_dir(top).args(test).env("DEVICEDROP_BLESS", "1"))
+    programs::ran(programs::cargo(top).args(test).env("DEVICEDROP_BLESS", "1"))
 }

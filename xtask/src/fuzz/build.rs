@@ -5,17 +5,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+
+use crate::programs;
 
 /// Builds all targets, and returns the folder that they lie in.
 pub(super) fn build(top: &Path, into: &Path) -> Result<PathBuf> {
     let wrapper = top.join("fuzz/instrumented");
     renewed(&wrapper, into)?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(&cargo)
-        .current_dir(top)
+    let status = programs::cargo(top)
         .args(["build", "--manifest-path", "fuzz/Cargo.toml", "--release", "--locked", "--target-dir"])
         .arg(into)
         .env("RUSTC_WRAPPER", &wrapper)

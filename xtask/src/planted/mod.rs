@@ -15,6 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use self::bugs::{ALL, Bug, Guard, second_guard};
+use crate::programs;
 
 /// Does what its arguments say: all bugs, only one, or a look whether each can still be planted.
 pub(super) fn run(top: &Path, arguments: &[&str], out: &mut impl Write) -> Result<ExitCode> {
@@ -111,8 +112,7 @@ impl Place {
     }
 
     fn cargo(&self, arguments: &[&str]) -> Result<Output> {
-        Command::new(env!("CARGO"))
-            .current_dir(&self.tree)
+        programs::cargo(&self.tree)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("TMPDIR", self.leavings.path())
             .env("PROPTEST_RNG_SEED", "1")
