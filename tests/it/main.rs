@@ -46,6 +46,8 @@ mod lifecycle;
 #[cfg(test)]
 mod operation;
 #[cfg(test)]
+mod packets;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod receipts;
