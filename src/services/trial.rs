@@ -74,7 +74,11 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         inventory = [demo::INVENTORY, init::INVENTORY].into_iter().flat_map(samples).collect();
     }
     let script = match &args.faults {
-        Some(file) => Script::parse(&read(file)?).map_err(|error| told(&named(file, "can't be used"), &error))?,
+        Some(file) => Script::parse(&read(file)?).map_err(|errors| {
+            let because = errors.iter().map(ToString::to_string).collect();
+            let hint = "docs/registrars.md tells what a line may hold, and what it must";
+            failure(named(file, "can't be used as a fault script"), because, Some(hint.to_owned()))
+        })?,
         None => Script::default(),
     };
     let certificate = match &args.certificate {

@@ -108,7 +108,10 @@ fn faults(desk: &Desk<'_>, request: &Request) -> Answer {
             desk.watch.add(script);
             Answer::empty(204)
         }
-        Err(error) => refused(400, &error.to_string()),
+        Err(errors) => {
+            let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            refused(400, &told.join("; "))
+        }
     }
 }
 

@@ -46,11 +46,14 @@ pub struct Script {
 
 /// A line of the script can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} of the fault script: {why}")]
+#[error("line {line}: {why}")]
 pub struct ScriptError {
     line: usize,
     why: String,
 }
+
+/// What the line of a request needs, and that of a device.
+const NEEDED: [&[&str]; 2] = [&["path", "do"], &["device", "code", "name"]];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
@@ -132,33 +135,68 @@ impl Script {
     /// such request; `*` stands for one part of a path, `**` at its end for all that follow; `times` hits as many
     /// in a row, 0 all; `retry_after` (seconds) and `as_date` are for `throttle` and `unavailable`.
     /// `{"device": "4711", "code": 814, "name": "ZtdDeviceAlreadyAadRegistered"}` refuses a device by its serial number.
-    pub fn parse(text: &str) -> Result<Self, ScriptError> {
+    /// Tells every line that can't be used.
+    pub fn parse(text: &str) -> Result<Self, Vec<ScriptError>> {
         let mut script = Self::default();
+        let mut wrong = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = |error: serde_json::Error| ScriptError {
-                line: index + 1,
-                why: shown(&error.to_string()).to_string(),
-            };
-            let value: serde_json::Value = serde_json::from_str(line).map_err(wrong)?;
-            if value.get("device").is_some() {
-                let DeviceLine { device, code, name, times } = serde_json::from_value(value).map_err(wrong)?;
-                let times = times.unwrap_or(1);
-                script.devices.push(DeviceRule { serial_number: device, code, name, times });
-            } else {
-                script.rules.push(rule(serde_json::from_value(value).map_err(wrong)?));
+            if let Err(why) = script.add(line) {
+                wrong.push(ScriptError { line: index + 1, why });
             }
         }
-        Ok(script)
+        if wrong.is_empty() { Ok(script) } else { Err(wrong) }
+    }
+
+    fn add(&mut self, line: &str) -> Result<(), String> {
+        let told = |error: serde_json::Error| shown(&error.to_string()).to_string();
+        // Within its line, which is counted already.
+        let syntax = |error: serde_json::Error| {
+            let what = error.to_string();
+            let what = what.split(" at line ").next().unwrap_or_default();
+            format!("no JSON: {} at column {}", shown(what), error.column())
+        };
+        let value: serde_json::Value = serde_json::from_str(line).map_err(syntax)?;
+        let object =
+            value.as_object().ok_or("no JSON object: write it like {\"path\": \"/v1/**\", \"do\": \"cut\"}")?;
+        let [request, device] = NEEDED;
+        let needed = if object.contains_key("device") { device } else { request };
+        let missing: Vec<&str> = needed.iter().copied().filter(|key| !object.contains_key(*key)).collect();
+        if !missing.is_empty() {
+            return Err(format!(
+                "{} {} missing; needed are {}, or {} of a device",
+                listed(&missing),
+                if missing.len() == 1 { "is" } else { "are" },
+                listed(request),
+                listed(device)
+            ));
+        }
+        if object.contains_key("device") {
+            let DeviceLine { device, code, name, times } = serde_json::from_value(value).map_err(told)?;
+            let times = times.unwrap_or(1);
+            self.devices.push(DeviceRule { serial_number: device, code, name, times });
+        } else {
+            self.rules.push(rule(serde_json::from_value(value).map_err(told)?));
+        }
+        Ok(())
     }
 
     /// Adds another script's lines behind its own.
     pub(super) fn extend(&mut self, more: Self) {
         self.rules.extend(more.rules);
         self.devices.extend(more.devices);
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`, each in quotes.
+fn listed(keys: &[&str]) -> String {
+    let quoted: Vec<String> = keys.iter().map(|key| format!("\"{key}\"")).collect();
+    match quoted.as_slice() {
+        [front @ .., last] if !front.is_empty() => format!("{} and {last}", front.join(", ")),
+        other => other.concat(),
     }
 }
 
@@ -336,15 +374,27 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_line_is_named() {
-        for (script, line) in [
-            ("{\"path\":\"/\",\"do\":\"explode\"}", 1),
-            ("\n{\"path\":\"/\"}", 2),
-            ("{}\n", 1),
-            ("{\"device\":1}", 1),
-        ] {
-            let error = Script::parse(script).expect_err(script);
-            assert_eq!(error.line, line, "{error}");
-        }
+    fn every_wrong_line_is_named_with_what_it_lacks() {
+        let script = r#"{"path":"/","do":"explode"}
+
+            {"path":"/","do":"cut"}
+            {"path":"/"}
+            {}
+            {"device":"C808","code":808}
+            {"device":1,"code":1,"name":"a"}
+            {"path":"/","do":"cut","nht":2}
+            7
+            {"path"}"#;
+        let told: Vec<String> = Script::parse(script).expect_err("wrong").iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        line 1: unknown variant `explode`, expected one of `close-before`, `close-after`, `error-before`, `error-after`, `unavailable`, `throttle`, `cut`, `not-json`, `slow`
+        line 4: "do" is missing; needed are "path" and "do", or "device", "code" and "name" of a device
+        line 5: "path" and "do" are missing; needed are "path" and "do", or "device", "code" and "name" of a device
+        line 6: "name" is missing; needed are "path" and "do", or "device", "code" and "name" of a device
+        line 7: invalid type: integer `1`, expected a string
+        line 8: unknown field `nht`, expected one of `method`, `path`, `nth`, `times`, `do`, `retry_after`, `as_date`
+        line 9: no JSON object: write it like {"path": "/v1/**", "do": "cut"}
+        line 10: no JSON: expected `:` at column 8
+        "#);
     }
 }
