@@ -89,6 +89,27 @@ fn is_known(config: &Config, key: &CustomerKey) -> Result<(), CliError> {
     })
 }
 
+/// What is to be done about what, and for whom; the same thing for several customers once.
+fn remedies(findings: &[Finding]) -> Vec<String> {
+    let mut about: Vec<(&Finding, &str, Vec<&str>)> = Vec::new();
+    for finding in findings {
+        let Some(remedy) = finding.remedy.as_deref() else { continue };
+        let customer = finding.customer.as_deref();
+        let same = |(other, told, _): &&mut (&Finding, &str, Vec<&str>)| {
+            (other.registrar, other.subject, *told) == (finding.registrar, finding.subject, remedy)
+        };
+        match about.iter_mut().find(same) {
+            Some((_, _, customers)) => customers.extend(customer),
+            None => about.push((finding, remedy, customer.into_iter().collect())),
+        }
+    }
+    let told = |(finding, remedy, customers): &(&Finding, &str, Vec<&str>)| {
+        let customers = if customers.is_empty() { String::new() } else { format!(" of {}", customers.join(", ")) };
+        format!("{} {}{customers}: {remedy}", finding.registrar, finding.subject)
+    };
+    about.iter().map(told).collect()
+}
+
 fn print(findings: &[Finding], output: &mut Output) -> Result<(), CliError> {
     let row = |finding: &Finding| {
         let word = match finding.rank {
@@ -102,8 +123,7 @@ fn print(findings: &[Finding], output: &mut Output) -> Result<(), CliError> {
     };
     let rows: Vec<_> = findings.iter().map(row).collect();
     output.table(&["registrar", "subject", "customer", "is", "found"], &rows)?;
-    let mut remedies: Vec<&str> = findings.iter().filter_map(|finding| finding.remedy.as_deref()).collect();
-    remedies.dedup();
+    let remedies = remedies(findings);
     if !remedies.is_empty() {
         output.line("\nWhat to do:")?;
         remedies.iter().try_for_each(|remedy| output.line(format_args!("  {}", shown(remedy))))?;

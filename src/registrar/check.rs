@@ -122,12 +122,12 @@ impl Look<'_> {
         if self.settings.credentials.refresh_token_file.is_none() {
             let what = "the app comes by itself; to register, Partner Center asks for an app that comes for a user";
             let remedy = "name a `refresh_token_file`, then run `devicedrop registrar sign-in`";
-            found.all.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
+            found.all.push(self.finding("permissions", None, Rank::Bad, what, Some(remedy)));
         } else if bearer.claims().is_some_and(|claims| !claims.permissions().contains(&"user_impersonation")) {
             let what = "the token doesn't hold `user_impersonation`";
             let remedy = "give the app registration the delegated permission user_impersonation of \"Microsoft Partner \
                           Center\", then run `devicedrop registrar sign-in` again";
-            found.all.push(self.finding("permissions", None, Rank::Care, what, Some(remedy)));
+            found.all.push(self.finding("permissions", None, Rank::Bad, what, Some(remedy)));
         }
         if bearer.claims().is_some_and(|claims| !claims.amr.is_empty() && !claims.amr.iter().any(|way| way == "mfa"))
         {
@@ -197,9 +197,7 @@ impl Look<'_> {
         } else {
             let remedy = "give the app registration these application permissions of Microsoft Graph, and let an \
                           administrator of the customer's tenant consent";
-            // One that names no permission at all may be of a service that has other ways to tell.
-            let rank = if held.is_empty() { Rank::Care } else { Rank::Bad };
-            (rank, format!("the token doesn't hold {}", missing.join(", ")), Some(remedy))
+            (Rank::Bad, format!("the token doesn't hold {}", missing.join(", ")), Some(remedy))
         };
         found.all.push(self.finding("permissions", Some(tenant), rank, what, remedy));
     }

@@ -104,6 +104,7 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         token_life: args.token_life,
         one_time_refresh: args.one_time_refresh,
         user_required: args.require_user,
+        without_permissions: args.without_permissions.clone(),
         approve_at_once: !args.approve_by_page,
         forgetful: args.forgetful,
         any_hash: args.any_hash,

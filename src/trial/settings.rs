@@ -9,6 +9,14 @@ use devicedrop_core::device::Device;
 use super::certificate::Certificate;
 use super::faults::Script;
 
+/// What an administrator consented to for Graph: the permissions of the pages that `graph` goes by.
+pub(super) const GRAPH_PERMISSIONS: [&str; 2] =
+    ["DeviceManagementServiceConfig.ReadWrite.All", "DeviceManagementManagedDevices.Read.All"];
+
+/// What was consented to for Partner Center, in the name of a person
+/// (<https://learn.microsoft.com/partner-center/developer/partner-center-authentication>).
+pub(super) const USER_IMPERSONATION: &str = "user_impersonation";
+
 /// A device that the service's supplier made, with its hardware hash if that is known.
 pub type Stocked = (Device, Option<String>);
 
@@ -48,6 +56,8 @@ pub struct Settings {
     pub one_time_refresh: bool,
     /// Whether batches can be made only in the name of a person, as the documentation demands.
     pub user_required: bool,
+    /// Permissions that nobody consented to: they are in no token, and what needs them is refused.
+    pub without_permissions: Vec<String>,
     /// Whether a sign-in by device code is approved at once, without anybody opening the page.
     pub approve_at_once: bool,
     /// Whether `MS-RequestId` is passed over, so that a repeated request has a second effect.
@@ -104,6 +114,7 @@ impl Default for Settings {
             token_life: Duration::from_hours(1),
             one_time_refresh: false,
             user_required: false,
+            without_permissions: Vec::new(),
             approve_at_once: true,
             forgetful: false,
             any_hash: false,

@@ -276,7 +276,7 @@ fn a_service_that_is_not_there_or_is_none_is_told() -> Result<()> {
     assert!(clock.contains(" s ahead of the service's | set the clock right"), "{clock}");
     assert_snapshot!(before, @r"
     graph | token | contoso | good | the sign-in service gives one for 11111111-2222-3333-4444-555555555555 | -
-    graph | permissions | contoso | care | the token doesn't hold DeviceManagementServiceConfig.ReadWrite.All, DeviceManagementManagedDevices.Read.All | give the app registration these application permissions of Microsoft Graph, and let an administrator of the customer's tenant consent
+    graph | permissions | contoso | bad | the token doesn't hold DeviceManagementServiceConfig.ReadWrite.All, DeviceManagementManagedDevices.Read.All | give the app registration these application permissions of Microsoft Graph, and let an administrator of the customer's tenant consent
     graph | imports | contoso | bad | it answers with status 302 and sends us to https://proxy.example/sign-in, where nothing is sent: look at `base_url`, and at proxies and sign-in pages on the way | -
     graph | devices | contoso | bad | it answers with something else than a list | look at `base_url`
     graph | uses | contoso | bad | it answers with something else than a list | look at `base_url`

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,9 @@ use devicedrop_core::registrar::{Answer, CallIds, Knowledge, Question, Request, 
 use devicedrop_core::time::Timestamp;
 use devicedrop_testkit::checker;
 use devicedrop_testkit::env::TestEnv;
+use devicedrop_testkit::process::Output;
 use devicedrop_testkit::registrar_suite::{self, Nature, Remembers, Subject};
+use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::scene::{CONTOSO, csv, env, rows, start, wait_for_rows};
@@ -378,6 +381,51 @@ fn graph_that_misbehaves_registers_everything_once() {
     for seed in ["1", "2", "3"] {
         survives_faults(graph, GRAPH, seed);
     }
+}
+
+/// What `registrar check` says of a place where everything is set up as the guide has it, over a service with these
+/// options.
+fn checked(options: &[&'static str]) -> Result<Output> {
+    let over = Over::new(partner_center, PARTNER_CENTER, options);
+    let trial = over.trial();
+    let mut env = env()?;
+    env.set("registrar.kind", "\"partner-center\"")?.set("drop.customers", "\"configured\"")?;
+    for section in ["partner_center", "graph"] {
+        for key in ["base_url", "client_id"] {
+            env.set(&format!("registrar.{section}.{key}"), &format!("{:?}", trial.told(key)))?;
+        }
+        let secret = format!("registrar.{section}.credentials.secret");
+        env.set(&secret, r#"{ environment = "TRIAL_SECRET" }"#)?;
+    }
+    let refresh = env.path("refresh-token");
+    std::fs::write(&refresh, trial.told("refresh_token"))?;
+    std::fs::set_permissions(&refresh, std::fs::Permissions::from_mode(0o600))?;
+    env.set("registrar.partner_center.tenant_id", &format!("{:?}", trial.told("tenant_id")))?
+        .set("registrar.partner_center.credentials.refresh_token_file", &format!("{refresh:?}"))?
+        .set("customers.contoso.tenant_id", &format!("{:?}", tenant(&CONTOSO.parse()?)))?
+        .set("customers.fabrikam.tenant_id", &format!("{:?}", tenant(&"fabrikam".parse()?)))?
+        .set_variable("TRIAL_SECRET", &trial.told("client_secret"));
+    env.run(&["registrar", "check"])
+}
+
+#[test]
+fn a_check_of_a_right_place_is_clean_and_names_whose_permission_is_missing() -> Result<()> {
+    let right = checked(&["--require-user"])?;
+    assert_eq!(right.code, Some(0), "{right:?}");
+    assert!(!right.stdout.contains("What to do"), "{right:?}");
+    let wrong = checked(&["--without-permission", "DeviceManagementManagedDevices.Read.All"])?;
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    let (_, todo) = wrong.stdout.split_once("What to do:\n").context("what to do")?;
+    assert_snapshot!(todo, @r"
+      graph permissions of contoso, fabrikam: give the app registration these application permissions of Microsoft Graph, and let an administrator of the customer's tenant consent
+      graph uses of contoso, fabrikam: have an administrator give what is needed: DeviceManagementManagedDevices.Read.All
+
+    4 things in the way of registering
+    ");
+    let nobody = checked(&["--without-permission", "user_impersonation"])?;
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(nobody.stdout.contains("nobody has consented to the app"), "{nobody:?}");
+    Ok(())
 }
 
 #[test]

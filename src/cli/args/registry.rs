@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::time::Timestamp;
@@ -198,6 +199,10 @@ pub struct ServeArgs {
     #[arg(long)]
     pub require_user: bool,
 
+    /// A permission that nobody consented to: it is in no token, and what needs it is refused
+    #[arg(long = "without-permission", value_name = "NAME", value_parser = permissions())]
+    pub without_permissions: Vec<String>,
+
     /// Passes over MS-RequestId, so that a repeated call has a second effect
     #[arg(long)]
     pub forgetful: bool,
@@ -209,6 +214,15 @@ pub struct ServeArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a comment here would become the help's heading")]
     pub report: ReportArgs,
+}
+
+/// The permissions that can be left out.
+fn permissions() -> PossibleValuesParser {
+    PossibleValuesParser::new([
+        "DeviceManagementServiceConfig.ReadWrite.All",
+        "DeviceManagementManagedDevices.Read.All",
+        "user_impersonation",
+    ])
 }
 
 /// An address and a port. No name is asked of anybody but the one that everybody knows.

@@ -53,6 +53,10 @@ fn route(desk: &Desk<'_>, request: &Request, holder: &Holder) -> Result<Answer, 
     let lower: Vec<&str> = lower.iter().skip(1).map(String::as_str).collect();
     let tenant = holder.tenant.as_str();
     let method = request.method.as_str();
+    let needed = needed(method, lower.get(1).copied().unwrap_or_default());
+    if !needed.is_empty() && !holder.may(needed) {
+        return Ok(not_authorized(desk, needed));
+    }
     match lower.as_slice() {
         ["organization"] if method == "GET" => Ok(organization(desk, tenant)),
         ["devicemanagement", "importedwindowsautopilotdeviceidentities", rest @ ..] => {
@@ -82,6 +86,31 @@ fn route(desk: &Desk<'_>, request: &Request, holder: &Holder) -> Result<Answer, 
             Ok(error(desk, 400, "BadRequest", &what))
         }
     }
+}
+
+/// The permissions one of which is needed, by the pages of the resources.
+fn needed(method: &str, collection: &str) -> &'static [&'static str] {
+    match (collection, method) {
+        ("importedwindowsautopilotdeviceidentities" | "windowsautopilotdeviceidentities", "GET") => {
+            &["DeviceManagementServiceConfig.Read.All", "DeviceManagementServiceConfig.ReadWrite.All"]
+        }
+        ("importedwindowsautopilotdeviceidentities" | "windowsautopilotdeviceidentities", _) => {
+            &["DeviceManagementServiceConfig.ReadWrite.All"]
+        }
+        ("manageddevices", _) => {
+            &["DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All"]
+        }
+        _ => &[],
+    }
+}
+
+/// What Intune answers then, as its users report it.
+fn not_authorized(desk: &Desk<'_>, needed: &[&str]) -> Answer {
+    let what = format!(
+        "Application is not authorized to perform this operation. Application must have one of the following scopes: {}",
+        needed.join(", ")
+    );
+    error(desk, 403, "Forbidden", &what)
 }
 
 fn no_such_method(desk: &Desk<'_>, request: &Request) -> Answer {

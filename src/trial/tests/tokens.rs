@@ -194,3 +194,44 @@ fn an_assertion_that_is_not_right_is_refused_for_its_reason() {
     late.clock.advance(Duration::from_hours(1));
     assert_eq!(error_of(&by_assertion(&late, RS256)).2, 700_024);
 }
+
+/// The claims of a token, which its service alone needs to read.
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).expect("a payload");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64")).expect("JSON")
+}
+
+#[test]
+fn a_token_holds_the_permissions_and_without_one_what_needs_it_is_refused() {
+    let config = "DeviceManagementServiceConfig.ReadWrite.All";
+    let devices = "DeviceManagementManagedDevices.Read.All";
+    for (without, roles, statuses) in [
+        ("", vec![config, devices], [200, 200]),
+        (devices, vec![config], [200, 403]),
+        (config, vec![devices], [403, 200]),
+    ] {
+        let without = Some(without.to_owned()).filter(|without| !without.is_empty());
+        let trial = Trial::new(Settings { without_permissions: without.into_iter().collect(), ..open() });
+        let token = trial.authorization(CUSTOMER, "https://graph.microsoft.com");
+        assert_eq!(claims(&token)["roles"], json!(roles));
+        assert_eq!(claims(&token)["tid"], CUSTOMER);
+        assert!(claims(&token).get("scp").is_none(), "no person lent it anything");
+        let asked = ["deviceManagement/importedWindowsAutopilotDeviceIdentities", "deviceManagement/managedDevices"]
+            .map(|path| trial.graph(CUSTOMER, "GET", path, &Value::Null).status);
+        assert_eq!(asked, statuses);
+    }
+}
+
+#[test]
+fn a_token_in_a_persons_name_holds_what_he_lent_if_anybody_consented() {
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", "trial-refresh-token-known-to-everybody")];
+    let (status, body) = Trial::new(open()).ask_token(PARTNER, &asked(&refresh));
+    assert_eq!(status, 200, "{body}");
+    let claims = claims(text(&body["access_token"]));
+    assert_eq!((&claims["scp"], &claims["amr"]), (&json!("user_impersonation"), &json!(["pwd", "mfa"])));
+    assert!(claims.get("roles").is_none(), "the application may do nothing by itself");
+    let without = vec!["user_impersonation".to_owned()];
+    let refused =
+        Trial::new(Settings { without_permissions: without, ..open() }).ask_token(PARTNER, &asked(&refresh));
+    assert_eq!(error_of(&refused), (400, "invalid_grant".to_owned(), 65_001));
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::super::desk::Desk;
 use super::super::manners::is_guid;
+use super::super::settings::USER_IMPERSONATION;
 use super::super::store::{DeviceCode, Trouble};
 use super::super::wire::{Answer, Request, encoded, form, with_blank};
 use super::{Audience, assertion, seal};
@@ -255,11 +256,27 @@ fn refreshed(desk: &Desk<'_>, tenant: &str, client: &str, parameters: &Parameter
         Ok(audience) => audience,
         Err(denied) => return Ok(Err(denied)),
     };
+    if let Err(denied) = consented(desk, client, audience) {
+        return Ok(Err(denied));
+    }
     let newer = new_secret(desk, "refresh");
     desk.session.use_refresh_token(token)?;
     desk.session.add_refresh_token(&newer, &known.tenant, client)?;
     let access = seal(desk, tenant, client, audience, true);
     Ok(Ok(given(desk, &access, Some(&newer), parameter(parameters, "scope"))))
+}
+
+/// Whether somebody consented to what the application asks for in a person's name (AADSTS65001).
+fn consented(desk: &Desk<'_>, client: &str, audience: Audience) -> Result<(), Denied> {
+    let is_without = desk.settings.without_permissions.iter().any(|without| without == USER_IMPERSONATION);
+    if !(is_without && audience.opens(Audience::PartnerCenter)) {
+        return Ok(());
+    }
+    let what = format!(
+        "The user or administrator has not consented to use the application with ID '{client}'. Send an interactive \
+         authorization request for this user and resource."
+    );
+    Err(Denied::new(400, "invalid_grant", 65_001, what))
 }
 
 fn device_code(desk: &Desk<'_>, tenant: &str, parameters: &Parameters) -> Outcome {
@@ -354,6 +371,9 @@ fn redeemed(desk: &Desk<'_>, client: &str, parameters: &Parameters) -> Outcome {
         Ok(audience) => audience,
         Err(denied) => return Ok(Err(denied)),
     };
+    if let Err(denied) = consented(desk, client, audience) {
+        return Ok(Err(denied));
+    }
     desk.session.redeem(code)?;
     let refresh = new_secret(desk, "refresh");
     desk.session.add_refresh_token(&refresh, &known.tenant, client)?;

@@ -12,6 +12,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
+use super::settings::{GRAPH_PERMISSIONS, USER_IMPERSONATION};
 use super::wire::Request;
 
 /// Which service a token opens.
@@ -29,16 +30,37 @@ impl Audience {
     }
 }
 
-/// What a token says of its holder.
+/// What a token says of its holder, by the names that it has in tokens of the Microsoft identity platform where there are
+/// such (<https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>). "Claims are present only if
+/// a value exists to fill it."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     /// In small letters.
+    #[serde(rename = "tid")]
     pub(super) tenant: String,
+    #[serde(rename = "appid")]
     pub(super) client: String,
     pub(super) audience: Audience,
     /// Whether it acts in the name of a person.
     pub(super) user: bool,
+    /// What the application may do by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    /// What a person lent to the application, with blanks between.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    scp: String,
+    /// How that person signed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    amr: Vec<String>,
     expires_at: Timestamp,
+}
+
+impl Holder {
+    /// Whether it may do what one of these permissions lets it do.
+    pub(super) fn may(&self, one_of: &[&str]) -> bool {
+        let lent = self.scp.split(' ');
+        self.roles.iter().map(String::as_str).chain(lent).any(|held| one_of.contains(&held))
+    }
 }
 
 /// Why a call isn't let in.
@@ -60,7 +82,24 @@ const MARK: &str = "trial";
 /// A new token.
 fn seal(desk: &Desk<'_>, tenant: &str, client: &str, audience: Audience, user: bool) -> String {
     let expires_at = desk.now.plus(desk.settings.token_life);
-    let holder = Holder { tenant: tenant.to_owned(), client: client.to_owned(), audience, user, expires_at };
+    let held = |permission: &&str| !desk.settings.without_permissions.iter().any(|without| without == permission);
+    let mut permissions: Vec<&str> = Vec::new();
+    if audience.opens(Audience::Graph) {
+        permissions.extend(GRAPH_PERMISSIONS.iter().filter(|permission| held(permission)));
+    }
+    if audience.opens(Audience::PartnerCenter) && user {
+        permissions.extend(Some(USER_IMPERSONATION).filter(held));
+    }
+    let holder = Holder {
+        tenant: tenant.to_owned(),
+        client: client.to_owned(),
+        audience,
+        user,
+        roles: if user { Vec::new() } else { permissions.iter().map(ToString::to_string).collect() },
+        scp: if user { permissions.join(" ") } else { String::new() },
+        amr: if user { vec!["pwd".to_owned(), "mfa".to_owned()] } else { Vec::new() },
+        expires_at,
+    };
     let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&holder).unwrap_or_default());
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, desk.key), claims.as_bytes());
     format!("{MARK}.{claims}.{}", URL_SAFE_NO_PAD.encode(tag))
