@@ -42,7 +42,7 @@ fn journal(desk: &Desk<'_>) -> Result<Answer, Trouble> {
 }
 
 fn line(line: &JournalLine) -> Value {
-    let JournalLine { known, released_at, surface, batch, tracking, request_id } = line;
+    let JournalLine { known, released_at, surface, batch, tracking, request_id, import_id } = line;
     json!({
         "seq": known.id,
         "at": known.at,
@@ -57,6 +57,7 @@ fn line(line: &JournalLine) -> Value {
         "batch": batch,
         "trackingId": tracking,
         "requestId": request_id,
+        "importId": import_id,
     })
 }
 

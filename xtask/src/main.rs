@@ -47,7 +47,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   flood [--files 10000] [--rounds 5] [--folders 0] [--empty]
          drops so many files for one customer and one for another, which must be answered before most of the others;
          then in turn with the one alone, and prints how long the one took (docs/performance.md)
-  services [--rows 10000] [--seed 1] [--latency-ms 1000] [--fail-percent 5] [--rate 10] [--kill-every-ms 4000]
+  services [--graph] [--rows 10000] [--seed 1] [--latency-ms 1000] [--fail-percent 5] [--rate 10] [--kill-every-ms 4000]
          builds the release and registers so many rows over the service for trials, which fails, throttles and is slow,
          while one of the two is killed every few seconds; then compares both records (docs/reliability.md)
   zoo [--quick | --libreoffice | --write]

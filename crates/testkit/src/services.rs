@@ -10,6 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
 use devicedrop::registrar::http::{Exchange, HeaderMap, Http, Method};
 use serde_json::Value;
 
@@ -30,6 +31,8 @@ const PENDING: &str = "SELECT coalesce(sum(rows), 0), coalesce(sum(pending), 0) 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Campaign {
+    /// Whether they are registered through Graph, by hardware hash.
+    pub graph: bool,
     /// Rows, of all customers together.
     pub rows: u64,
     /// Where the chances begin.
@@ -111,7 +114,7 @@ impl Campaign {
         let began = Instant::now();
         let mut service = Service::start(env, self, "127.0.0.1:0")?;
         let listen = service.told("base_url")?.trim_start_matches("http://").to_owned();
-        configure(env, &service)?;
+        self.configure(env, &service)?;
         let expected = self.drop_files(env)?;
         let mut daemon = start(env)?;
         let (mut kills, mut services_killed) = (0_u64, 0_u64);
@@ -149,13 +152,38 @@ impl Campaign {
         let manners = service.page("manners")?;
         writeln!(
             out,
-            "{expected} rows of {} customers in {took:.0} s; the daemon killed {kills} times, the service \
+            "{expected} rows of {} customers through {} in {took:.0} s; the daemon killed {kills} times, the service \
              {services_killed} times; {attempts} attempts on record; told to wait {} times, too early {} times; \
              every device registered once",
             CUSTOMERS.len(),
+            if self.graph { "Graph" } else { "Partner Center" },
             manners.get("toldToWait").unwrap_or(&Value::Null),
             manners.get("tooEarly").unwrap_or(&Value::Null)
         )?;
+        Ok(())
+    }
+
+    fn configure(self, env: &mut TestEnv, service: &Service) -> Result<()> {
+        let secret = env.path("secret");
+        std::fs::write(&secret, service.told("client_secret")?)?;
+        std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        let text = |value: &str| format!("{value:?}");
+        let (kind, section, keys): (_, _, &[&str]) = if self.graph {
+            ("graph", "graph", &["base_url", "client_id"])
+        } else {
+            ("partner-center", "partner_center", &["base_url", "tenant_id", "client_id"])
+        };
+        env.set("drop.customers", &text("configured"))?;
+        env.set("registrar.retry.longest", &text("5s"))?;
+        env.set("registrar.kind", &text(kind))?;
+        for key in keys {
+            env.set(&format!("registrar.{section}.{key}"), &text(service.told(key)?))?;
+        }
+        let place = format!("registrar.{section}.credentials.secret.file");
+        env.set(&place, &text(&secret.display().to_string()))?;
+        for (number, customer) in CUSTOMERS.into_iter().enumerate() {
+            env.set(&format!("customers.{customer}.tenant_id"), &text(&tenant(number)))?;
+        }
         Ok(())
     }
 
@@ -164,9 +192,13 @@ impl Campaign {
         let each = self.rows.div_ceil(5);
         for customer in CUSTOMERS {
             for first in (0..each).step_by(usize::try_from(FILE)?) {
-                let mut text = "Manufacturer,Model,Serial Number\n".to_owned();
+                let hashes = if self.graph { ",Hardware Hash" } else { "" };
+                let mut text = format!("Manufacturer,Model,Serial Number{hashes}\n");
                 for row in first..each.min(first + FILE) {
-                    writeln!(text, "Contoso,Model {},{customer}-{row:06}", row % 7)?;
+                    let (model, serial) = (format!("Model {}", row % 7), format!("{customer}-{row:06}"));
+                    let hash =
+                        if self.graph { format!(",{}", hash_of("Contoso", &model, &serial)?) } else { String::new() };
+                    writeln!(text, "Contoso,{model},{serial}{hash}")?;
                 }
                 // Half of them with an order ID of their own, and so in a batch of another name.
                 let folder = if (first / FILE).is_multiple_of(2) { "" } else { "PO-4711/" };
@@ -187,22 +219,17 @@ fn tenant(customer: usize) -> String {
     format!("6731de76-14a6-49ae-97bc-6eba691439{customer:02}")
 }
 
-fn configure(env: &mut TestEnv, service: &Service) -> Result<()> {
-    let secret = env.path("secret");
-    std::fs::write(&secret, service.told("client_secret")?)?;
-    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    let text = |value: &str| format!("{value:?}");
-    env.set("drop.customers", &text("configured"))?;
-    env.set("registrar.retry.longest", &text("5s"))?;
-    env.set("registrar.kind", &text("partner-center"))?;
-    for key in ["base_url", "tenant_id", "client_id"] {
-        env.set(&format!("registrar.partner_center.{key}"), &text(service.told(key)?))?;
+/// A hardware hash that says what its device is: `OA`, its length, and the three records that tell it.
+fn hash_of(manufacturer: &str, model: &str, serial_number: &str) -> Result<String> {
+    let mut records = Vec::new();
+    for (kind, text) in [(16_u16, manufacturer), (17, model), (14, serial_number)] {
+        records.extend(kind.to_le_bytes());
+        records.extend(u16::try_from(text.len() + 5)?.to_le_bytes());
+        records.extend(text.as_bytes());
+        records.push(0);
     }
-    env.set("registrar.partner_center.credentials.secret.file", &text(&secret.display().to_string()))?;
-    for (number, customer) in CUSTOMERS.into_iter().enumerate() {
-        env.set(&format!("customers.{customer}.tenant_id"), &text(&tenant(number)))?;
-    }
-    Ok(())
+    let length = u16::try_from(records.len() + 4)?.to_le_bytes();
+    Ok(base64::engine::general_purpose::STANDARD.encode([b"OA".as_slice(), &length, &records].concat()))
 }
 
 /// How many rows are pending, or not on record yet.
@@ -240,7 +267,9 @@ fn compare(env: &TestEnv, service: &Service, expected: u64) -> Result<usize> {
         let serial = text("serialNumber")?;
         ensure!(seen.insert(serial), "{serial} was registered twice");
         let ids = by_serial.get(serial).with_context(|| format!("{serial} was never attempted"))?;
-        let known = ids.contains(text("trackingId")?) || ids.contains(text("requestId")?);
+        // What is imported through Graph has an ID of ours.
+        let theirs = ["trackingId", "requestId", "importId"].map(|key| one.get(key).and_then(Value::as_str));
+        let known = theirs.into_iter().flatten().any(|id| ids.contains(id));
         ensure!(known, "no attempt at {serial} on record has the IDs of {one}");
     }
     Ok(attempts.len())

@@ -50,6 +50,7 @@ pub(in crate::trial) struct JournalLine {
     pub(in crate::trial) batch: Option<String>,
     pub(in crate::trial) tracking: String,
     pub(in crate::trial) request_id: String,
+    pub(in crate::trial) import_id: Option<String>,
 }
 
 const KNOWN: &str = "SELECT registration.id, registration.guid, registration.tenant, registration.at,
@@ -189,7 +190,8 @@ impl Session<'_> {
     pub(in crate::trial) fn journal(&self) -> rusqlite::Result<Vec<JournalLine>> {
         let with_origin = KNOWN.replace(
             "enrolment.last_sync",
-            "enrolment.last_sync, released_at, job.surface, batch.name, job.tracking, job.request_id",
+            "enrolment.last_sync, released_at, job.surface, batch.name, job.tracking, job.request_id,
+             item.import_id",
         );
         let mut statement = self.connection.prepare_cached(&format!(
             "{with_origin} JOIN item ON item.id = registration.item JOIN job ON job.id = item.job
@@ -204,6 +206,7 @@ impl Session<'_> {
                 batch: row.get(14)?,
                 tracking: row.get(15)?,
                 request_id: row.get(16)?,
+                import_id: row.get(17)?,
             })
         };
         statement.query_map([], line)?.collect()
