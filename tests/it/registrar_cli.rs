@@ -433,18 +433,22 @@ fn the_embedded_registrar_is_looked_at_too() -> Result<()> {
 #[test]
 fn a_file_without_hardware_hashes_is_none_for_graph_and_check_says_so_before() -> Result<()> {
     let mut env = place("graph", "https://service.invalid")?;
+    env.set("customers.fabrikam.locale", "\"nl\"")?;
     let path = env.write_file("contoso", "a.csv", csv(&["1"]))?;
+    let dutch = env.write_file("fabrikam", "a.csv", csv(&["1"]))?;
     for arguments in [["check"].as_slice(), &["check", "--customer", "contoso"]] {
         let file = path.display().to_string();
         let checked = env.run(&[arguments, &[file.as_str()]].concat())?;
         assert_eq!(checked.code, Some(1), "{checked:?}");
-        ensure!(checked.stdout.contains("doesn't accept that format"), "{checked:?}");
+        ensure!(checked.stdout.contains("by their hardware hash alone"), "{checked:?}");
         ensure!(checked.stdout.contains("Hardware Hash"), "{checked:?}");
     }
     let once = env.run(&["run", "--once"])?;
     assert_eq!(once.code, Some(1), "it was rejected: {once:?}");
     let result = fs::read_to_string(path.with_file_name("a.result.csv"))?;
-    ensure!(result.contains("File not valid") && result.contains("Hardware Hash"), "{result}");
+    ensure!(result.contains("File not valid") && result.contains("by their hardware hash alone"), "{result}");
+    let result = fs::read_to_string(dutch.with_file_name("a.result.csv"))?;
+    ensure!(result.contains("worden hier alleen met hun hardwarehash geregistreerd"), "{result}");
     env.set("customers.contoso.formats", "[\"partner\"]")?;
     let refused = env.run(&["status"])?;
     let why =

@@ -163,7 +163,21 @@ fn format_not_allowed(found: Format, allowed: Format, language: Language) -> Str
             format.columns().iter().map(|column: &Column| column.heading().to_owned()).collect();
         quoted_list(&headings)
     };
+    let is_hash_missing = (found, allowed) == (Format::Partner, Format::SelfService);
     let (found, allowed) = (headings(found), headings(allowed));
+    if is_hash_missing {
+        return words!(
+            language,
+            "The headings are {found}, but devices are registered here by their hardware hash alone, and this file has \
+             none. Expected, exactly: {allowed}. A hardware hash is read out of the device itself (with \
+             Get-WindowsAutopilotInfo) or comes from the device supplier. Add that column, fill it in on each row and \
+             drop the file again.",
+            "De kolomkoppen zijn {found}, maar apparaten worden hier alleen met hun hardwarehash geregistreerd, en die \
+             ontbreekt in dit bestand. Verwacht, precies zo: {allowed}. Een hardwarehash wordt uit het apparaat zelf \
+             gelezen (met Get-WindowsAutopilotInfo) of komt van de leverancier van het apparaat. Voeg die kolom toe, \
+             vul haar op elke rij in en lever het bestand opnieuw aan.",
+        );
+    }
     words!(
         language,
         "The headings are {found}, and this folder doesn't accept that format. Expected, exactly: {allowed}. Change \

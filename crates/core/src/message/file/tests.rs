@@ -115,6 +115,7 @@ fn rows_and_limits() {
         FileProblem::RecordTooLong { line: 41, limit: 1_048_576 },
         FileProblem::TooManyFields { line: 2, limit: 16_384 },
         FileProblem::FormatNotAllowed { found: Format::SelfService, allowed: Format::Partner },
+        FileProblem::FormatNotAllowed { found: Format::Partner, allowed: Format::SelfService },
         FileProblem::TooLarge { bytes: 1_073_741_825, limit: 1_073_741_824 },
         FileProblem::TooManyRows { limit: 5_000_000 },
     ];
@@ -129,6 +130,8 @@ fn rows_and_limits() {
       Regel 2, waar de kolomkoppen worden verwacht, heeft meer dan 16.384 kolommen. Verwacht worden een regel met kolomkoppen en daaronder één rij per apparaat, elk op een eigen regel. Verbeter het bestand en lever het opnieuw aan. Niets uit dit bestand is geregistreerd.
     The headings are "Manufacturer", "Model", "Serial Number", "Hardware Hash", and this folder doesn't accept that format. Expected, exactly: "Manufacturer", "Model", "Serial Number". Change the columns and drop the file again. Nothing of this file was registered.
       De kolomkoppen zijn "Manufacturer", "Model", "Serial Number", "Hardware Hash", en deze map aanvaardt die indeling niet. Verwacht, precies zo: "Manufacturer", "Model", "Serial Number". Pas de kolommen aan en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
+    The headings are "Manufacturer", "Model", "Serial Number", but devices are registered here by their hardware hash alone, and this file has none. Expected, exactly: "Manufacturer", "Model", "Serial Number", "Hardware Hash". A hardware hash is read out of the device itself (with Get-WindowsAutopilotInfo) or comes from the device supplier. Add that column, fill it in on each row and drop the file again. Nothing of this file was registered.
+      De kolomkoppen zijn "Manufacturer", "Model", "Serial Number", maar apparaten worden hier alleen met hun hardwarehash geregistreerd, en die ontbreekt in dit bestand. Verwacht, precies zo: "Manufacturer", "Model", "Serial Number", "Hardware Hash". Een hardwarehash wordt uit het apparaat zelf gelezen (met Get-WindowsAutopilotInfo) of komt van de leverancier van het apparaat. Voeg die kolom toe, vul haar op elke rij in en lever het bestand opnieuw aan. Niets uit dit bestand is geregistreerd.
     The file has 1,073,741,825 bytes; at most 1,073,741,824 are accepted. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
       Het bestand telt 1.073.741.825 bytes; hoogstens 1.073.741.824 worden aanvaard. Splits het in meerdere bestanden, elk met de kolomkoppen, en lever die aan. Niets uit dit bestand is geregistreerd.
     The file has more rows than are accepted; the limit is 5,000,000. Split it into several files, each with the headings, and drop those. Nothing of this file was registered.
