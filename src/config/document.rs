@@ -111,7 +111,12 @@ impl Document {
         let check = |place: &Place| {
             let path: Vec<&str> = place.path.iter().map(String::as_str).collect();
             let kind = place.kind.filter(|_| known_keys(&path).is_some())?;
-            Some(self.problem(&path, format_args!("found {}, expected a table", with_article(kind))))
+            let expected = if path.get(2) == Some(&"credentials") && path.len() > 3 {
+                "the place of a secret, such as { file = \"/etc/devicedrop/app.secret\" }: no secret stands in here"
+            } else {
+                "a table"
+            };
+            Some(self.problem(&path, format_args!("found {}, expected {expected}", with_article(kind))))
         };
         self.places.iter().filter_map(check).collect()
     }

@@ -124,7 +124,7 @@ fn credentials_are_one_way_to_prove_it_and_each_secret_has_one_place() {
     line 5: `registrar.graph.credentials`: found nothing to prove who the app is; expected `secret`, or `certificate` and `private_key`
     line 6: `registrar.graph.credentials.secret`: expected one place, such as { file = "/etc/devicedrop/app.secret" }, { systemd_credential = "NAME" } or { environment = "NAME" }
     line 6: `registrar.graph.credentials.secret`: expected one place, such as { file = "/etc/devicedrop/app.secret" }, { systemd_credential = "NAME" } or { environment = "NAME" }
-    line 6: `registrar.graph.credentials.secret`: found a text, expected a table
+    line 6: `registrar.graph.credentials.secret`: found a text, expected the place of a secret, such as { file = "/etc/devicedrop/app.secret" }: no secret stands in here
     line 6: `registrar.graph.credentials.secret`: expected a name, without slashes and equals signs
     line 6: `registrar.graph.credentials.secret`: expected a name, without slashes and equals signs
     line 6: `registrar.graph.credentials.secret.file`: found nothing, expected a path

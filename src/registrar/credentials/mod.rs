@@ -37,7 +37,7 @@ const BEFORE_ITS_END: Duration = Duration::from_mins(5);
 
 /// For so long nobody is asked again after the sign-in service refused us: a broken secret stays broken until a person
 /// mends it, and who asks too often is locked out.
-const AFTER_A_REFUSAL: Duration = Duration::from_mins(1);
+pub const AFTER_A_REFUSAL: Duration = Duration::from_mins(1);
 
 /// For so long nobody is asked again after the sign-in service couldn't answer and didn't say how long to wait.
 const AFTER_SILENCE: Duration = Duration::from_secs(5);

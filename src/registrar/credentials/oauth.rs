@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use devicedrop_core::shown::shown;
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
@@ -244,7 +245,10 @@ impl ForUser {
         let file = self.file.clone();
         let (in_file, standing) = blocked(move || {
             read_standing(&file).map_err(|why| match file.try_exists() {
-                Ok(false) => format!("nobody has signed in: {why}; run `devicedrop registrar sign-in`"),
+                Ok(false) => {
+                    let told = shown(&file.display().to_string()).to_string();
+                    format!("nobody has signed in (the file {told} isn't there): run `devicedrop registrar sign-in`")
+                }
                 _ => why,
             })
         })

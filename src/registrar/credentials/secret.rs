@@ -85,7 +85,7 @@ pub(super) fn read_file(path: &Path) -> Result<Secret, Why> {
 pub(super) fn read_standing(path: &Path) -> Result<(Secret, Standing), Why> {
     let what = format!("the file {}", shown(&path.display().to_string()));
     let opened = open(path).map_err(|errno| match errno {
-        Errno::NOENT => format!("{what} isn't there"),
+        Errno::NOENT => format!("{what} isn't there: put the secret there, or name the place where it is"),
         Errno::XDEV | Errno::LOOP => {
             format!("{what} is a link out of its folder, which isn't followed: name the file that it leads to")
         }
@@ -236,7 +236,10 @@ mod tests {
     #[test]
     fn what_is_no_secret_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
-        assert_eq!(refused(&dir.path().join("missing")), "the file DIR/missing isn't there");
+        assert_eq!(
+            refused(&dir.path().join("missing")),
+            "the file DIR/missing isn't there: put the secret there, or name the place where it is"
+        );
         assert_eq!(refused(&file(dir.path(), "a", " \n", 0o600)), "the file DIR/a is empty: put the secret there");
         let long = "x".repeat(70_000);
         assert!(refused(&file(dir.path(), "b", &long, 0o600)).contains("longer than 65536 bytes"));
