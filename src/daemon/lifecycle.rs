@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use devicedrop_core::ids::RegistrationId;
+use devicedrop_core::ids::{CustomerKey, RegistrationId};
 use devicedrop_core::registrar::Activity;
 use devicedrop_core::time::Timestamp;
 
@@ -37,8 +37,8 @@ enum StepError {
     Registrar(#[source] devicedrop_core::registrar::Trouble),
 }
 
-/// The ledger's devices.
-struct LedgerDevices<'a>(&'a Shared);
+/// The ledger's devices, and the customers whose devices may have been used without anybody's having heard of it.
+struct LedgerDevices<'a>(&'a Shared, Vec<CustomerKey>);
 
 impl Devices for LedgerDevices<'_> {
     type Error = StepError;
@@ -53,7 +53,7 @@ impl Devices for LedgerDevices<'_> {
     }
 
     fn unseen_since(&self, before: Timestamp, limit: usize) -> Result<Vec<RegistrationId>, StepError> {
-        let silent = self.0.readers.ask(|reader| reader.unseen_since(before, limit))?;
+        let silent = self.0.readers.ask(|reader| reader.unseen_since(before, limit, &self.1))?;
         Ok(silent.into_iter().map(|device| device.registration).collect())
     }
 
@@ -85,7 +85,7 @@ async fn step(shared: &Arc<Shared>) -> Result<(), StepError> {
         let more = uses.len() >= BATCH;
         let taken = uses.len();
         let step_shared = Arc::clone(shared);
-        let known = blocking(move || record_uses(&LedgerDevices(&step_shared), &uses)).await?;
+        let known = blocking(move || record_uses(&LedgerDevices(&step_shared, Vec::new()), &uses)).await?;
         if next != cursor {
             shared.writer.note(None, CURSOR.to_owned(), target.clone(), Some(next.to_string())).await?;
             cursor = next;
@@ -107,9 +107,12 @@ async fn step(shared: &Arc<Shared>) -> Result<(), StepError> {
     shared.board.lock().clock_held = None;
     let step_shared = Arc::clone(shared);
     let inactive_after = shared.config().lifecycle.inactive_after;
-    let silent =
-        blocking(move || record_silence(&LedgerDevices(&step_shared), step_shared.clock.now(), inactive_after))
-            .await?;
+    // Who wasn't asked wasn't silent.
+    let unheard = shared.registrar.unheard().into_iter().map(|(customer, _)| customer).collect();
+    let silent = blocking(move || {
+        record_silence(&LedgerDevices(&step_shared, unheard), step_shared.clock.now(), inactive_after)
+    })
+    .await?;
     if silent > 0 {
         tracing::info!(devices = silent, "devices became inactive");
     }

@@ -50,7 +50,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     let (refused, refused_files) = refused(board);
     let targets = targets::of(shared, &customers);
     let mut problems = targets::problems(shared, &targets, customers.len());
-    problems.extend(self::problems(board, &owed, now));
+    problems.extend(targets::unheard(shared, &targets).into_iter().chain(self::problems(board, &owed, now)));
     if shared.daemon {
         let restored = shared.readers.ask(crate::ledger::Reader::last_restore)?.map(|restore| restore.at);
         problems.extend(in_doubt.iter().take(DOUBTS_TOLD).map(|one| doubt(one, restored)));

@@ -9,6 +9,7 @@ use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::state::Outcome;
 
 use crate::control::protocol::{CustomerStatus, Health, Problem, RegistrarStatus, TargetStatus};
+use crate::registrar::credentials::AFTER_A_REFUSAL;
 
 use super::board::RegistrarHealth;
 use super::scene::Scene;
@@ -109,7 +110,7 @@ pub(super) fn problems(scene: &Scene<'_>, targets: &[TargetStatus], everybody: u
         let tenant = target.target.strip_prefix(scene.registrar.1.as_str())?.trim();
         (targets.len() > 1 && !tenant.is_empty() && !tenant.starts_with('(')).then(|| tenant.to_owned())
     };
-    let longest = scene.config.registrar.retry.longest;
+    let longest = scene.config.registrar.retry.longest.max(AFTER_A_REFUSAL);
     troubles
         .into_iter()
         .rev()
@@ -128,6 +129,43 @@ pub(super) fn problems(scene: &Scene<'_>, targets: &[TargetStatus], everybody: u
             };
             let remedy = Some(remedy(health, customer.as_ref(), longest));
             Problem { since, customer, file: None, what, remedy }
+        })
+        .collect()
+}
+
+/// Whose devices may be in use without anybody's hearing of it. Who has a trouble with registering has that told.
+pub(super) fn unheard(scene: &Scene<'_>, targets: &[TargetStatus]) -> Vec<Problem> {
+    let is_told = |customer: &CustomerKey| {
+        let in_trouble = |target: &&TargetStatus| matches!(target.health, Health::Unavailable | Health::Broken);
+        targets.iter().filter(in_trouble).any(|target| target.customers.contains(customer))
+    };
+    let mut whose: BTreeMap<String, Vec<CustomerKey>> = BTreeMap::new();
+    for (customer, why) in scene.service.iter().flat_map(|service| service.unheard()) {
+        if !is_told(&customer) {
+            whose.entry(why).or_default().push(customer);
+        }
+    }
+    let poll = period(scene.config.lifecycle.poll);
+    whose
+        .into_iter()
+        .map(|(why, customers)| {
+            let names = names(&customers.iter().collect::<Vec<_>>());
+            Problem {
+                since: None,
+                customer: match customers.as_slice() {
+                    [one] => Some(one.clone()),
+                    _ => None,
+                },
+                file: None,
+                what: match customers.len() {
+                    1 => format!("whether its devices are used can't be asked: {why}"),
+                    _ => format!("{names}: whether their devices are used can't be asked: {why}"),
+                },
+                remedy: Some(format!(
+                    "it is asked again every {poll}, and until then no device becomes inactive; devicedrop registrar \
+                     check tells what is in the way"
+                )),
+            }
         })
         .collect()
 }

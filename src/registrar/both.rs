@@ -65,4 +65,8 @@ impl Registrar for Both {
     fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>> {
         self.uses.activity(after, limit)
     }
+
+    fn unheard(&self) -> Vec<(CustomerKey, String)> {
+        self.uses.unheard()
+    }
 }

@@ -113,4 +113,10 @@ pub trait Registrar: Send + Sync + std::fmt::Debug {
     /// - Fewer than `limit` uses mean that there are no more now. A service that doesn't know of uses returns
     ///   nothing and `after`.
     fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>>;
+
+    /// Customers whose devices' uses couldn't be asked for when uses were last looked for, and why. Nothing follows from
+    /// their silence.
+    fn unheard(&self) -> Vec<(CustomerKey, String)> {
+        Vec::new()
+    }
 }

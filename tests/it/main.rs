@@ -78,6 +78,8 @@ mod tenants;
 #[cfg(test)]
 mod trial_service;
 #[cfg(test)]
+mod uses;
+#[cfg(test)]
 mod zoo;
 
 /// The daemon that tests here start and kill: this binary, run with [`daemon`]'s arguments.

@@ -32,7 +32,7 @@ use crate::scene::{CONTOSO, csv, env, rows, start, wait_for_rows};
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 
 /// The service, and what it said of itself.
-struct Trial {
+pub(crate) struct Trial {
     child: Child,
     told: Value,
     port: String,
@@ -66,7 +66,7 @@ impl Trial {
         Self::on(&port, folder, options)
     }
 
-    fn told(&self, key: &str) -> String {
+    pub(crate) fn told(&self, key: &str) -> String {
         self.told[key].as_str().unwrap_or_default().to_owned()
     }
 
@@ -81,7 +81,7 @@ impl Trial {
     }
 
     /// Sends something to one of the pages behind the scenes. Returns the status.
-    fn post(&self, page: &str, body: &Value) -> u16 {
+    pub(crate) fn post(&self, page: &str, body: &Value) -> u16 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let url = format!("{}/trial/{page}", self.told("base_url"));
         let received = runtime.block_on(post(&url, "application/json", body.to_string()));
@@ -138,13 +138,13 @@ fn tokens(trial: &Trial, scope: &'static str) -> Tokens {
 }
 
 /// A tenant made of a customer's key, which doesn't show in it.
-fn tenant(customer: &CustomerKey) -> String {
+pub(crate) fn tenant(customer: &CustomerKey) -> String {
     let sum = customer.as_str().bytes().fold(0_u64, |sum, byte| (sum * 31 + u64::from(byte)) & 0xffff_ffff_ffff);
     format!("7a1e0000-0000-4000-8000-{sum:012x}")
 }
 
 /// A client over the trial.
-struct Over<R> {
+pub(crate) struct Over<R> {
     client: R,
     make: fn(&Trial) -> R,
     nature: Nature,
@@ -152,12 +152,12 @@ struct Over<R> {
 }
 
 impl<R: Registrar> Over<R> {
-    fn new(make: fn(&Trial) -> R, nature: Nature, options: &[&'static str]) -> Self {
+    pub(crate) fn new(make: fn(&Trial) -> R, nature: Nature, options: &[&'static str]) -> Self {
         let trial = Trial::start(options).expect("the service for trials");
         Self { client: make(&trial), make, nature, trial: Some(trial) }
     }
 
-    fn trial(&self) -> &Trial {
+    pub(crate) fn trial(&self) -> &Trial {
         self.trial.as_ref().expect("it runs")
     }
 }
@@ -209,7 +209,7 @@ fn written(device: &Device) -> Value {
 }
 
 /// A hardware hash that says what its device is: `OA`, its length, and the three records that tell it.
-fn hash_of(device: &Device) -> String {
+pub(crate) fn hash_of(device: &Device) -> String {
     use base64::Engine;
     let record = |kind: u16, text: &str| {
         let length = u16::try_from(text.len() + 5).expect("a short value");
@@ -234,7 +234,7 @@ fn partner_center(trial: &Trial) -> PartnerCenter {
     })
 }
 
-fn graph(trial: &Trial) -> Graph {
+pub(crate) fn graph(trial: &Trial) -> Graph {
     let customers: Vec<CustomerKey> =
         ["fabrikam", "tailspin"].into_iter().map(|key| key.parse().expect("a key")).collect();
     Graph::new(graph::Settings {
@@ -251,7 +251,7 @@ fn graph(trial: &Trial) -> Graph {
 const PARTNER_CENTER: Nature = Nature { inventory: true, remembers: Remembers::Devices, tells_uses: false };
 
 /// It takes any device of which it gets a hash.
-const GRAPH: Nature = Nature { inventory: false, remembers: Remembers::Devices, tells_uses: true };
+pub(crate) const GRAPH: Nature = Nature { inventory: false, remembers: Remembers::Devices, tells_uses: true };
 
 #[test]
 fn partner_center_with_an_inventory() {

@@ -102,8 +102,14 @@ impl Reader {
         )
     }
 
-    /// Active devices that were last seen before `before`, the longest unseen first.
-    pub fn unseen_since(&self, before: Timestamp, limit: usize) -> Result<Vec<InUse>, ReadError> {
+    /// Active devices that were last seen before `before`, the longest unseen first, without those of `except`.
+    pub fn unseen_since(
+        &self,
+        before: Timestamp,
+        limit: usize,
+        except: &[CustomerKey],
+    ) -> Result<Vec<InUse>, ReadError> {
+        let except: Vec<&str> = except.iter().map(CustomerKey::as_str).collect();
         all(
             &self.db,
             "SELECT r.id, c.text, m.text, n.text, r.serial_number, p.state, p.last_seen
@@ -111,8 +117,9 @@ impl Reader {
              LEFT JOIN customer c ON c.number = p.customer
              LEFT JOIN manufacturer m ON m.number = r.manufacturer
              LEFT JOIN model n ON n.number = r.model
-             WHERE p.state = 4 AND p.last_seen < ? AND p.released IS NULL ORDER BY p.last_seen LIMIT ?",
-            params![before.unix_ms(), limited(limit)],
+             WHERE p.state = 4 AND p.last_seen < ? AND p.released IS NULL
+               AND c.text NOT IN (SELECT value FROM json_each(?)) ORDER BY p.last_seen LIMIT ?",
+            params![before.unix_ms(), serde_json::json!(except).to_string(), limited(limit)],
             |row| {
                 Ok(InUse {
                     registration: entry(row, 0, RegistrationId)?,

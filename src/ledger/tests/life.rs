@@ -386,10 +386,13 @@ fn a_device_given_up_is_nobodys() {
     assert_eq!(reader.pending_of_device(&key("contoso"), &device("A2")).expect("asked"), []);
     assert_eq!(reader.registrations_of(&key("contoso"), &device("A2")).expect("asked"), [id]);
     trial.writer().seen(vec![(id, at(20))], at(21)).wait().expect("seen");
-    assert_eq!(reader.unseen_since(at(21), 9).expect("asked").len(), 1);
-    assert_eq!(reader.unseen_since(at(20), 9).expect("asked").len(), 0);
+    let unseen = |before: i64, except: &[CustomerKey]| reader.unseen_since(at(before), 9, except).expect("asked");
+    let [one] = unseen(21, &[]).try_into().expect("one device");
+    assert_eq!(unseen(21, &[one.customer]).len(), 0, "nobody knows whether it was used");
+    assert_eq!(unseen(21, &["another".parse().expect("a key")]).len(), 1);
+    assert_eq!(unseen(20, &[]).len(), 0);
     assert_eq!(release(), Some(id));
-    assert_eq!(reader.unseen_since(at(21), 9).expect("asked").len(), 0);
+    assert_eq!(unseen(21, &[]).len(), 0);
     assert_eq!(trial.show("SELECT count(*) FROM audit_devices"), "0\n");
     assert_eq!(reader.holder_of(&key("contoso"), &device("A2")).expect("asked"), None);
 }

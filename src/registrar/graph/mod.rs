@@ -83,6 +83,8 @@ pub struct Graph {
     /// How often each import was asked about.
     looks: Mutex<HashMap<String, u32>>,
     uses: tokio::sync::Mutex<Uses>,
+    /// Whose tenants couldn't be asked for uses the last time, and why.
+    unheard: Mutex<Vec<(CustomerKey, String)>>,
 }
 
 impl std::fmt::Debug for Graph {
@@ -96,8 +98,8 @@ impl Graph {
     pub fn new(settings: Settings) -> Self {
         let Settings { base_url, tokens, http, tenant_of, customers, clock, first_look } = settings;
         let service = Service::new("Microsoft Graph", base_url, http, tokens, clock);
-        let (looks, uses) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { service, tenant_of, customers, suspects: Suspects::default(), first_look, looks, uses }
+        let (looks, uses, unheard) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { service, tenant_of, customers, suspects: Suspects::default(), first_look, looks, uses, unheard }
     }
 
     fn looks(&self) -> MutexGuard<'_, HashMap<String, u32>> {
@@ -200,5 +202,9 @@ impl Registrar for Graph {
 
     fn activity(&self, after: u64, limit: usize) -> Answering<'_, Result<(Vec<Activity>, u64), Trouble>> {
         Box::pin(self.uses(after, limit))
+    }
+
+    fn unheard(&self) -> Vec<(CustomerKey, String)> {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

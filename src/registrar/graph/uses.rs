@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::PoisonError;
 
 use devicedrop_core::device::Device;
 use devicedrop_core::ids::CustomerKey;
@@ -50,6 +51,7 @@ impl Graph {
         let mut found = Vec::new();
         let mut trouble = None;
         let mut asked = false;
+        let mut unheard = Vec::new();
         for customer in (self.customers)() {
             let Some(tenant) = (self.tenant_of)(&customer) else { continue };
             match self.look_in(&tenant, &customer).await {
@@ -59,10 +61,12 @@ impl Graph {
                 }
                 Err(why) => {
                     tracing::warn!(customer = %customer, why = %why, "a tenant can't be asked for uses of devices");
+                    unheard.push((customer, why.to_string()));
                     trouble.get_or_insert(why);
                 }
             }
         }
+        *self.unheard.lock().unwrap_or_else(PoisonError::into_inner) = unheard;
         match trouble {
             Some(trouble) if !asked => Err(trouble),
             _ => Ok(found),

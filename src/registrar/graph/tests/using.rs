@@ -67,8 +67,11 @@ async fn one_tenants_trouble_is_not_the_others() {
         }
     });
     let script = script.expect("a server");
-    let (uses, _) = client(&script.url()).activity(0, 10).await.expect("uses");
+    let asking = client(&script.url());
+    let (uses, _) = asking.activity(0, 10).await.expect("uses");
     assert_eq!(uses.len(), 1);
+    let unheard = asking.unheard();
+    assert!(unheard.len() == 1 && unheard[0].0.as_str() == "fabrikam", "{unheard:?}");
     let script = HttpScript::by(|_| Reply::empty(403)).expect("a server");
     assert!(matches!(client(&script.url()).activity(0, 10).await, Err(Trouble::Broken(_))));
 }
