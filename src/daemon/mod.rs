@@ -103,7 +103,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     let stop = parts.stop.clone();
     let (ledger, shared) = start::open(parts).await?;
     let listener = control::listen(&shared.config().control_socket()).map_err(StartError::Socket)?;
-    let page = web::open(&shared.config(), shared.once)?;
+    let page = web::open(&shared)?;
     // Before anybody is told that we are ready: an order to stop that comes at once is one to stop in order.
     let signals = signals::take();
     let mut tasks = Tasks::new(stop.clone());
@@ -118,7 +118,7 @@ pub async fn run(parts: Parts, ready: Option<oneshot::Sender<()>>) -> Result<End
     tasks.start("checkpoints", checkpoints::run(Arc::clone(&shared)));
     tasks.start("configuration", reload::watch(Arc::clone(&shared)));
     tasks.start("stalls", stalls::watch(Arc::clone(&shared)));
-    tasks.start("web", web::run(Arc::clone(&shared), page));
+    tasks.start("web", web::run(stop.clone(), page));
     tasks.start(SIGNALS, signals::run(Arc::clone(&shared), signals));
     tracing::info!(
         customers = customers(&shared).await, ledger = %ledger.path().display(),

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -117,19 +116,19 @@ pub(super) async fn stream(State(site): State<Arc<Site>>) -> Response {
     heard.mark_changed();
     site.hub.came.notify_one();
     let stop = site.stop.clone();
-    let body = Feed::new(move |pieces| async move {
+    let body = Feed::new(async move |pieces| {
         let _place = place;
         let mut piece = String::from("retry: 2000\n\n");
         loop {
-            if !piece.is_empty() && pieces.send(Bytes::from(piece)).await.is_err() {
-                return;
+            if !piece.is_empty() {
+                pieces.send(piece).await?;
             }
             piece = tokio::select! {
                 changed = heard.changed() => match changed {
                     Ok(()) => heard.borrow_and_update().text.clone(),
-                    Err(_) => return,
+                    Err(_) => return Ok(()),
                 },
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return Ok(()),
                 () = pause(BREATH) => ":\n\n".to_owned(),
             };
         }

@@ -137,7 +137,7 @@ fn unix(path: &Path) -> io::Result<Listening> {
         .and_then(|()| rustix::fs::rename(&aside, path).map_err(io::Error::from));
     if let Err(error) = placed {
         // The first error is the one to tell.
-        drop(rustix::fs::unlink(&aside));
+        rustix::fs::unlink(&aside).unwrap_or_default();
         return Err(error);
     }
     Ok(Listening::Unix(listener, Some(path.to_owned())))

@@ -10,6 +10,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 
+use super::record::Unanswered;
+
 /// What begins a formula, or is passed over in front of one, in some spreadsheet.
 const DANGEROUS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
@@ -21,44 +23,84 @@ pub(super) fn guarded(text: &str) -> String {
     if text.starts_with(DANGEROUS) { format!("'{text}") } else { text.to_owned() }
 }
 
+/// The first line of a CSV. Spreadsheets take it for UTF-8 by the mark in front of it.
+pub(super) fn begin(headings: &[&str]) -> Bytes {
+    let mut text = "\u{feff}".as_bytes().to_vec();
+    text.extend_from_slice(&lines([headings.iter().map(|heading| (*heading).to_owned()).collect()]));
+    text.into()
+}
+
 /// Rows as the lines of a CSV.
-pub(super) fn lines<'a>(rows: impl IntoIterator<Item = Vec<&'a str>>) -> Vec<u8> {
+pub(super) fn lines(rows: impl IntoIterator<Item = Vec<String>>) -> Bytes {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     for row in rows {
         // Writing into memory doesn't fail, and rows of different lengths aren't made here.
-        writer.write_record(row.into_iter().map(guarded)).unwrap_or_default();
+        writer.write_record(row.iter().map(|cell| guarded(cell))).unwrap_or_default();
     }
-    writer.into_inner().unwrap_or_default()
+    writer.into_inner().unwrap_or_default().into()
 }
+
+/// A body that broke off: what was received isn't all.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BrokenOff {
+    /// The record doesn't go on answering.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// Whoever received it has gone.
+    #[error("nobody receives it any more")]
+    Gone,
+}
+
+/// Where the pieces of a body go.
+#[derive(Debug, Clone)]
+pub(super) struct Pieces(mpsc::Sender<Bytes>);
+
+impl Pieces {
+    /// Sends a piece once there is room for it.
+    pub(super) async fn send(&self, piece: impl Into<Bytes>) -> Result<(), BrokenOff> {
+        self.0.send(piece.into()).await.map_err(|_| BrokenOff::Gone)
+    }
+}
+
+type Maker = Pin<Box<dyn Future<Output = Result<(), BrokenOff>> + Send>>;
 
 /// A body that comes piece by piece, made while it is read: by nobody once the reader is gone.
 pub(super) struct Feed {
-    maker: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    maker: Option<Maker>,
     pieces: mpsc::Receiver<Bytes>,
+    broken: Option<BrokenOff>,
 }
 
 impl Feed {
-    /// A body out of the pieces that `make` sends.
-    pub(super) fn new<F: Future<Output = ()> + Send + 'static>(make: impl FnOnce(mpsc::Sender<Bytes>) -> F) -> Body {
+    /// A body out of the pieces that `make` sends. One whose making fails breaks off, so that nobody takes it for whole.
+    pub(super) fn new<F>(make: impl FnOnce(Pieces) -> F) -> Body
+    where
+        F: Future<Output = Result<(), BrokenOff>> + Send + 'static,
+    {
         let (sender, pieces) = mpsc::channel(AHEAD);
-        Body::new(Self { maker: Some(Box::pin(make(sender))), pieces })
+        Body::new(Self { maker: Some(Box::pin(make(Pieces(sender)))), pieces, broken: None })
     }
 }
 
 impl hyper::body::Body for Feed {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, BrokenOff>>> {
         if let Some(maker) = self.maker.as_mut()
-            && maker.as_mut().poll(cx).is_ready()
+            && let Poll::Ready(made) = maker.as_mut().poll(cx)
         {
+            self.broken = made.err();
             self.maker = None;
         }
-        self.pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(hyper::body::Frame::data(piece))))
+        let piece = std::task::ready!(self.pieces.poll_recv(cx));
+        Poll::Ready(match piece {
+            Some(piece) => Some(Ok(hyper::body::Frame::data(piece))),
+            None => self.broken.take().map(Err),
+        })
     }
 }
 
@@ -79,14 +121,15 @@ mod tests {
 
     #[test]
     fn no_cell_begins_a_formula() {
-        let lines = lines([
+        let lines = [
             vec!["Serial Number", "Model"],
             vec!["=HYPERLINK(\"http://evil.example\")", "@SUM(A1)"],
             vec!["+1", "-1"],
             vec!["\t=1", "a,\"b\""],
-        ]);
+        ];
+        let lines = lines(lines.map(|row| row.into_iter().map(str::to_owned).collect()));
         assert_eq!(
-            String::from_utf8(lines).unwrap(),
+            String::from_utf8(lines.to_vec()).unwrap(),
             "Serial Number,Model\r\n\
              \"'=HYPERLINK(\"\"http://evil.example\"\")\",'@SUM(A1)\r\n\
              '+1,'-1\r\n\

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Listen};
+use crate::config::Listen;
 use crate::web::{self, Listening, Place, Site, Token};
 
 use super::shared::Shared;
@@ -17,17 +17,18 @@ use super::start::StartError;
 
 use record::LedgerRecord;
 
-/// A page that can be reached, and isn't served yet.
+/// A page that can be reached.
 pub(super) struct Opened {
+    site: Arc<Site>,
     listening: Listening,
-    token: Option<Token>,
 }
 
-/// Listens where the configuration says; a single run has no page.
-pub(super) fn open(config: &Config, once: bool) -> Result<Option<Opened>, StartError> {
-    if once {
+/// Listens where the configuration says, and tells `status` where that is; a single run has no page.
+pub(super) fn open(shared: &Arc<Shared>) -> Result<Option<Opened>, StartError> {
+    if shared.once {
         return Ok(None);
     }
+    let config = shared.config();
     let place = match &config.web.listen {
         Listen::Address(address) => Place::Address(*address),
         Listen::Unix(path) => Place::Unix(path.clone()),
@@ -38,17 +39,18 @@ pub(super) fn open(config: &Config, once: bool) -> Result<Option<Opened>, StartE
         Listening::Tcp(..) => Some(Token::of_folder(config.state_folder())?),
         Listening::Unix(..) => None,
     };
-    Ok(Some(Opened { listening, token }))
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let record = Arc::new(LedgerRecord::new(Arc::clone(shared)));
+    let site = Site::new(record, &listening, token, machine, shared.stop.clone());
+    // Set once in a process's life; nobody else sets it.
+    shared.web.set(site.address().to_owned()).unwrap_or_default();
+    Ok(Some(Opened { site: Arc::new(site), listening }))
 }
 
 /// Serves the page, if there is one, until the daemon stops.
-pub(super) async fn run(shared: Arc<Shared>, opened: Option<Opened>) {
-    let stop: CancellationToken = shared.stop.clone();
-    let Some(Opened { listening, token }) = opened else { return stop.cancelled().await };
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let record = Arc::new(LedgerRecord::new(Arc::clone(&shared)));
-    let site = Site::new(record, &listening, token, machine, stop);
-    // Set once in a process's life; nobody else sets it.
-    drop(shared.web.set(site.address().to_owned()));
-    web::serve(Arc::new(site), listening).await;
+pub(super) async fn run(stop: CancellationToken, opened: Option<Opened>) {
+    match opened {
+        Some(Opened { site, listening }) => web::serve(site, listening).await,
+        None => stop.cancelled().await,
+    }
 }

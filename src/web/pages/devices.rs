@@ -13,14 +13,19 @@ use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::time::Timestamp;
 use maud::{Markup, html};
 
+use super::super::address::Query;
 use super::super::record::{Counts, Registration, RowFilter, Unanswered};
 use super::super::server::{Site, Visit};
+use super::super::table::{self, Feed};
 use super::super::words::{number, say};
 use super::frame::{At, class, frame, state, text, time};
 use super::{answer, unanswered};
 
 /// Rows on a page.
 pub(in crate::web) const ROWS: usize = 50;
+
+/// Rows that a download asks for at a time.
+const AT_A_TIME: usize = 500;
 
 /// A day in milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -54,6 +59,72 @@ pub(in crate::web) async fn page(Given(site): Given<Arc<Site>>, Extension(visit)
     }
 }
 
+/// `/devices.csv`.
+pub(in crate::web) async fn download(Given(site): Given<Arc<Site>>, Extension(visit): Extension<Visit>) -> Response {
+    let Some(place) = site.lasting_place() else { return super::busy(&visit) };
+    let (filter, l) = (filter(&visit), visit.locale);
+    let body = Feed::new(async move |pieces| {
+        let _place = place;
+        let mut piece = table::begin(&headings(l));
+        let mut before = None;
+        loop {
+            pieces.send(piece).await?;
+            let asked = filter.clone();
+            let rows = site.ask(move |record| record.rows(&asked, before, AT_A_TIME)).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            before = Some(last.registration);
+            piece = table::lines(rows.iter().map(|row| cells(l, row)));
+        }
+    });
+    table::download("devices", body)
+}
+
+/// The headings of rows as a CSV.
+pub(super) fn headings(l: Locale) -> [&'static str; 14] {
+    [
+        say(l, "Manufacturer", "Fabrikant"),
+        say(l, "Model", "Model"),
+        say(l, "Serial Number", "Serienummer"),
+        say(l, "State", "Status"),
+        say(l, "Since (UTC)", "Sinds (UTC)"),
+        say(l, "Error", "Fout"),
+        say(l, "Error Details", "Details"),
+        say(l, "Request ID", "Aanvraag-id"),
+        say(l, "Customer", "Klant"),
+        say(l, "Order ID", "Order-id"),
+        say(l, "Purchase ID", "Aankoop-id"),
+        say(l, "File", "Bestand"),
+        say(l, "Line", "Regel"),
+        say(l, "Registration", "Registratie"),
+    ]
+}
+
+/// A row's cells under those.
+pub(super) fn cells(l: Locale, row: &Registration) -> Vec<String> {
+    let some = |text: &Option<String>| text.clone().unwrap_or_default();
+    vec![
+        some(&row.manufacturer),
+        some(&row.model),
+        some(&row.serial_number),
+        l.state(row.state).to_owned(),
+        row.since.map(|at| at.to_string()).unwrap_or_default(),
+        row.error.map(|error| l.error(error).to_owned()).unwrap_or_default(),
+        some(&row.details),
+        some(&row.request_id),
+        row.customer.to_string(),
+        some(&row.order_id),
+        some(&row.purchase_id),
+        row.file.clone(),
+        row.line.to_string(),
+        row.registration.get().to_string(),
+    ]
+}
+
+/// The address of a customer's devices.
+pub(super) fn of_customer(customer: &CustomerKey) -> String {
+    Query::default().with("customer", Some(customer.as_str())).on("/")
+}
+
 /// What stands in the address, as far as it can be understood.
 pub(in crate::web) fn filter(visit: &Visit) -> RowFilter {
     let get = |name: &str| visit.query.get(name);
@@ -84,7 +155,7 @@ fn devices(visit: &Visit, filter: &RowFilter, shown: &Shown) -> Markup {
         @if shown.rows.is_empty() {
             (nothing(visit, filter, shown))
         } @else {
-            (table(l, shown.rows.iter().take(ROWS), shown.customers.len() > 1))
+            (listed(l, shown.rows.iter().take(ROWS), shown.customers.len() > 1))
             (further(visit, &shown.rows))
         }
     };
@@ -174,7 +245,7 @@ fn form(visit: &Visit, filter: &RowFilter, customers: &[CustomerKey]) -> Markup 
 }
 
 /// Rows as a table.
-pub(super) fn table<'a>(l: Locale, rows: impl Iterator<Item = &'a Registration>, customers: bool) -> Markup {
+pub(super) fn listed<'a>(l: Locale, rows: impl Iterator<Item = &'a Registration>, customers: bool) -> Markup {
     html! {
         div.scroll {
             table.rows {

@@ -42,7 +42,7 @@ pub(super) fn frame(visit: &Visit, at: At, title: &str, main: Markup) -> Markup 
             body {
                 a.skip href="#main" { (say(l, "To the content", "Naar de inhoud")) }
                 header.top {
-                    a.brand href="/" { "devicedrop" }
+                    a.brand href="/" data-printed=(title) { "devicedrop" }
                     @if at != At::Outside { (menu(l, at)) }
                     (languages(visit))
                 }
@@ -107,6 +107,11 @@ pub(super) fn class(state: State) -> &'static str {
 /// A time, for people and for machines.
 pub(super) fn time(at: Option<Timestamp>) -> Markup {
     html! { @if let Some(at) = at { time datetime=(at.to_string()) { (moment(at)) } } @else { span.none { "–" } } }
+}
+
+/// A name and what it has, for a list of such.
+pub(super) fn fact(name: &str, value: Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
 }
 
 /// Text from outside; a dash where there is none.

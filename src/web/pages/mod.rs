@@ -1,7 +1,11 @@
 //! The pages. What all of them have around them is in `frame`; each page is a file beside it.
 
+pub(super) mod device;
 pub(super) mod devices;
 mod frame;
+pub(super) mod submission;
+pub(super) mod submissions;
+pub(super) mod waiting;
 
 use axum::Extension;
 use axum::http::StatusCode;
@@ -61,6 +65,19 @@ fn unanswered(visit: &Visit, why: &Unanswered) -> Response {
         }
     };
     let page = html! { div.note role="alert" { h1 { (title) } p { (told) } } };
+    answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, page))
+}
+
+/// What is said where too much is being downloaded already.
+fn busy(visit: &Visit) -> Response {
+    let l = visit.locale;
+    let title = say(l, "Too many downloads at a time", "Te veel downloads tegelijk");
+    let page = html! {
+        div.note role="alert" {
+            h1 { (title) }
+            p { (say(l, "Wait until another one has ended.", "Wacht tot een andere klaar is.")) }
+        }
+    };
     answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, page))
 }
 
