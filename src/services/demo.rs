@@ -50,7 +50,7 @@ const LATE: &str = include_str!("../../config/samples/demo/late.csv");
 pub fn run(program: &Program, keep: bool, output: &mut Output) -> Result<Exit, Failure> {
     let root = new_folder().map_err(|error| told("a temporary folder can't be made", &error))?;
     let config_file = root.join("devicedrop.toml");
-    write(&config_file, &configuration(&root))?;
+    write(&config_file, &configuration(&root, keep))?;
     let lookup = Lookup::of_this_process(Some(config_file.clone()), &program.environment);
     let config = lookup.load().map_err(|error| told("the demonstration's configuration can't be read", &error))?;
     for customer in config.customers.values() {
@@ -80,6 +80,9 @@ pub fn run(program: &Program, keep: bool, output: &mut Output) -> Result<Exit, F
     let scene = Scene { root, config, config_file, switch };
     let shown = if started { scene.play(output) } else { Ok(()) };
     if keep && shown.is_ok() && started {
+        if let Some(page) = scene.page()? {
+            print(output, format_args!("The web page: {page}"))?;
+        }
         print(output, "The daemon goes on running. Drop files, and stop it with Ctrl+C.")?;
     } else {
         stop.cancel();
@@ -215,6 +218,14 @@ impl Scene {
         client.ask(request, |_| {}).map_err(|error| told("the daemon refused a command", &error))
     }
 
+    /// The address of the web page.
+    fn page(&self) -> Result<Option<String>, Failure> {
+        Ok(match self.ask(&Request::Status)? {
+            Answer::Status(status) => status.web,
+            _ => None,
+        })
+    }
+
     fn check_in(&self, serial_number: &str, at: Timestamp) -> Result<(), Failure> {
         let device = Device {
             manufacturer: "Fabrikam Devices".to_owned(),
@@ -276,7 +287,7 @@ fn wait(what: &str, mut is_so: impl FnMut() -> Result<bool, Failure>) -> Result<
     Ok(())
 }
 
-fn configuration(root: &Path) -> String {
+fn configuration(root: &Path, page: bool) -> String {
     let root = toml_edit::Value::from(root.display().to_string());
     let state = toml_edit::Value::from(format!("{}/state", root.as_str().unwrap_or_default()));
     let at = |value: &toml_edit::Value, rest: &str| format!("\"{}/{rest}\"", value.as_str().unwrap_or_default());
@@ -291,9 +302,11 @@ fn configuration(root: &Path) -> String {
          [registrar.retry]\nfirst = \"100ms\"\nlongest = \"200ms\"\ngive_up_after = \"1s\"\n\n\
          [registrar.embedded]\npath = {registry}\ninventory = \"required\"\n\n\
          [lifecycle]\npoll = \"1s\"\n\n\
-         [web]\nlisten = \"off\"\n\n\
+         [web]\nlisten = \"{listen}\"\n\n\
          [customers.contoso]\nname = \"Contoso\"\nlocale = \"en\"\n\n\
          [customers.fabrikam]\nname = \"Fabrikam\"\nlocale = \"nl\"\n",
+        // Any port that is free: another daemon may have the usual one.
+        listen = if page { "127.0.0.1:0" } else { "off" },
         drop = at(&root, "drop"),
         ledger = at(&state, "ledger.db"),
         originals = at(&state, "originals"),

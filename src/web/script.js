@@ -31,6 +31,8 @@
       const next = page.getElementById("main");
       if (!next || mine.signal.aborted) return;
       replace(next, typing);
+      const [asOf, now] = [document, page].map((one) => one.getElementById("asof"));
+      if (asOf && now) asOf.replaceChildren(...now.childNodes);
     } catch (error) {
       if (error.name !== "AbortError") return;
     } finally {

@@ -121,15 +121,15 @@ mod tests {
 
     #[test]
     fn no_cell_begins_a_formula() {
-        let lines = [
+        let rows = [
             vec!["Serial Number", "Model"],
             vec!["=HYPERLINK(\"http://evil.example\")", "@SUM(A1)"],
             vec!["+1", "-1"],
             vec!["\t=1", "a,\"b\""],
         ];
-        let lines = lines(lines.map(|row| row.into_iter().map(str::to_owned).collect()));
+        let written = lines(rows.map(|row| row.into_iter().map(str::to_owned).collect()));
         assert_eq!(
-            String::from_utf8(lines.to_vec()).unwrap(),
+            String::from_utf8(written.to_vec()).unwrap(),
             "Serial Number,Model\r\n\
              \"'=HYPERLINK(\"\"http://evil.example\"\")\",'@SUM(A1)\r\n\
              '+1,'-1\r\n\

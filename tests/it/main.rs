@@ -80,6 +80,8 @@ mod trial_service;
 #[cfg(test)]
 mod uses;
 #[cfg(test)]
+mod web;
+#[cfg(test)]
 mod zoo;
 
 /// The daemon that tests here start and kill: this binary, run with [`daemon`]'s arguments.

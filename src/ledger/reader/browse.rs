@@ -475,3 +475,21 @@ pub enum Which {
     /// All but the failed ones.
     NotFailed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::tests::Trial;
+
+    #[test]
+    fn a_question_that_takes_too_long_is_given_up_and_the_next_is_answered() {
+        let trial = Trial::new();
+        let (reader, limit) = Reader::open_limited(&trial.path()).expect("it opens");
+        limit.set(Duration::from_millis(1));
+        let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+        let error = one(&reader.db, endless, [], |row| row.get::<_, i64>(0)).expect_err("it has no end");
+        assert!(error.was_cut_off() && !error.is_untrusted(), "{error}");
+        limit.set(Duration::from_secs(60));
+        assert_eq!(reader.sums(None).expect("an answer"), Sums::default());
+    }
+}

@@ -1,5 +1,6 @@
 //! The ledger as its users see it: commands in, and out of the contract's views and the reader what came of them.
 
+mod browse;
 mod guards;
 mod life;
 mod model;

@@ -6,6 +6,8 @@ use devicedrop_core::state::State;
 use devicedrop_core::time::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
+use crate::clock::{Clock, SystemClock};
+
 use super::super::server::Visit;
 use super::super::words::{LANGUAGES, moment, say};
 
@@ -48,8 +50,11 @@ pub(super) fn frame(visit: &Visit, at: At, title: &str, main: Markup) -> Markup 
                 }
                 main #main tabindex="-1" { (main) }
                 footer.foot {
-                    span { (say(l, "Times are UTC. This page only shows; commands act.",
-                        "Tijden zijn UTC. Deze pagina toont alleen; handelen gaat met opdrachten.")) }
+                    span {
+                        (say(l, "As of", "Stand van")) " " span #asof { (time(Some(SystemClock.now()))) } " UTC. "
+                        (say(l, "This page only shows; commands act.",
+                            "Deze pagina toont alleen; handelen gaat met opdrachten."))
+                    }
                     span.live #live role="status" aria-live="polite"
                         data-on=(say(l, "Live", "Live"))
                         data-off=(say(l, "Connection lost, trying again", "Verbinding verbroken, wordt hersteld")) {}

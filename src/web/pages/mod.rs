@@ -35,7 +35,7 @@ fn nothing(visit: &Visit) -> Response {
     let l = visit.locale;
     let title = say(l, "Nothing here", "Hier is niets");
     let page = html! {
-        div.note {
+        div.door {
             h1 { (title) }
             p { (say(l, "There is no such page, or what it showed isn't on record.",
                 "Deze pagina bestaat niet, of wat zij toonde is niet vastgelegd.")) }
@@ -64,7 +64,7 @@ fn unanswered(visit: &Visit, why: &Unanswered) -> Response {
             )
         }
     };
-    let page = html! { div.note role="alert" { h1 { (title) } p { (told) } } };
+    let page = html! { div.door role="alert" { h1 { (title) } p { (told) } } };
     answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, page))
 }
 
@@ -73,7 +73,7 @@ fn busy(visit: &Visit) -> Response {
     let l = visit.locale;
     let title = say(l, "Too many downloads at a time", "Te veel downloads tegelijk");
     let page = html! {
-        div.note role="alert" {
+        div.door role="alert" {
             h1 { (title) }
             p { (say(l, "Wait until another one has ended.", "Wacht tot een andere klaar is.")) }
         }
@@ -119,7 +119,7 @@ pub(super) fn refused(visit: &Visit, why: Refused, gave_one: bool) -> Response {
         ),
     };
     let page = html! {
-        div.note {
+        div.door {
             h1 { (title) }
             p { (told) }
             @if why == Refused::Token {

@@ -215,7 +215,8 @@ pub(super) fn progress(l: Locale, one: &Submission) -> Markup {
 
 /// The same in words alone.
 fn in_words(l: Locale, one: &Submission) -> String {
-    let count = |count: u64, en: &str, nl: &str| (count > 0).then(|| format!("{} {}", number(l, count), say(l, en, nl)));
+    let count =
+        |count: u64, en: &str, nl: &str| (count > 0).then(|| format!("{} {}", number(l, count), say(l, en, nl)));
     let parts = [
         count(one.ready, "ready", "klaar"),
         count(one.failed, "failed", "mislukt"),

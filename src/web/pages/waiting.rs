@@ -154,12 +154,7 @@ fn refused(l: Locale, status: &Status) -> Markup {
 fn paths<'a>(
     heads: [&'static str; 4],
     rows: impl Iterator<
-        Item = (
-            &'a String,
-            &'a devicedrop_core::ids::CustomerKey,
-            &'a String,
-            devicedrop_core::time::Timestamp,
-        ),
+        Item = (&'a String, &'a devicedrop_core::ids::CustomerKey, &'a String, devicedrop_core::time::Timestamp),
     >,
 ) -> Markup {
     let [_, customer_head, why_head, since_head] = heads;
