@@ -10,6 +10,7 @@ mod files;
 pub mod find;
 pub(super) mod keys;
 pub mod known;
+pub mod limit;
 mod lookup;
 pub mod past;
 mod state;

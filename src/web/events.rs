@@ -116,7 +116,7 @@ pub(super) async fn stream(State(site): State<Arc<Site>>) -> Response {
     heard.mark_changed();
     site.hub.came.notify_one();
     let stop = site.stop.clone();
-    let body = Feed::new(async move |pieces| {
+    let body = Feed::body(async move |pieces| {
         let _place = place;
         let mut piece = String::from("retry: 2000\n\n");
         loop {

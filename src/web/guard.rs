@@ -88,8 +88,8 @@ impl Guard {
         let Self::Tcp { address, token, machine } = self else { return Ok(()) };
         let mut hosts = request.headers().get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Refused::Host) };
-        let named = request.uri().authority().map(ToString::to_string);
-        let names = [host.to_str().ok(), named.as_deref().or(host.to_str().ok())];
+        let target = request.uri().authority().map(ToString::to_string);
+        let names = [host.to_str().ok(), target.as_deref().or(host.to_str().ok())];
         if !names.into_iter().all(|name| name.is_some_and(|name| is_ours(name, *address, machine))) {
             return Err(Refused::Host);
         }

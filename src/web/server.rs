@@ -186,16 +186,15 @@ async fn admit(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
         }
         // Out of the address, whoever let him in: it is no place for a secret.
         Ok(()) if given.is_some() => kept(&visit.query.without(&["token"]).on(&visit.path), None),
-        Ok(()) => match visit.query.get("lang").and_then(words::language_named) {
-            Some(language) => {
+        Ok(()) => {
+            if let Some(language) = visit.query.get("lang").and_then(words::language_named) {
                 let cookie = format!("{LANGUAGE_COOKIE}={language}; Path=/; Max-Age=31536000; SameSite=Strict");
                 kept(&visit.query.without(&["lang"]).on(&visit.path), HeaderValue::from_str(&cookie).ok())
-            }
-            None => {
+            } else {
                 request.extensions_mut().insert(visit);
                 next.run(request).await
             }
-        },
+        }
     };
     guard::harden(response.headers_mut());
     response

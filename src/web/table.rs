@@ -73,7 +73,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// A body out of the pieces that `make` sends. One whose making fails breaks off, so that nobody takes it for whole.
-    pub(super) fn new<F>(make: impl FnOnce(Pieces) -> F) -> Body
+    pub(super) fn body<F>(make: impl FnOnce(Pieces) -> F) -> Body
     where
         F: Future<Output = Result<(), BrokenOff>> + Send + 'static,
     {

@@ -144,14 +144,14 @@ mod tests {
     #[test]
     fn it_is_made_once_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let made = Token::of_folder(folder.path()).unwrap();
-        assert_eq!(made.text().len(), 43);
+        let first = Token::of_folder(folder.path()).unwrap();
+        assert_eq!(first.text().len(), 43);
         let mode = folder.path().join(FILE).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let again = Token::of_folder(folder.path()).unwrap();
-        assert!(again.is(made.text()) && again.is_cookie(&made.cookie()));
-        assert!(!again.is("") && !again.is(&made.cookie()) && !again.is_cookie(made.text()));
-        assert_eq!(format!("{made:?}"), "Token");
+        assert!(again.is(first.text()) && again.is_cookie(&first.cookie()));
+        assert!(!again.is("") && !again.is(&first.cookie()) && !again.is_cookie(first.text()));
+        assert_eq!(format!("{first:?}"), "Token");
     }
 
     #[test]

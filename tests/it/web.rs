@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::{TestEnv, WATCHDOG};
@@ -78,7 +77,7 @@ impl Page {
     }
 
     fn send(&self, method: &str, path: &str, headers: &[&str]) -> Result<Answer> {
-        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
         converse(self.connect()?, &format!("{method} {path} HTTP/1.0\r\n{headers}\r\n"))
     }
 
@@ -186,9 +185,8 @@ fn only_our_own_names_are_answered_and_only_reading() -> Result<()> {
     stop(page.daemon)
 }
 
-#[test]
-fn whatever_stands_in_a_file_runs_nothing_and_deceives_nobody() -> Result<()> {
-    let mut page = Page::open(&[("registrar.embedded.inventory", "\"required\"")])?;
+/// Rows of values that would do something if they were taken for anything but text.
+fn hostile_rows() -> String {
     let hostile = [
         "<script>alert(1)</script>",
         "\"><img src=x onerror=alert(1)>",
@@ -203,11 +201,17 @@ fn whatever_stands_in_a_file_runs_nothing_and_deceives_nobody() -> Result<()> {
     let mut text = String::from("Manufacturer,Model,Serial Number\n");
     for (at, value) in hostile.iter().enumerate() {
         let quoted = format!("\"{}\"", value.replace('"', "\"\""));
-        text.push_str(&format!(
-            "{quoted},{quoted},\"{at}{}\"\n{quoted},{quoted},{quoted}\n",
-            value.replace('"', "\"\"")
-        ));
+        let bare = value.replace('"', "\"\"");
+        text.extend([&quoted, ",", &quoted, ",\"", &at.to_string(), &bare, "\"\n"]);
+        text.extend([&quoted, ",", &quoted, ",", &quoted, "\n"]);
     }
+    text
+}
+
+#[test]
+fn whatever_stands_in_a_file_runs_nothing_and_deceives_nobody() -> Result<()> {
+    let mut page = Page::open(&[("registrar.embedded.inventory", "\"required\"")])?;
+    let text = hostile_rows();
     let name = "<script>alert(2)<!--\" onload='x'.csv";
     let folder = "<svg onload=alert(3)>";
     page.env.drop_file(CONTOSO, &format!("{folder}/{name}"), &text)?;
@@ -216,7 +220,6 @@ fn whatever_stands_in_a_file_runs_nothing_and_deceives_nobody() -> Result<()> {
     page.daemon.wait_for("the answers", |line| {
         line.message() == "result written" && line.has("last", "true") && line.has("rows", "18")
     })?;
-    fence(&page.env, &mut page.daemon, CONTOSO, "fence").unwrap_or_default();
     let mut paths: BTreeSet<String> =
         ["/", "/submissions", "/waiting", "/?customer=%3Cscript%3E", "/?serial=%3Cscript"].map(str::to_owned).into();
     for path in ["/", "/submissions"] {
@@ -372,26 +375,24 @@ fn what_waits_is_told_with_why() -> Result<()> {
 fn what_happens_is_told_as_it_happens() -> Result<()> {
     let mut page = Page::open(&[])?;
     let mut stream = page.connect()?;
-    let head =
+    let request =
         format!("GET /api/v1/events HTTP/1.1\r\n{}\r\nAuthorization: Bearer {}\r\n\r\n", page.host(), page.token);
-    stream.write_all(head.as_bytes())?;
+    stream.write_all(request.as_bytes())?;
     let mut lines = BufReader::new(stream).lines();
-    let mut heard = String::new();
-    let mut hear = |wanted: &str| -> Result<()> {
-        loop {
-            let line = lines.next().with_context(|| format!("{wanted} before the end; heard {heard}"))??;
-            heard.push_str(&line);
-            heard.push('\n');
-            if line.contains(wanted) {
-                return Ok(());
-            }
+    let mut so_far = String::new();
+    let mut wait_for = |wanted: &str| -> Result<()> {
+        while !so_far.contains(wanted) {
+            let line = lines.next().with_context(|| format!("{wanted} before the end; heard {so_far}"))??;
+            so_far.push_str(&line);
+            so_far.push('\n');
         }
+        Ok(())
     };
-    hear("content-type: text/event-stream")?;
-    hear("\"counts\"")?;
+    wait_for("content-type: text/event-stream")?;
+    wait_for("\"counts\"")?;
     fence(&page.env, &mut page.daemon, CONTOSO, "told")?;
-    hear("\"file\":\"told.csv\"")?;
-    hear("\"ready_for_user\":1")?;
+    wait_for("\"file\":\"told.csv\"")?;
+    wait_for("\"ready_for_user\":1")?;
     // A stop isn't held up by whoever listens.
     stop(page.daemon)
 }
@@ -408,7 +409,7 @@ fn a_unix_socket_is_for_its_owner_and_the_group_and_asks_for_no_token() -> Resul
     assert_eq!(about.permissions().mode() & 0o777, 0o660);
     ensure!(!env.path("state/web.token").exists(), "nothing asks for a token");
     let stream = UnixStream::connect(&path)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(WATCHDOG))?;
     assert_eq!(converse(stream, "GET / HTTP/1.0\r\nHost: devices.example\r\n\r\n")?.status, 200);
     stop(daemon)?;
     ensure!(!path.exists(), "the socket is left lying");

@@ -15,7 +15,8 @@ use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::time::Timestamp;
 
 use crate::control::protocol::Status;
-use crate::ledger::reader::browse::{self, Limit, Wanted};
+use crate::ledger::reader::browse::{self, Wanted};
+use crate::ledger::reader::limit::Limit;
 use crate::ledger::rows::Row;
 use crate::ledger::views::{Cell, Lookup, Test, View, ViewRow};
 use crate::ledger::{OpenError, ReadError, Reader};

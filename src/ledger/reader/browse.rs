@@ -3,11 +3,7 @@
 //!
 //! Candidates come out of the one index that leaves the fewest, by their numbers alone; what else is asked for is
 //! looked up of these, in batches that grow. So a page that fills soon costs little, and a question whose answer is
-//! scattered thinly over millions costs what it costs: [`Limit`] ends it.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+//! scattered thinly over millions costs what it costs: a [`Limit`](super::limit::Limit) ends it.
 
 use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionEntry};
 use devicedrop_core::state::{ErrorCode, State};
@@ -16,9 +12,7 @@ use rusqlite::{params, params_from_iter};
 
 use super::lookup::{behind, cell};
 use super::{Reader, all, entry, limited, one};
-use crate::clock::{Clock, SystemClock};
 use crate::ledger::error::ReadError;
-use crate::ledger::open;
 use crate::ledger::views::{View, ViewRow};
 
 /// A prefix of so few serial numbers is the best index there is.
@@ -26,9 +20,6 @@ const NARROW: usize = 5_000;
 
 /// So many candidates are looked at first; then four times as many each time, up to the second number.
 const BATCH: (usize, usize) = (128, 16_384);
-
-/// SQLite looks at the clock each time that it has done so many of its steps: some microseconds' work.
-const STEPS: i32 = 2_000;
 
 /// Rows that are looked for: those that meet all that is given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,22 +40,6 @@ pub struct Wanted<'a> {
     pub serial: Option<&'a str>,
     /// Failed ones, too, whose file has newer content.
     pub superseded: bool,
-}
-
-/// Ends a reader's questions that take too long.
-#[derive(Debug, Clone)]
-pub struct Limit(Arc<AtomicU64>);
-
-impl Limit {
-    /// What is asked from here on takes no longer than this.
-    pub fn set(&self, time: Duration) {
-        let end = SystemClock.elapsed().saturating_add(time).as_millis();
-        self.0.store(u64::try_from(end).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    fn is_over(&self) -> bool {
-        SystemClock.elapsed().as_millis() > u128::from(self.0.load(Ordering::Relaxed))
-    }
 }
 
 /// Where candidates come from.
@@ -127,18 +102,11 @@ const CHECKED: [&str; 2] = [
      ORDER BY r.id DESC LIMIT ?10",
 ];
 
-impl Reader {
-    /// The same as [`Reader::open`], with a limit on what its questions may cost.
-    pub fn open_limited(path: &std::path::Path) -> Result<(Self, Limit), crate::ledger::OpenError> {
-        open::check_place(path)?;
-        let mut db = open::reader(path)?;
-        let limit = Limit(Arc::new(AtomicU64::new(u64::MAX)));
-        let ends = limit.clone();
-        db.progress_handler(STEPS, Some(move || ends.is_over()))
-            .map_err(|source| crate::ledger::OpenError::Sqlite { path: path.to_owned(), source })?;
-        Ok((Self { db }, limit))
-    }
+fn number(row: &rusqlite::Row<'_>) -> rusqlite::Result<i64> {
+    row.get(0)
+}
 
+impl Reader {
     /// Customers of whom anything is on record.
     pub fn customer_keys(&self) -> Result<Vec<CustomerKey>, ReadError> {
         all(&self.db, "SELECT text FROM customer ORDER BY text", [], |row| super::customer(row, 0))
@@ -254,77 +222,101 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<i64>, ReadError> {
         let Bounds { from, to } = bounds;
-        let number = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let mut found: Vec<i64> = match source {
             Source::Error(error) => {
                 all(&self.db, BY_ERROR, params![error.number(), from, to, limited(limit)], number)?
             }
-            Source::States(customers, states) => {
-                let mut found = Vec::new();
-                for state in states {
-                    for one in customers {
-                        let values = params![one, state.number(), from, to, limited(limit)];
-                        found.extend(all(&self.db, BY_STATE, values, number)?);
-                    }
-                }
-                if states.contains(&State::Pending) {
-                    let runs = all(&self.db, UNTRIED, [customer], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                    found.extend(self.in_runs(runs, bounds, limit)?);
-                    found.extend(all(&self.db, TRIED_NOW, [from, to], number)?);
-                }
-                found
-            }
-            Source::Order(order) => {
-                let runs = all(&self.db, ORDERED, params![order, customer], |row| {
-                    Ok(((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?), row.get::<_, i64>(2)?))
-                })?;
-                let mut found = match wanted.state.filter(|state| *state != State::Pending) {
-                    None => self.in_runs(runs.into_iter().map(|(run, _)| run).collect(), bounds, limit)?,
-                    Some(state) => {
-                        let mut found = Vec::new();
-                        for ((first, end), customer) in runs {
-                            let values =
-                                params![customer, state.number(), first.max(from), end.min(to), limited(limit)];
-                            found.extend(all(&self.db, BY_STATE, values, number)?);
-                            if found.len() >= limit {
-                                break;
-                            }
-                        }
-                        found
-                    }
-                };
-                found.extend(all(&self.db, OWN_ORDER, params![order, from, to, limited(limit)], number)?);
-                found
-            }
-            Source::Serial(serial) => {
-                let end = behind(serial);
-                let mut found = Vec::new();
-                for segment in (from >> 18..=to.saturating_sub(1) >> 18).rev() {
-                    let values = params![segment, serial, end, from, to, limited(limit)];
-                    found.extend(all(&self.db, BY_SERIAL, values, number)?);
-                    if found.len() >= limit {
-                        break;
-                    }
-                }
-                found
-            }
-            Source::All => {
-                let unfinished: Vec<(i64, i64)> =
-                    all(&self.db, UNFINISHED, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                let mut runs = Vec::with_capacity(unfinished.len() + 1);
-                let mut end = to;
-                for (first, behind) in unfinished {
-                    runs.push((behind, end));
-                    end = end.min(first);
-                }
-                runs.push((from, end));
-                self.in_runs(runs, bounds, limit)?
-            }
+            Source::States(customers, states) => self.in_states(customers, states, customer, bounds, limit)?,
+            Source::Order(order) => self.with_order(order, wanted.state, customer, bounds, limit)?,
+            Source::Serial(serial) => self.with_serial(serial, bounds, limit)?,
+            Source::All => self.in_runs(self.accepted_runs(bounds)?, bounds, limit)?,
         };
         found.sort_unstable_by(|left, right| right.cmp(left));
         found.dedup();
         found.truncate(limit);
         Ok(found)
+    }
+
+    /// Rows of these customers that are in one of these states.
+    fn in_states(
+        &self,
+        customers: &[i64],
+        states: &[State],
+        customer: Option<i64>,
+        bounds: Bounds,
+        limit: usize,
+    ) -> Result<Vec<i64>, ReadError> {
+        let Bounds { from, to } = bounds;
+        let mut found = Vec::new();
+        for state in states {
+            for one in customers {
+                let values = params![one, state.number(), from, to, limited(limit)];
+                found.extend(all(&self.db, BY_STATE, values, number)?);
+            }
+        }
+        if states.contains(&State::Pending) {
+            let runs = all(&self.db, UNTRIED, [customer], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            found.extend(self.in_runs(runs, bounds, limit)?);
+            found.extend(all(&self.db, TRIED_NOW, [from, to], number)?);
+        }
+        Ok(found)
+    }
+
+    /// Rows with this order ID, their own or their submission's. Of a state that the index knows, no others.
+    fn with_order(
+        &self,
+        order: &str,
+        state: Option<State>,
+        customer: Option<i64>,
+        bounds: Bounds,
+        limit: usize,
+    ) -> Result<Vec<i64>, ReadError> {
+        let Bounds { from, to } = bounds;
+        let runs = all(&self.db, ORDERED, params![order, customer], |row| {
+            Ok(((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?), row.get::<_, i64>(2)?))
+        })?;
+        let mut found = Vec::new();
+        match state.filter(|state| *state != State::Pending) {
+            None => found = self.in_runs(runs.into_iter().map(|(run, _)| run).collect(), bounds, limit)?,
+            Some(state) => {
+                for ((first, end), customer) in runs {
+                    let values = params![customer, state.number(), first.max(from), end.min(to), limited(limit)];
+                    found.extend(all(&self.db, BY_STATE, values, number)?);
+                    if found.len() >= limit {
+                        break;
+                    }
+                }
+            }
+        }
+        found.extend(all(&self.db, OWN_ORDER, params![order, from, to, limited(limit)], number)?);
+        Ok(found)
+    }
+
+    /// Rows whose serial number begins so, segment by segment.
+    fn with_serial(&self, serial: &str, Bounds { from, to }: Bounds, limit: usize) -> Result<Vec<i64>, ReadError> {
+        let end = behind(serial);
+        let mut found = Vec::new();
+        for segment in (from >> 18..=to.saturating_sub(1) >> 18).rev() {
+            let values = params![segment, serial, end, from, to, limited(limit)];
+            found.extend(all(&self.db, BY_SERIAL, values, number)?);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The runs of all rows but those whose acceptance isn't complete, the last first.
+    fn accepted_runs(&self, Bounds { from, to }: Bounds) -> Result<Vec<(i64, i64)>, ReadError> {
+        let unfinished: Vec<(i64, i64)> = all(&self.db, UNFINISHED, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut runs = Vec::with_capacity(unfinished.len() + 1);
+        let mut end = to;
+        for (first, behind) in unfinished {
+            runs.push((behind, end));
+            end = end.min(first);
+        }
+        runs.push((from, end));
+        Ok(runs)
     }
 
     /// Rows of these runs, which lie apart, the last first.
@@ -474,22 +466,4 @@ pub enum Which {
     In(State),
     /// All but the failed ones.
     NotFailed,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::tests::Trial;
-
-    #[test]
-    fn a_question_that_takes_too_long_is_given_up_and_the_next_is_answered() {
-        let trial = Trial::new();
-        let (reader, limit) = Reader::open_limited(&trial.path()).expect("it opens");
-        limit.set(Duration::from_millis(1));
-        let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
-        let error = one(&reader.db, endless, [], |row| row.get::<_, i64>(0)).expect_err("it has no end");
-        assert!(error.was_cut_off() && !error.is_untrusted(), "{error}");
-        limit.set(Duration::from_secs(60));
-        assert_eq!(reader.sums(None).expect("an answer"), Sums::default());
-    }
 }

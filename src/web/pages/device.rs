@@ -88,7 +88,7 @@ fn events(device: &Device) -> Vec<Event<'_>> {
     });
     let mut all: Vec<Event<'_>> =
         told.iter().copied().chain(silent.map(|attempt| Event { change: None, attempt: Some(attempt) })).collect();
-    all.sort_by_key(|event| event.at());
+    all.sort_by_key(Event::at);
     all
 }
 
@@ -143,21 +143,21 @@ fn whole(visit: &Visit, device: &Device) -> Markup {
         p.now { (standing(l, row)) " " span.second { (say(l, "since", "sinds")) " " (time(row.since)) } }
         @if let Some(details) = &row.details { p.told.{ (class(row.state)) } { (shown(details).to_string()) } }
         dl.facts {
-            (fact(say(l, "Manufacturer", "Fabrikant"), text(row.manufacturer.as_deref())))
-            (fact(say(l, "Model", "Model"), text(row.model.as_deref())))
-            (fact(say(l, "Customer", "Klant"), text(Some(row.customer.as_str()))))
-            (fact(say(l, "Came from", "Afkomstig uit"), html! {
+            (fact(say(l, "Manufacturer", "Fabrikant"), &text(row.manufacturer.as_deref())))
+            (fact(say(l, "Model", "Model"), &text(row.model.as_deref())))
+            (fact(say(l, "Customer", "Klant"), &text(Some(row.customer.as_str()))))
+            (fact(say(l, "Came from", "Afkomstig uit"), &html! {
                 a href={ "/submissions/" (row.submission.to_string()) } { (shown(&row.file).to_string()) }
                 ", " (say(l, "line", "regel")) " " (row.line)
             }))
-            @if row.order_id.is_some() { (fact(say(l, "Order ID", "Order-id"), text(row.order_id.as_deref()))) }
+            @if row.order_id.is_some() { (fact(say(l, "Order ID", "Order-id"), &text(row.order_id.as_deref()))) }
             @if row.purchase_id.is_some() {
-                (fact(say(l, "Purchase ID", "Aankoop-id"), text(row.purchase_id.as_deref())))
+                (fact(say(l, "Purchase ID", "Aankoop-id"), &text(row.purchase_id.as_deref())))
             }
             @if row.request_id.is_some() {
-                (fact(say(l, "Request ID", "Aanvraag-id"), html! { code { (text(row.request_id.as_deref())) } }))
+                (fact(say(l, "Request ID", "Aanvraag-id"), &html! { code { (text(row.request_id.as_deref())) } }))
             }
-            (fact(say(l, "Registration", "Registratie"), html! { (row.registration.get()) }))
+            (fact(say(l, "Registration", "Registratie"), &html! { (row.registration.get()) }))
         }
         div.tabs {
             h2 { (say(l, "History", "Geschiedenis")) }
@@ -169,7 +169,7 @@ fn whole(visit: &Visit, device: &Device) -> Markup {
             (devices::listed(l, device.others.iter(), false))
         }
     };
-    frame(visit, At::Devices, &title, main)
+    frame(visit, At::Devices, &title, &main)
 }
 
 fn moment(l: Locale, device: &Device, event: &Event<'_>) -> Markup {
@@ -226,12 +226,12 @@ fn tried(l: Locale, attempt: &Attempt) -> Markup {
                 p.second lang="en" { (shown(details).to_string()) }
             }
             dl.ids {
-                (fact(say(l, "Began", "Begonnen"), time(attempt.started_at)))
+                (fact(say(l, "Began", "Begonnen"), &time(attempt.started_at)))
                 @if let Some(target) = &attempt.target {
-                    (fact(say(l, "Sent to", "Verzonden naar"), html! { code { (shown(target).to_string()) } }))
+                    (fact(say(l, "Sent to", "Verzonden naar"), &html! { code { (shown(target).to_string()) } }))
                 }
                 @for (name, value) in ids {
-                    @if let Some(value) = value { (fact(name, html! { code { (shown(value).to_string()) } })) }
+                    @if let Some(value) = value { (fact(name, &html! { code { (shown(value).to_string()) } })) }
                 }
             }
         }

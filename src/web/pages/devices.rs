@@ -63,7 +63,7 @@ pub(in crate::web) async fn page(Given(site): Given<Arc<Site>>, Extension(visit)
 pub(in crate::web) async fn download(Given(site): Given<Arc<Site>>, Extension(visit): Extension<Visit>) -> Response {
     let Some(place) = site.lasting_place() else { return super::busy(&visit) };
     let (filter, l) = (filter(&visit), visit.locale);
-    let body = Feed::new(async move |pieces| {
+    let body = Feed::body(async move |pieces| {
         let _place = place;
         let mut piece = table::begin(&headings(l));
         let mut before = None;
@@ -159,7 +159,7 @@ fn devices(visit: &Visit, filter: &RowFilter, shown: &Shown) -> Markup {
             (further(visit, &shown.rows))
         }
     };
-    frame(visit, At::Devices, title, main)
+    frame(visit, At::Devices, title, &main)
 }
 
 /// How many are in which state: each count leads to those it counts.

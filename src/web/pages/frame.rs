@@ -27,7 +27,7 @@ pub(super) enum At {
 }
 
 /// A whole page.
-pub(super) fn frame(visit: &Visit, at: At, title: &str, main: Markup) -> Markup {
+pub(super) fn frame(visit: &Visit, at: At, title: &str, main: &Markup) -> Markup {
     let l = visit.locale;
     html! {
         (DOCTYPE)
@@ -115,7 +115,7 @@ pub(super) fn time(at: Option<Timestamp>) -> Markup {
 }
 
 /// A name and what it has, for a list of such.
-pub(super) fn fact(name: &str, value: Markup) -> Markup {
+pub(super) fn fact(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 

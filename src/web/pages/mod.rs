@@ -42,7 +42,7 @@ fn nothing(visit: &Visit) -> Response {
             p { a href="/" { (say(l, "To the devices", "Naar de apparaten")) } }
         }
     };
-    answer(StatusCode::NOT_FOUND, frame(visit, At::Elsewhere, title, page))
+    answer(StatusCode::NOT_FOUND, frame(visit, At::Elsewhere, title, &page))
 }
 
 /// What is said where the record has no answer.
@@ -65,7 +65,7 @@ fn unanswered(visit: &Visit, why: &Unanswered) -> Response {
         }
     };
     let page = html! { div.door role="alert" { h1 { (title) } p { (told) } } };
-    answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, page))
+    answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, &page))
 }
 
 /// What is said where too much is being downloaded already.
@@ -78,7 +78,7 @@ fn busy(visit: &Visit) -> Response {
             p { (say(l, "Wait until another one has ended.", "Wacht tot een andere klaar is.")) }
         }
     };
-    answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, page))
+    answer(StatusCode::SERVICE_UNAVAILABLE, frame(visit, At::Elsewhere, title, &page))
 }
 
 /// What is said to whoever isn't let in.
@@ -131,5 +131,5 @@ pub(super) fn refused(visit: &Visit, why: Refused, gave_one: bool) -> Response {
             }
         }
     };
-    answer(why.status(), frame(visit, At::Outside, title, page))
+    answer(why.status(), frame(visit, At::Outside, title, &page))
 }

@@ -55,7 +55,7 @@ pub(in crate::web) async fn download(
     let Ok(id) = id.parse::<SubmissionId>() else { return nothing(&visit) };
     let Some(place) = site.lasting_place() else { return super::busy(&visit) };
     let (which, l) = (which(&visit), visit.locale);
-    let body = Feed::new(async move |pieces| {
+    let body = Feed::body(async move |pieces| {
         let _place = place;
         let mut piece = table::begin(&devices::headings(l));
         let mut page = None;
@@ -125,22 +125,22 @@ fn whole(visit: &Visit, which: Which, one: &Submission, rows: &[Registration]) -
             }
         }
     };
-    frame(visit, At::Submissions, &name, main)
+    frame(visit, At::Submissions, &name, &main)
 }
 
 fn facts(l: Locale, one: &Submission) -> Markup {
     html! {
         dl.facts {
-            (fact(say(l, "Customer", "Klant"), text(Some(one.customer.as_str()))))
-            (fact(say(l, "Received", "Ontvangen"), time(one.received_at)))
-            @if one.completed_at.is_some() { (fact(say(l, "Completed", "Voltooid"), time(one.completed_at))) }
-            @if one.order_id.is_some() { (fact(say(l, "Order ID", "Order-id"), text(one.order_id.as_deref()))) }
+            (fact(say(l, "Customer", "Klant"), &text(Some(one.customer.as_str()))))
+            (fact(say(l, "Received", "Ontvangen"), &time(one.received_at)))
+            @if one.completed_at.is_some() { (fact(say(l, "Completed", "Voltooid"), &time(one.completed_at))) }
+            @if one.order_id.is_some() { (fact(say(l, "Order ID", "Order-id"), &text(one.order_id.as_deref()))) }
             @if one.purchase_id.is_some() {
-                (fact(say(l, "Purchase ID", "Aankoop-id"), text(one.purchase_id.as_deref())))
+                (fact(say(l, "Purchase ID", "Aankoop-id"), &text(one.purchase_id.as_deref())))
             }
-            (fact(say(l, "Size", "Grootte"), html! { (size(l, one.bytes)) }))
-            (fact("SHA-256", html! { code { (text(one.sha256.as_deref())) } }))
-            (fact(say(l, "Submission ID", "Inzending-id"), html! { code { (one.submission.to_string()) } }))
+            (fact(say(l, "Size", "Grootte"), &html! { (size(l, one.bytes)) }))
+            (fact("SHA-256", &html! { code { (text(one.sha256.as_deref())) } }))
+            (fact(say(l, "Submission ID", "Inzending-id"), &html! { code { (one.submission.to_string()) } }))
         }
     }
 }

@@ -48,7 +48,7 @@ pub(in crate::web) async fn page(Given(site): Given<Arc<Site>>, Extension(visit)
 pub(in crate::web) async fn download(Given(site): Given<Arc<Site>>, Extension(visit): Extension<Visit>) -> Response {
     let Some(place) = site.lasting_place() else { return super::busy(&visit) };
     let (filter, l) = (filter(&visit), visit.locale);
-    let body = Feed::new(async move |pieces| {
+    let body = Feed::body(async move |pieces| {
         let _place = place;
         let mut piece = table::begin(&headings(l));
         let mut before = None;
@@ -157,7 +157,7 @@ fn submissions(
             }
         }
     };
-    frame(visit, At::Submissions, title, main)
+    frame(visit, At::Submissions, title, &main)
 }
 
 fn list<'a>(l: Locale, found: impl Iterator<Item = &'a Submission>) -> Markup {

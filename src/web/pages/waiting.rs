@@ -12,6 +12,7 @@ use devicedrop_core::locale::Locale;
 use devicedrop_core::shown::shown;
 use maud::{Markup, html};
 
+use super::super::record::Record;
 use super::super::server::{Site, Visit};
 use super::super::words::{number, say};
 use super::frame::{At, fact, frame, time};
@@ -23,7 +24,7 @@ const SHOWN: usize = 200;
 
 /// `/waiting`.
 pub(in crate::web) async fn page(Given(site): Given<Arc<Site>>, Extension(visit): Extension<Visit>) -> Response {
-    match site.ask(|record| record.standing()).await {
+    match site.ask(Record::standing).await {
         Ok(status) => answer(StatusCode::OK, whole(&visit, &status)),
         Err(why) => unanswered(&visit, &why),
     }
@@ -40,7 +41,7 @@ fn whole(visit: &Visit, status: &Status) -> Markup {
         (refused(l, status))
         (customers(l, &status.customers))
     };
-    frame(visit, At::Waiting, title, main)
+    frame(visit, At::Waiting, title, &main)
 }
 
 fn problems(l: Locale, problems: &[Problem]) -> Markup {
@@ -88,20 +89,20 @@ fn queue(l: Locale, status: &Status) -> Markup {
         section aria-labelledby="queue" {
             h2 #queue { (say(l, "Registrar and queue", "Registratiedienst en wachtrij")) }
             dl.facts {
-                (fact(say(l, "Registrar", "Registratiedienst"), html! {
+                (fact(say(l, "Registrar", "Registratiedienst"), &html! {
                     span.{ "state " (sign) } { (shown(&registrar.kind).to_string()) ", " (health) }
                     @if let Some(why) = &registrar.why { p.second lang="en" { (shown(why).to_string()) } }
                 }))
-                (fact(say(l, "Rows pending", "Rijen in behandeling"), html! { (number(l, queue.pending)) }))
-                (fact(say(l, "Under way now", "Nu onderweg"), html! { (number(l, queue.under_way)) }))
-                (fact(say(l, "Tried, to be tried again", "Geprobeerd, nog eens te proberen"), html! {
+                (fact(say(l, "Rows pending", "Rijen in behandeling"), &html! { (number(l, queue.pending)) }))
+                (fact(say(l, "Under way now", "Nu onderweg"), &html! { (number(l, queue.under_way)) }))
+                (fact(say(l, "Tried, to be tried again", "Geprobeerd, nog eens te proberen"), &html! {
                     (number(l, queue.deferred))
                     @if queue.next_try_at.is_some() {
                         " " span.second { (say(l, "next at", "volgende om")) " " (time(queue.next_try_at)) }
                     }
                 }))
-                (fact(say(l, "In doubt", "In twijfel"), html! { (number(l, queue.in_doubt)) }))
-                (fact(say(l, "Results owed", "Nog te schrijven antwoorden"), html! { (number(l, queue.results_owed)) }))
+                (fact(say(l, "In doubt", "In twijfel"), &html! { (number(l, queue.in_doubt)) }))
+                (fact(say(l, "Results owed", "Nog te schrijven antwoorden"), &html! { (number(l, queue.results_owed)) }))
             }
         }
     }
