@@ -20,6 +20,7 @@ pub mod durable;
 pub mod inbox;
 pub mod ledger;
 pub mod lifecycle;
+pub mod metrics;
 pub mod proof;
 pub mod reading;
 pub mod registrar;

@@ -182,21 +182,37 @@ fn status_command(
     args: &StatusArgs,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
+    if args.watch {
+        return watch(context, services, args, output);
+    }
+    let status = ask_status(context, services, output)?;
+    if args.problems {
+        return status::print_problems(&status, args.report.json, output);
+    }
+    if args.report.json {
+        output.json(&status)?;
+    } else {
+        status::print(&status, output)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows how things stand, again and again, until the process is ended: by Ctrl-C, as a rule. What can't be told now,
+/// while a daemon is started anew for instance, can perhaps the next time.
+fn watch(
+    context: &Context,
+    services: &dyn Services,
+    args: &StatusArgs,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
     loop {
-        let status = ask_status(context, services, output)?;
-        if args.problems {
-            return status::print_problems(&status, args.report.json, output);
-        }
-        if args.watch && !args.report.json {
-            output.next_screen()?;
-        }
-        if args.report.json {
-            output.json(&status)?;
-        } else {
-            status::print(&status, output)?;
-        }
-        if !args.watch {
-            return Ok(Exit::Done);
+        match ask_status(context, services, output) {
+            Ok(status) if args.report.json => output.json(&status)?,
+            Ok(status) => {
+                output.next_screen()?;
+                status::print_screen(&status, output)?;
+            }
+            Err(error) => error.tell(output),
         }
         output.flush()?;
         wait(WATCH);

@@ -19,6 +19,10 @@ pub struct Output {
     colour: bool,
     progress: bool,
     width: u16,
+    /// Whether stdout is a terminal that can be cleared.
+    terminal: bool,
+    /// How many rows of a screen are left, while one is filled.
+    left: Option<usize>,
 }
 
 /// How a word stands out, where colours are.
@@ -52,20 +56,45 @@ impl Output {
     /// This process's own.
     pub fn of_this_process(environment: &Environment) -> Self {
         let (out, err) = (io::stdout(), io::stderr());
-        let colour = out.is_terminal() && !environment.no_color;
-        let width = environment.columns.unwrap_or(WIDTH).clamp(*WIDTHS.start(), *WIDTHS.end());
+        let terminal = out.is_terminal();
+        let colour = terminal && !environment.no_color;
+        let window = rustix::termios::tcgetwinsize(&out).ok().map(|size| size.ws_col).filter(|columns| *columns > 0);
+        let width = environment.columns.or(window).unwrap_or(WIDTH).clamp(*WIDTHS.start(), *WIDTHS.end());
         let progress = err.is_terminal();
-        Self { out: Box::new(BufWriter::new(out)), err: Box::new(err), colour, progress, width }
+        let out = Box::new(BufWriter::new(out));
+        Self { out, err: Box::new(err), colour, progress, width, terminal, left: None }
     }
 
     /// One that writes into these, without colours.
     pub fn into_writers(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, width: u16) -> Self {
-        Self { out, err, colour: false, progress: false, width }
+        Self { out, err, colour: false, progress: false, width, terminal: false, left: None }
     }
 
     /// Prints a line of our own words; what they quote was escaped by the caller.
     pub fn line(&mut self, text: impl Display) -> io::Result<()> {
-        writeln!(self.out, "{text}")
+        self.put(&text.to_string())
+    }
+
+    /// Prints lines, as far as a screen that is filled has room for them.
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        for line in text.split('\n') {
+            match &mut self.left {
+                None => writeln!(self.out, "{line}")?,
+                Some(0) => {}
+                Some(left) => {
+                    let rows = line.width().div_ceil(usize::from(self.width)).max(1);
+                    // The last row is for saying that there is more.
+                    let fits = rows < *left;
+                    *left = if fits { left.saturating_sub(rows) } else { 0 };
+                    if fits {
+                        writeln!(self.out, "{line}")?;
+                    } else {
+                        write!(self.out, "...")?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Prints text as it is, whatever is in it: completions, help.
@@ -108,7 +137,7 @@ impl Output {
         for (index, line) in table.lines().enumerate() {
             let line = line.trim_end();
             let line = if index == 0 { self.painted(Paint::Bold, line) } else { line.to_owned() };
-            writeln!(self.out, "{line}")?;
+            self.put(&line)?;
         }
         Ok(())
     }
@@ -132,9 +161,15 @@ impl Output {
         }
     }
 
-    /// Begins a terminal's screen anew; elsewhere, sets a blank line between two reports.
+    /// Begins a terminal's screen anew, and prints no more from here on than it has room for; elsewhere, sets a blank
+    /// line between two reports.
     pub fn next_screen(&mut self) -> io::Result<()> {
-        if self.colour { write!(self.out, "\u{1b}[H\u{1b}[2J") } else { writeln!(self.out) }
+        if !self.terminal {
+            return writeln!(self.out);
+        }
+        let window = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok();
+        self.left = window.map(|size| usize::from(size.ws_row)).filter(|rows| *rows > 0);
+        write!(self.out, "\u{1b}[H\u{1b}[2J")
     }
 
     /// The words in the colour for `paint`, where colours are.
@@ -209,6 +244,20 @@ mod tests {
         fabrikam  a\u{a}b.csv
         ");
     }
+    #[test]
+    fn a_screen_is_filled_and_no_more() {
+        let mut printed = Printed::default();
+        let mut output = printed.output(80);
+        output.left = Some(5);
+        output.line("one").expect("printed");
+        output.line("x".repeat(100)).expect("printed");
+        output.line("four").expect("printed");
+        output.line("five").expect("printed");
+        output.line("six").expect("printed");
+        drop(output);
+        assert_eq!(printed.out(), format!("one\n{}\nfour\n...", "x".repeat(100)));
+    }
+
     #[test]
     fn a_table_of_words_that_do_not_fit_gets_long_lines_and_none_of_single_letters() {
         let mut printed = Printed::default();

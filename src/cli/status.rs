@@ -17,21 +17,38 @@ const SHOWN: usize = 20;
 pub fn print(status: &Status, output: &mut Output) -> Result<(), CliError> {
     head(status, output)?;
     customers(status, output)?;
+    oldest(status, output)?;
+    waiting(status, output)?;
+    refused(status, output)?;
+    needs_a_person(status, output)
+}
+
+/// Prints it for a screen that may not have room for all: what needs a person comes before the long lists.
+pub fn print_screen(status: &Status, output: &mut Output) -> Result<(), CliError> {
+    head(status, output)?;
+    oldest(status, output)?;
+    needs_a_person(status, output)?;
+    customers(status, output)?;
+    waiting(status, output)?;
+    refused(status, output)
+}
+
+fn oldest(status: &Status, output: &mut Output) -> Result<(), CliError> {
     if let Some(oldest) = &status.oldest_unfinished {
         let since = time(oldest.since);
         let (customer, file) = (&oldest.customer, shown(&oldest.file));
         output.line(format_args!("\noldest unfinished: {customer}/{file} since {since}: {}", shown(&oldest.why)))?;
     }
-    waiting(status, output)?;
-    refused(status, output)?;
+    Ok(())
+}
+
+fn needs_a_person(status: &Status, output: &mut Output) -> Result<(), CliError> {
     if status.problems.is_empty() {
         let fine = output.painted(Paint::Good, "nothing needs a person");
-        output.line(format_args!("\n{fine}"))?;
-    } else {
-        output.line("")?;
-        problems(&status.problems, output)?;
+        return Ok(output.line(format_args!("\n{fine}"))?);
     }
-    Ok(())
+    output.line("")?;
+    problems(&status.problems, output)
 }
 
 /// Files that wait for something: not those that are about to be taken.
@@ -95,6 +112,7 @@ fn head(status: &Status, output: &mut Output) -> Result<(), CliError> {
     for (index, told) in status.daemon.iter().flat_map(|daemon| &daemon.recovery).enumerate() {
         line(output, if index == 0 { "at its start" } else { "" }, &shown(told).to_string())?;
     }
+    health(status, output)?;
     let configuration = status
         .configuration
         .path
@@ -118,6 +136,19 @@ fn head(status: &Status, output: &mut Output) -> Result<(), CliError> {
     parts.extend((queue.results_owed > 0).then(|| format!("{} owed", counted(queue.results_owed, "result file"))));
     line(output, "queue", &parts.join(", "))?;
     line(output, "last activity", &status.last_activity.map_or("none".to_owned(), time))
+}
+
+/// Whether the daemon can do its job, and why not.
+fn health(status: &Status, output: &mut Output) -> Result<(), CliError> {
+    let Some(health) = status.daemon.as_ref().and_then(|daemon| daemon.health.as_ref()) else { return Ok(()) };
+    if health.ok {
+        return line(output, "health", &output.painted(Paint::Good, "healthy"));
+    }
+    for (index, reason) in health.reasons.iter().enumerate() {
+        let reason = output.painted(Paint::Bad, &shown(reason).to_string());
+        line(output, if index == 0 { "NOT HEALTHY" } else { "" }, &reason)?;
+    }
+    Ok(())
 }
 
 fn registrar(status: &Status, output: &Output) -> String {
@@ -208,7 +239,9 @@ fn time(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::cli::testing::Printed;
-    use crate::control::protocol::{ConfigurationStatus, DaemonStatus, Queue, RegistrarStatus, TargetStatus};
+    use crate::control::protocol::{
+        ConfigurationStatus, DaemonHealth, DaemonStatus, Queue, RegistrarStatus, TargetStatus,
+    };
     use devicedrop_core::ids::CustomerKey;
     use insta::assert_snapshot;
 
@@ -248,7 +281,13 @@ mod tests {
                     "the run before this one didn't stop in order".into(),
                     "2 files\u{1b} were ended".into(),
                 ],
-                health: None,
+                health: Some(DaemonHealth {
+                    ok: false,
+                    reasons: vec![
+                        "the ledger's disk doesn't answer\u{1b}".into(),
+                        "nothing can be registered".into(),
+                    ],
+                }),
                 clock_held: None,
             }),
             ledger: "/var/lib/devicedrop/ledger.db".into(),
@@ -314,6 +353,8 @@ mod tests {
         daemon         0.1.0 (process 4711, devicedrop) since 2026-11-22 14:00:00
         at its start   the run before this one didn't stop in order
                        2 files\u{1b} were ended
+        NOT HEALTHY    the ledger's disk doesn't answer\u{1b}
+                       nothing can be registered
         configuration  /etc/devicedrop/devicedrop.toml
                        a newer one isn't in force: `drop.root` changed: restart the daemon for that
         ledger         /var/lib/devicedrop/ledger.db

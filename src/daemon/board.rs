@@ -77,6 +77,10 @@ pub struct Lane {
     pub looked: bool,
     /// Why its folder can't be looked into, and since when.
     pub offline: Option<(String, Timestamp)>,
+    /// When its lane began, by the monotonic clock.
+    pub began: Duration,
+    /// When its folder was last looked through, by both clocks.
+    pub scanned: Option<(Timestamp, Duration)>,
     /// Whether the last look hangs.
     pub hangs: bool,
     /// Files that wait, and why; a flood is cut.
@@ -128,11 +132,13 @@ pub struct RegistrarHealth {
     pub since: Option<Timestamp>,
     /// Why, or what it last said.
     pub why: Option<String>,
+    /// Since when, by the monotonic clock.
+    pub changed: Option<Duration>,
 }
 
 impl RegistrarHealth {
     /// Of one that nothing was asked of.
-    pub const UNKNOWN: Self = Self { health: Health::Unknown, since: None, why: None };
+    pub const UNKNOWN: Self = Self { health: Health::Unknown, since: None, why: None, changed: None };
 }
 
 impl Lane {
@@ -297,13 +303,28 @@ impl Board {
         });
     }
 
-    /// The health of one of the registrar's targets, as last met. Returns whether that is a change.
-    pub fn registrar(&self, target: &str, health: Health, why: Option<String>, at: Timestamp) -> bool {
+    /// Since when a file has waited, if it did at the last look.
+    pub(super) fn waited_since(&self, customer: &CustomerKey, path: &DropPath) -> Option<Timestamp> {
+        let state = self.lock();
+        let waiting = &state.customers.get(customer)?.waiting;
+        waiting.iter().find(|waiting| waiting.path == *path).map(|waiting| waiting.since)
+    }
+
+    /// The health of one of the registrar's targets, as last met, at this time of both clocks. Returns whether that is a
+    /// change.
+    pub fn registrar(
+        &self,
+        target: &str,
+        health: Health,
+        why: Option<String>,
+        (at, elapsed): (Timestamp, Duration),
+    ) -> bool {
         let mut state = self.lock();
         let met = state.registrar.entry(target.to_owned()).or_insert(RegistrarHealth::UNKNOWN);
         let changed = met.health != health;
         if changed {
             met.since = Some(at);
+            met.changed = Some(elapsed);
         }
         met.health = health;
         met.why = why;

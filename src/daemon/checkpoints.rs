@@ -60,8 +60,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
 pub(super) async fn make(shared: &Arc<Shared>) {
     let asked = Arc::clone(shared);
     match crate::blocking::run(move || write(&asked)).await {
-        Ok(Ok(None)) => {}
+        Ok(Ok(None)) => shared.meters.checkpointed(shared.clock.now()),
         Ok(Ok(Some((file, checkpoint)))) => {
+            shared.meters.checkpointed(shared.clock.now());
             let text = checkpoint.to_string();
             let mut lines = text.lines();
             let (ledger, root) = (lines.next(), lines.nth(1));

@@ -32,6 +32,7 @@ use crate::ledger::{ReadError, Reader};
 use crate::step::Step;
 
 use super::judge::{Judge, Judged};
+use super::monitor::meters::Fate;
 use super::notices::{self, Cause};
 use super::poison::{self, Mark};
 use super::shared::{AskError, CustomerBells, Shared};
@@ -190,6 +191,7 @@ impl CustomerDesk {
         let (customer, now) = (self.settings.key.clone(), self.shared.clock.now());
         let refused = self.shared.writer.refuse(customer, path.text(), reason.to_owned(), now);
         if refused.wait().map_err(DeskError::new)? {
+            self.shared.meters.file(Fate::Refused);
             tracing::warn!(customer = %self.settings.key, file = %path.text(), why = reason, "refused");
         }
         Ok(())
@@ -217,6 +219,7 @@ impl CustomerDesk {
         let known = self.known_file(path, &facts.stamp);
         self.shared.board.taken(&self.settings.key, path);
         let entry = self.shared.writer.reject(new, why, delivery, known).wait().map_err(DeskError::new)?;
+        self.shared.meters.file(Fate::Rejected);
         self.remember(path, Known { stamp: facts.stamp, sha256: None, submission: Some(entry) })?;
         self.bells.results.notify_one();
         Ok(())
@@ -342,6 +345,8 @@ impl Desk for CustomerDesk {
         Step::Claimed.passed();
         let Claimed { path, arrival, sha256, bytes, facts, copy, pin, order_id, purchase_id, spent } = claimed;
         let mut claimed = Content { path, sha256, bytes, facts, copy, order_id, purchase_id };
+        let waited = self.shared.board.waited_since(&self.settings.key, &claimed.path);
+        self.shared.meters.settle.observe(self.shared.clock.now().since(waited.unwrap_or(self.shared.clock.now())));
         // Before its result is due, which nothing else stands in the way of any more.
         self.shared.board.taken(&self.settings.key, &claimed.path);
         let entry = match &arrival {
@@ -352,6 +357,7 @@ impl Desk for CustomerDesk {
                 self.take_results_along(&from, &claimed.path)?;
                 self.shared.writer.moved(submission, from.text(), delivery, file).wait().map_err(DeskError::new)?;
                 self.known()?.remove(&from);
+                self.shared.meters.file(Fate::Moved);
                 tracing::info!(
                     customer = %self.settings.key, file = %claimed.path.text(), from = %from.text(), "moved"
                 );

@@ -304,7 +304,9 @@ async fn attempt(
     let tries: Vec<Try> = batch.iter().zip(&started.attempts).map(|(due, attempt)| Try::of(due, *attempt)).collect();
     let requests: Vec<Request> =
         batch.into_iter().zip(&started.attempts).map(|(due, attempt)| due.request(*attempt)).collect();
+    let sent = shared.clock.elapsed();
     let answered = tokio::time::timeout(shared.registrar.patience(), shared.registrar.register(ids, requests)).await;
+    shared.meters.call.observe(shared.clock.elapsed().saturating_sub(sent));
     Step::Answered.passed();
     let Heard { finished, lost, accepted, after, give_up, was_answered } = Heard::of(shared, &tries, answered.ok());
     // Before the record: no other call begins while the answers are written.

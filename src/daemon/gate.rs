@@ -235,7 +235,7 @@ pub(super) fn remember(shared: &Shared) -> Result<(), AskError> {
         let left = until.since(now).min(LONGEST_KEPT);
         if until > now && shared.gates.of(&target).close(shared.clock.elapsed().saturating_add(left), true) {
             let why = "it asked to be left alone for a while, before this start".to_owned();
-            shared.board.registrar(&target, Health::Throttled, Some(why), now);
+            shared.board.registrar(&target, Health::Throttled, Some(why), (now, shared.clock.elapsed()));
         }
     }
     Ok(())
@@ -250,6 +250,9 @@ pub fn heard(shared: &Shared, target: &str, trouble: Option<&Trouble>, leave_alo
         gate.adapt(throttled);
     }
     let delay = || answers::policy(shared).delay(troubles, answers::jitter());
+    if throttled {
+        shared.meters.throttled.add(1);
+    }
     let (health, why, wait, asked) = match (trouble, leave_alone) {
         // When that is over only a person can tell, or the next look.
         (Some(Trouble::Broken(why)), _) => {
@@ -276,7 +279,7 @@ pub fn heard(shared: &Shared, target: &str, trouble: Option<&Trouble>, leave_alo
         // While it is closed, an answer to an earlier call says nothing against that.
         None => gate.closed_for(elapsed).is_none(),
     };
-    if !news || !shared.board.registrar(target, health, why.clone(), shared.clock.now()) {
+    if !news || !shared.board.registrar(target, health, why.clone(), (shared.clock.now(), elapsed)) {
         return;
     }
     let registrar = shared.registrar.kind();

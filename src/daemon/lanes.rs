@@ -126,6 +126,7 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         CustomerInbox::new(inbox_settings(&config, &customer), shared.archive.clone(), shared.watch.clone());
     let mut desk = CustomerDesk::new(Arc::clone(&shared), customer);
     let beats = desk.beats();
+    shared.board.lane(&key, |lane| lane.began = shared.clock.elapsed());
     while !token.is_cancelled() {
         let config = shared.config();
         if let Some(settings) = config.customer(&key) {
@@ -134,6 +135,7 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         }
         let place = Arc::clone(&places).acquire_owned().await;
         let clock = Arc::clone(&shared.clock);
+        let began = clock.elapsed();
         let mut pass = crate::blocking::run_in(&folder, move || {
             let report = inbox.pass(&mut desk, clock.as_ref());
             desk.after_pass();
@@ -161,7 +163,12 @@ async fn lane(shared: Arc<Shared>, places: Arc<Semaphore>, customer: CustomerSet
         };
         (inbox, desk) = (inbox_back, desk_back);
         let next = match report {
-            Ok(report) => said(&shared, &key, report),
+            Ok(report) => {
+                if report.offline.is_none() {
+                    shared.meters.scan.observe(shared.clock.elapsed().saturating_sub(began));
+                }
+                said(&shared, &key, report)
+            }
             Err(error) => {
                 let cause = error.into_inner();
                 tracing::error!(customer = %key, error = %cause, "what lies in the drop folder could not be recorded");
@@ -201,7 +208,7 @@ async fn patiently<T>(
 
 /// Puts what a pass found on the board; returns when to look again.
 fn said(shared: &Shared, key: &CustomerKey, report: PassReport) -> Duration {
-    let now = shared.clock.now();
+    let (now, elapsed) = (shared.clock.now(), shared.clock.elapsed());
     let mut line = None;
     shared.board.lane(key, |lane| {
         let offline = report.offline.as_ref().map(ToString::to_string);
@@ -213,6 +220,9 @@ fn said(shared: &Shared, key: &CustomerKey, report: PassReport) -> Duration {
             (Some(why), None) => Some((why, now)),
             (None, _) => None,
         };
+        if lane.offline.is_none() {
+            lane.scanned = Some((now, elapsed));
+        }
         lane.looked = true;
         lane.hangs = false;
         lane.waiting = report.waiting;

@@ -24,6 +24,7 @@ mod lanes;
 mod lifecycle;
 mod locate;
 mod memory;
+pub mod monitor;
 mod notices;
 mod once;
 mod originals;

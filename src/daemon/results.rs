@@ -322,6 +322,7 @@ async fn recorded(
         memory.on_record = Some(this);
     }
     noted.await?;
+    shared.meters.results.add(1);
     if let Some(paid) = paid {
         paid.await?;
         return Ok(payment);

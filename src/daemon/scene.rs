@@ -6,6 +6,7 @@ use std::sync::Arc;
 use devicedrop_core::time::Timestamp;
 
 use crate::config::Config;
+use crate::control::protocol::DaemonHealth;
 use crate::registrar::Registrar;
 
 use super::board::{Board, State};
@@ -27,6 +28,8 @@ pub struct Scene<'a> {
     pub service: Option<Arc<dyn Registrar>>,
     /// The whole address of the web page, if there is one.
     pub web: Option<String>,
+    /// Whether the daemon can do its job; none while none runs.
+    pub health: Option<DaemonHealth>,
     /// The time.
     pub now: Timestamp,
     /// Whether this is the daemon's own view.
@@ -47,6 +50,7 @@ impl<'a> Scene<'a> {
             registrar: (shared.registrar.kind().to_owned(), shared.registrar.target().to_owned()),
             service: Some(Arc::clone(&shared.registrar)),
             web: shared.web.get().cloned(),
+            health: Some(super::monitor::health(shared)),
             now: shared.clock.now(),
             daemon: true,
         }
@@ -65,6 +69,7 @@ impl<'a> Scene<'a> {
             registrar: (kind, target),
             service: None,
             web: None,
+            health: None,
             now,
             daemon: false,
         }

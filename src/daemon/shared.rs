@@ -15,6 +15,7 @@ use crate::config::{Config, InForce, Lookup};
 use crate::inbox::{Archive, Watch};
 use crate::ledger::reader::Restore;
 use crate::ledger::rows::Pause;
+use crate::ledger::writer::TurnWatch;
 use crate::ledger::{OpenError, ReadError, Reader, Writer};
 use crate::registrar::Registrar;
 use crate::registrar::embedded::Embedded;
@@ -23,6 +24,7 @@ use super::board::Board;
 use super::cut_off::CutOff;
 use super::followed::Followed;
 use super::gate::Gates;
+use super::monitor::meters::Meters;
 use super::proofs::Proofs;
 use super::turns::Turns;
 
@@ -56,6 +58,8 @@ pub struct Shared {
     pub bells: Arc<Bells>,
     /// What people are told of the daemon's state.
     pub board: Board,
+    /// What is counted for monitors.
+    pub meters: Arc<Meters>,
     /// Whether anything may be sent, and where to.
     pub gates: Gates,
     /// Whose turn it is.
@@ -100,6 +104,8 @@ impl Shared {
     ) -> Self {
         let began = (clock.now(), clock.elapsed());
         let board = Board::new(began.0);
+        let meters = Arc::new(Meters::default());
+        writer.watched_by(writes(Arc::clone(&meters), Arc::clone(&clock)));
         let (gates, turns, pauses) = (Gates::default(), Turns::default(), OnceLock::new());
         Self {
             config,
@@ -116,6 +122,7 @@ impl Shared {
             accepted: Mutex::default(),
             bells,
             board,
+            meters,
             gates,
             turns,
             followed: Followed::default(),
@@ -169,6 +176,20 @@ impl Shared {
     pub fn set_config(&self, config: Arc<Config>) {
         self.config.set(config);
     }
+}
+
+/// Measures the ledger's transactions, of which one at a time is under way.
+fn writes(meters: Arc<Meters>, clock: Arc<dyn Clock>) -> TurnWatch {
+    let began = Mutex::new(Duration::ZERO);
+    Box::new(move |begins| {
+        let elapsed = clock.elapsed();
+        let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
+        if begins {
+            *began = elapsed;
+        } else {
+            meters.write.observe(elapsed.saturating_sub(*began));
+        }
+    })
 }
 
 /// Reading connections, lent one at a time.

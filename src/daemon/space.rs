@@ -184,7 +184,7 @@ pub(super) fn wait_for_room(config: &Config, stop: &CancellationToken) {
 }
 
 /// Free bytes for us on the file system of `folder`; none where it can't be told.
-fn free_bytes(folder: &Path) -> Option<u64> {
+pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

@@ -71,7 +71,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
             user: actor::user_name(rustix::process::getuid().as_raw()),
             started_at: board.started_at,
             recovery: board.recovery.iter().cloned().chain(board.doubts.told()).collect(),
-            health: None,
+            health: shared.health.clone(),
             clock_held: board.clock_held.clone(),
         }),
         ledger: config.ledger.path.clone(),

@@ -141,8 +141,8 @@ fn thread_of(path: &Path, create: bool) -> Result<(Thread, bool), OpenError> {
     let room_wanted = room::Wanted::default();
     let room = room::Room::of(path, room_wanted.clone());
     let chain = chain.unwrap_or(Chain::NONE);
-    let (words, turns) = (Words::default(), std::sync::Arc::default());
-    Ok((Thread { db, record, words, chain, room, room_wanted, turns }, clean))
+    let (words, turns, watch) = (Words::default(), std::sync::Arc::default(), std::sync::Arc::default());
+    Ok((Thread { db, record, words, chain, room, room_wanted, turns, watch }, clean))
 }
 
 /// Writes a new ledger's first entry: who made it, when, and the UUID that tells it from every other.

@@ -1,8 +1,8 @@
 //! The writer's thread: takes what is queued, carries it out in one transaction, commits, and then answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
 
 use devicedrop_core::ids::EntryId;
 use devicedrop_core::record::{BlockHeader, Secret, commitment};
@@ -15,7 +15,7 @@ use super::pending::Reply;
 use super::room::{Room, Wanted};
 use super::transaction::{Broken, Record, Stop, Transaction};
 use super::words::Words;
-use super::writer::Command;
+use super::writer::{Command, TurnWatch};
 use crate::blocking::{self, Effect};
 
 /// Entries from which on a transaction takes no further command: more gains nothing, and those who wait wait longer.
@@ -46,6 +46,8 @@ pub(super) struct Thread {
     pub(super) room_wanted: Wanted,
     /// Counts the beginnings of transactions and their ends: odd while one is under way.
     pub(super) turns: Arc<AtomicU64>,
+    /// Told of each beginning and each end, once somebody wants to know.
+    pub(super) watch: Arc<OnceLock<TurnWatch>>,
 }
 
 /// What is told once the commit is through, or isn't.
@@ -97,10 +99,17 @@ impl Thread {
 
     /// Carries out one transaction that begins with `first`. Returns whether to go on.
     fn group(&mut self, first: Command, queue: &Receiver<Command>) -> Result<bool, Broken> {
-        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.turned(true);
         let done = self.transaction(first, queue);
-        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.turned(false);
         done
+    }
+
+    fn turned(&self, begins: bool) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        if let Some(watch) = self.watch.get() {
+            watch(begins);
+        }
     }
 
     fn transaction(&mut self, first: Command, queue: &Receiver<Command>) -> Result<bool, Broken> {

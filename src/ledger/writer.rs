@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use devicedrop_core::device::Device;
@@ -126,15 +126,25 @@ commands! {
     act, Act(action: NewAction) -> ();
 }
 
+/// Told by the writer when a transaction begins, and when it has ended. Called in the writer's thread: it must be quick.
+pub type TurnWatch = Box<dyn Fn(bool) + Send + Sync>;
+
 /// The handle of the one writer. Cheap to clone; the thread ends with the last one, or with [`Writer::close`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Writer {
     queue: SyncSender<Command>,
     failure: watch::Receiver<Option<WriteFailure>>,
     turns: Arc<AtomicU64>,
+    watch: Arc<OnceLock<TurnWatch>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Stands in for the thread in a simulation.
     inline: Option<Arc<Inline>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("turns", &self.turns).finish_non_exhaustive()
+    }
 }
 
 impl Writer {
@@ -142,14 +152,14 @@ impl Writer {
     pub(super) fn start(thread: Thread) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE);
         let (failed, failure) = watch::channel(None);
-        let turns = Arc::clone(&thread.turns);
+        let (turns, watch) = (Arc::clone(&thread.turns), Arc::clone(&thread.watch));
         if blocking::simulated().is_some() {
             let inline = Some(Arc::new(Inline::new(thread, commands, failed)));
-            return Ok(Self { queue, failure, turns, thread: Arc::default(), inline });
+            return Ok(Self { queue, failure, turns, watch, thread: Arc::default(), inline });
         }
         let thread =
             std::thread::Builder::new().name("ledger".to_owned()).spawn(move || thread.run(commands, &failed))?;
-        Ok(Self { queue, failure, turns, thread: Arc::new(Mutex::new(Some(thread))), inline: None })
+        Ok(Self { queue, failure, turns, watch, thread: Arc::new(Mutex::new(Some(thread))), inline: None })
     }
 
     /// Waits until all that was sent before is on the disk, marks the ledger as left in order, and ends the thread.
@@ -178,6 +188,13 @@ impl Writer {
     pub fn under_way(&self) -> Option<u64> {
         let turns = self.turns.load(Ordering::Relaxed);
         (turns % 2 == 1).then_some(turns)
+    }
+
+    /// Has each transaction's beginning and end told; by the first who asks for it.
+    pub fn watched_by(&self, watch: TurnWatch) {
+        if self.watch.set(watch).is_err() {
+            tracing::debug!("the ledger's transactions are watched already");
+        }
     }
 
     /// Why the writer stopped, if a write failed.

@@ -342,6 +342,37 @@ fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time()
     stop(daemon)
 }
 
+#[test]
+fn a_clock_that_does_not_fit_the_record_is_believed_once_a_person_accepts_it() -> Result<()> {
+    let env = crate::scene::env()?;
+    let mut daemon = ready(&env)?;
+    fence(&env, &mut daemon, CONTOSO, "used")?;
+    let device = ["--manufacturer", "SpiralOrbit", "--model", "ContosoABC", "--serial-number", "used"];
+    ensure!(env.run(&[["registry", "check-in"].as_slice(), &device].concat())?.code == Some(0), "used");
+    wait_for_rows(&env, &mut daemon, STATES, &["used|active"])?;
+    stop(daemon)?;
+    set_wall(&env, YEARS)?;
+    let mut daemon = ready(&env)?;
+    daemon.wait_until("the clock told of", || {
+        let problems = env.run(&["status", "--problems"])?;
+        Ok(problems.stdout.contains("devicedrop doctor --accept-clock").then_some(()))
+    })?;
+    let told = env.run(&["doctor", "--json"])?;
+    ensure!(told.stdout.contains("the daemon doesn't believe it"), "{}", told.stdout);
+    ensure!(rows(&env, STATES)? == ["used|active"], "time made it inactive");
+    let accept = || env.run(&["doctor", "--accept-clock", "--reason", "looked at a watch"]);
+    let accepted = accept()?;
+    ensure!(accepted.code == Some(0) && accepted.stdout.contains("before: it started at"), "{accepted:?}");
+    wait_for_rows(&env, &mut daemon, STATES, &["used|inactive"])?;
+    ensure!(accept()?.stdout.contains("nothing spoke against it"), "it is believed by now");
+    assert_eq!(
+        rows(&env, "SELECT DISTINCT reason FROM audit_actions WHERE action = 'accept_clock'")?,
+        ["looked at a watch"]
+    );
+    stop(daemon)?;
+    checker::record_is_whole(&env.ledger())
+}
+
 const YEARS: i64 = 10 * 365 * 24 * 60 * 60 * 1_000;
 
 #[test]

@@ -30,6 +30,8 @@ mod degraded;
 #[cfg(test)]
 mod disks;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod erp;
 #[cfg(test)]
 mod faults;
@@ -79,6 +81,8 @@ mod tenants;
 mod trial_service;
 #[cfg(test)]
 mod uses;
+#[cfg(test)]
+mod watching;
 #[cfg(test)]
 mod web;
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub struct Output {
 
 impl Output {
     /// Runs `command` to its end; what takes longer than `watchdog` is killed and is an error.
-    pub(crate) fn of(command: &mut Command, watchdog: Duration) -> Result<Self> {
+    pub fn of(command: &mut Command, watchdog: Duration) -> Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("can't start it")?;
         let stdout = whole(child.stdout.take().context("no standard output")?);
         let stderr = whole(child.stderr.take().context("no standard error")?);

@@ -18,6 +18,7 @@ use devicedrop_core::survey::Encoding;
 
 use crate::daemon::commands::No;
 use crate::daemon::judge::{self, Judged, judge_copy, rows_of_copy};
+use crate::daemon::monitor::meters::Fate;
 use crate::daemon::shared::Shared;
 use crate::inbox::{Desk, DeskError, DropPath, FileFacts};
 use crate::ledger::command::{KnownFile, NewDelivery, NewRegistration, NewSubmission};
@@ -74,6 +75,7 @@ impl CustomerDesk {
         };
         noted.into_iter().try_for_each(Pending::wait).map_err(DeskError::new)?;
         self.today.add(claimed.bytes, sheet.rows);
+        self.shared.meters.accepted(sheet.rows, sheet.invalid);
         Step::Accepted.passed();
         tracing::info!(
             customer = %self.settings.key, file = %claimed.path.text(), submission = %id,
@@ -99,6 +101,7 @@ impl CustomerDesk {
         );
         let entry = self.shared.writer.reject(new, why, delivery, file).wait().map_err(DeskError::new)?;
         self.today.add(claimed.bytes, 0);
+        self.shared.meters.file(Fate::Rejected);
         Ok(entry)
     }
 
@@ -134,6 +137,7 @@ impl CustomerDesk {
             return self.go_on(claimed, before, delivery, file);
         }
         let again = self.shared.writer.deliver_again(before.entry, delivery, file).wait().map_err(DeskError::new)?;
+        self.shared.meters.file(Fate::Again);
         tracing::info!(
             customer = %self.settings.key, file = %claimed.path.text(), submission = %before.id,
             tried_again = again, "delivered again"
