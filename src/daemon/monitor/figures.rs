@@ -234,7 +234,68 @@ mod tests {
         let text = rendered(&figures(), &meters);
         let without_buckets: Vec<&str> =
             text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{")).collect();
-        assert_snapshot!(without_buckets.join("\n"), @"");
+        assert_snapshot!(without_buckets.join("\n"), @r#"
+    devicedrop_build_info{version="0.1.0"} 1
+    devicedrop_healthy 1
+    devicedrop_clock_believed 1
+    devicedrop_files_total{outcome="accepted"} 1
+    devicedrop_files_total{outcome="rejected"} 0
+    devicedrop_files_total{outcome="again"} 0
+    devicedrop_files_total{outcome="moved"} 0
+    devicedrop_files_total{outcome="refused"} 1
+    devicedrop_submissions{outcome="accepted"} 12
+    devicedrop_submissions{outcome="rejected"} 1
+    devicedrop_rows_total{outcome="taken"} 9
+    devicedrop_rows_total{outcome="refused"} 1
+    devicedrop_registrations{state="pending"} 5
+    devicedrop_registrations{state="ready"} 100
+    devicedrop_registrations{state="failed"} 3
+    devicedrop_registrations{state="superseded"} 2
+    devicedrop_queue_rows{state="pending"} 5
+    devicedrop_queue_rows{state="under_way"} 2
+    devicedrop_queue_rows{state="deferred"} 3
+    devicedrop_queue_rows{state="in_doubt"} 0
+    devicedrop_attempts_total{outcome="registered"} 1
+    devicedrop_attempts_total{outcome="already_registered"} 0
+    devicedrop_attempts_total{outcome="failed"} 0
+    devicedrop_attempts_total{outcome="deferred"} 0
+    devicedrop_attempts_total{outcome="interrupted"} 0
+    devicedrop_attempts_total{outcome="resolved"} 0
+    devicedrop_registrar_throttled_total 0
+    devicedrop_registrar_left_alone_seconds 0
+    devicedrop_registrar_targets{health="unknown"} 0
+    devicedrop_registrar_targets{health="working"} 1
+    devicedrop_registrar_targets{health="throttled"} 0
+    devicedrop_registrar_targets{health="unavailable"} 0
+    devicedrop_registrar_targets{health="broken"} 0
+    devicedrop_settle_seconds_sum 0
+    devicedrop_settle_seconds_count 0
+    devicedrop_register_seconds_sum 0
+    devicedrop_register_seconds_count 0
+    devicedrop_scan_seconds_sum 0
+    devicedrop_scan_seconds_count 0
+    devicedrop_ledger_write_seconds_sum 0.003
+    devicedrop_ledger_write_seconds_count 1
+    devicedrop_last_scan_timestamp_seconds 1795356000.000
+    devicedrop_customer_last_scan_timestamp_seconds{customer="A & B's"} 1795356000.000
+    devicedrop_customer_online{customer="A & B's"} 1
+    devicedrop_customer_online{customer="contoso"} 0
+    devicedrop_oldest_unfinished_row_age_seconds{customer="A & B's"} 90
+    devicedrop_oldest_unfinished_row_age_seconds{customer="contoso"} 0
+    devicedrop_waiting_files{customer="A & B's"} 2
+    devicedrop_waiting_files{customer="contoso"} 2
+    devicedrop_refused_files 4
+    devicedrop_results_owed 1
+    devicedrop_results_total 0
+    devicedrop_last_checkpoint_timestamp_seconds 1795356000.500
+    devicedrop_ledger_wal_bytes 4096
+    devicedrop_disk_free_bytes{disk="ledger"} 1099511627776
+    devicedrop_disk_reserve_bytes 1073741824
+    process_cpu_seconds_total 1.25
+    process_resident_memory_bytes 20971520
+    process_max_fds 1024
+    process_start_time_seconds 1795356000.000
+    "#);
     }
 
     #[test]

@@ -188,10 +188,6 @@ fn users_and_daemons() {
       not: a look as the daemon's user
       so: what that user may do in the folders wasn't tried
       do: sudo -u devicedrop devicedrop doctor
-    BAD signing key: /etc/devicedrop/signing.key belongs to another user (990)
-      not: ada
-      so: the daemon can't use it, or others can
-      do: chown ada /etc/devicedrop/signing.key
     care user: looked as root, who may do anything
       not: a user of its own, who owns the ledger
       so: whoever finds a fault in devicedrop by a file that he drops is root, too
@@ -307,7 +303,10 @@ fn the_state() {
       do: do what it says; what to do after damage: docs/operating.md, "It ended with 4"
     unseen ledger: /var/lib/devicedrop/ledger.db may not be read: Permission denied
       do: sudo devicedrop doctor
-
+    care ledger: /var/lib/devicedrop/ledger.db is of schema 1, and this version writes 2
+      not: schema 2
+      so: older versions won't open it once it is brought up to date; a copy is kept beside it
+      do: devicedrop backup DIR with the old version, then start the new one
     BAD ledger's folder: /var/lib/devicedrop lies in memory (tmpfs)
       not: a disk of this machine (ext4, xfs, btrfs)
       so: all of it is gone when the machine stops
@@ -395,6 +394,10 @@ fn files_of_our_own() {
       not: the file itself
       so: SQLite keeps its log beside the name that it is given: two names are two logs, and a lost record
       do: name the file that it leads to in the configuration
+    unseen user: looked as devicedrop, and the ledger belongs to the user 0
+      not: a look as the ledger's owner
+      so: what that user may do in the folders wasn't tried
+      do: sudo devicedrop doctor
     BAD ledger: /var/lib/devicedrop/ledger.db belongs to another user (0)
       not: devicedrop
       so: the daemon can't use it, or others can
@@ -410,12 +413,12 @@ fn files_of_our_own() {
     BAD signing key: /etc/devicedrop/signing.key isn't there
       not: the file that the configuration names
       so: what needs it isn't done
-      do: devicedrop ledger keygen
+      do: devicedrop ledger keygen FILE, and name it as ledger.signing_key_file
     unseen signing key: /etc/devicedrop/signing.key may not be looked at
       do: sudo devicedrop doctor
     BAD signing key: /etc/devicedrop/signing.key can't be used: it holds no signing key
       so: what needs it isn't done
-      do: devicedrop ledger keygen
+      do: devicedrop ledger keygen FILE, and name it as ledger.signing_key_file
     ");
 }
 
