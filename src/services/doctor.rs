@@ -16,8 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All findings.
 pub(super) fn findings(config: &Config, offline: bool) -> Vec<Finding> {
-    let mut findings = judge::judge(config, &look::look(config));
-    if config.registrar.kind == RegistrarKind::Embedded || !offline {
+    let seen = look::look(config);
+    let mut findings = judge::judge(config, &seen);
+    if judge::is_stranger(&seen) {
+        findings.push(Finding::unlooked("registrar", "not asked: the secrets for it are the daemon's user's"));
+    } else if config.registrar.kind == RegistrarKind::Embedded || !offline {
         findings.extend(of_registrar(config));
     }
     findings

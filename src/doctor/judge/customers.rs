@@ -108,6 +108,10 @@ fn drop_folder(config: &Config, seen: &Seen, customer: &Customer) -> Vec<Finding
     let path = told(&customer.place.path);
     let found = match &customer.place.found {
         Ok(found) => found,
+        Err(Trouble::Denied) if super::is_stranger(seen) => {
+            let why = format!("{path} may not be looked into by {}", shown(&seen.user.name));
+            return vec![Finding::unlooked(subject, why).remedy("sudo devicedrop doctor").of(&customer.key)];
+        }
         Err(trouble) => return vec![away(customer, trouble).of(&customer.key)],
     };
     let mut all = Vec::new();
@@ -118,7 +122,7 @@ fn drop_folder(config: &Config, seen: &Seen, customer: &Customer) -> Vec<Finding
                 .hurts("senders get no answer; results stay owed")
                 .remedy(format!("mount -o remount,rw {}", quoted(&customer.place.path))),
         );
-    } else if let Some(tried) = &customer.tried {
+    } else if let (Some(tried), false) = (&customer.tried, super::is_stranger(seen)) {
         all.extend(writing(seen, customer, found, tried));
     }
     if let Some(tried) = &customer.tried {

@@ -13,7 +13,7 @@ use devicedrop_core::shown::{shown, shown_bytes};
 use devicedrop_core::time::Timestamp;
 
 use super::Finding;
-use super::seen::{Clock, Daemon, End, Kind, Ledger, Seen, User};
+use super::seen::{Clock, Daemon, End, Ledger, Role, Seen, User};
 use crate::config::Config;
 
 /// This program is younger than that: 2026-01-01.
@@ -66,10 +66,10 @@ fn user(config: &Config, seen: &Seen) -> Finding {
             .hurts("what that user may do in the folders wasn't tried")
             .remedy(format!("sudo -u {daemons} devicedrop doctor"));
     }
-    if let (false, Some(owner)) = (*id == 0, owner_of_the_ledger(seen).filter(|owner| owner != id)) {
-        let found = format!("looked as {}, and the ledger belongs to the user {owner}", shown(name));
+    if is_stranger(seen) {
+        let found = format!("looked as {}, who isn't the owner of the ledger's folder", shown(name));
         return Finding::unlooked(subject, found)
-            .expected("a look as the ledger's owner")
+            .expected("a look as that owner")
             .hurts("what that user may do in the folders wasn't tried")
             .remedy("sudo devicedrop doctor");
     }
@@ -89,10 +89,14 @@ fn user(config: &Config, seen: &Seen) -> Finding {
         .remedy(format!("stop it, then chown -R devicedrop: {}; run it as that user", quoted(config.state_folder())))
 }
 
-/// Whose the ledger is, as a number.
-fn owner_of_the_ledger(seen: &Seen) -> Option<u32> {
-    let ledger = seen.files.iter().find(|file| file.kind == Kind::Ledger)?;
-    ledger.found.as_ref().ok().map(|found| found.owner)
+/// Whether it was looked by another user than the one who runs the daemon: what that one may do can't be told then.
+pub fn is_stranger(seen: &Seen) -> bool {
+    if let Daemon::Running(process) = &seen.daemon {
+        return process.user != seen.user.name;
+    }
+    let state = seen.state.iter().find(|kept| kept.role == Role::State);
+    let owner = state.and_then(|kept| kept.place.found.as_ref().ok()).map(|found| found.owner);
+    seen.user.id != 0 && owner.is_some_and(|owner| owner != seen.user.id)
 }
 
 fn daemon(daemon: &Daemon) -> Finding {

@@ -3,7 +3,7 @@
 use devicedrop_core::shown::shown;
 
 use super::super::Finding;
-use super::super::seen::{Daemon, FileSystem, Found, Kept, Kind, Ledger, Mode, OwnFile, Role, Seen, Trouble};
+use super::super::seen::{FileSystem, Found, Kept, Kind, Ledger, Mode, OwnFile, Role, Seen, Trouble};
 use super::{quoted, told};
 use crate::config::Config;
 
@@ -86,6 +86,7 @@ fn folder(seen: &Seen, kept: &Kept) -> Vec<Finding> {
     }
     if let Some(Err(why)) = &kept.write
         && !found.read_only
+        && !super::is_stranger(seen)
     {
         let user = shown(&seen.user.name).to_string();
         all.push(
@@ -324,10 +325,7 @@ fn own_mode(seen: &Seen, file: &OwnFile, found: Mode) -> Option<Finding> {
     let mode = found.mode & 0o7777;
     let (wanted, forbidden) = file.kind.mode();
     // Whoever isn't the daemon's user can't tell whose it should be.
-    let ours = match &seen.daemon {
-        Daemon::Running(process) => process.user == seen.user.name,
-        _ => super::owner_of_the_ledger(seen) == Some(seen.user.id),
-    };
+    let ours = !super::is_stranger(seen);
     let strange = found.owner != seen.user.id && ours && seen.user.id != 0;
     if strange && !(found.owner == 0 && file.kind == Kind::Secret) {
         let user = shown(&seen.user.name).to_string();

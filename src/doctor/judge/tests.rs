@@ -1,5 +1,8 @@
 //! What people read of each thing that can be seen.
 
+mod folders;
+mod state;
+
 use std::path::Path;
 
 use devicedrop_core::shown::shown;
@@ -183,40 +186,24 @@ fn users_and_daemons() {
         &|seen| seen.daemon = Daemon::Untold("its control socket may not be used by this user".into()),
         &|seen| daemon(seen).unhealthy = vec!["the ledger's disk doesn't answer".into()],
     ]);
-    assert_snapshot!(told, @"
-    unseen user: looked as ada, and the daemon runs as devicedrop
-      not: a look as the daemon's user
-      so: what that user may do in the folders wasn't tried
-      do: sudo -u devicedrop devicedrop doctor
-    care user: looked as root, who may do anything
-      not: a user of its own, who owns the ledger
-      so: whoever finds a fault in devicedrop by a file that he drops is root, too
-      do: stop it, then chown -R devicedrop: /var/lib/devicedrop; run it as that user
-    care user: looked as root, who may do anything
-      not: a look as the user that is to run devicedrop
-      so: what that user may do in the folders wasn't tried
-      do: sudo -u USER devicedrop doctor
-    care daemon: it doesn't run
-      not: a running daemon
-      so: nothing is taken or registered until it does
-      do: devicedrop run, or systemctl start devicedrop
-    care ledger: there is none yet at /var/lib/devicedrop/ledger.db
-      not: a ledger, or a configuration for a new one
-      so: nothing, if this is a new place; else this is the wrong configuration
-      do: devicedrop -v status tells which configuration is used; devicedrop run makes a ledger
-    care daemon: version 0.0.1 runs as devicedrop (process 4711); this command is 0.1.0
-      not: one version
-      so: the daemon may not know what newer commands ask
-      do: systemctl restart devicedrop
-    BAD daemon: process 7 has the ledger, and can't be asked: no answer within 5 s
-      not: an answer on the control socket
-      so: no command that asks or changes something works
-      do: wait if it has just been started; else restart it: systemctl restart devicedrop
-    unseen daemon: it can't be told whether it runs: its control socket may not be used by this user
-      do: sudo devicedrop doctor
-    BAD health: the daemon can't do its job: the ledger's disk doesn't answer
-      do: devicedrop status --problems
-    ");
+    assert_snapshot!(told, @"");
+}
+
+#[test]
+fn a_stranger_is_told_what_he_cannot_see() {
+    let told = each(&[&|seen| {
+        seen.user = User { id: 1000, name: "ada".into() };
+        seen.daemon = Daemon::Stopped;
+        seen.state[0].write = Some(Err("Permission denied".into()));
+        seen.customers[0].tried.as_mut().unwrap().write = Err("Permission denied".into());
+        seen.customers.push(Customer {
+            key: "fabrikam".into(),
+            place: Place { path: "/srv/devicedrop/fabrikam".into(), found: Err(Trouble::Denied) },
+            tried: None,
+            paused: false,
+        });
+    }]);
+    assert_snapshot!(told, @"");
 }
 
 #[test]
@@ -269,156 +256,6 @@ fn limits() {
     BAD sqlite: 3.54.1 was built with OMIT_WAL
       so: the ledger needs a write-ahead log
       do: install devicedrop as it is built from its own sources: they bring their SQLite along
-    ");
-}
-
-#[test]
-fn the_state() {
-    fn state(seen: &mut Seen) -> &mut Found {
-        seen.state[0].place.found.as_mut().unwrap()
-    }
-    let told = each(&[
-        &|seen| seen.ledger = Ledger::Fails { why: vec!["it is newer".into(), "schema 9".into()], denied: false },
-        &|seen| seen.ledger = Ledger::Fails { why: vec!["Permission denied".into()], denied: true },
-        &|seen| seen.ledger = Ledger::Opens { schema: 1, known: 2, last_entry: None },
-        &|seen| state(seen).file_system = FileSystem::Memory("tmpfs"),
-        &|seen| state(seen).file_system = FileSystem::Network("NFS"),
-        &|seen| seen.state[1].place.found.as_mut().unwrap().file_system = FileSystem::Fuse,
-        &|seen| state(seen).read_only = true,
-        &|seen| seen.state[0].write = Some(Err("Permission denied".into())),
-        &|seen| state(seen).mode = 0o777,
-        &|seen| state(seen).mode = 0o770,
-        &|seen| state(seen).mode = 0o755,
-        &|seen| seen.state[1].place.found = Err(Trouble::Missing("/var/lib/devicedrop/originals".into())),
-        &|seen| seen.state[0].place.found = Err(Trouble::Hangs),
-        &|seen| state(seen).free = 1 << 29,
-        &|seen| state(seen).free = 3 << 29,
-        &|seen| state(seen).free_inodes = Some(12),
-        &|seen| state(seen).free_inodes = Some(0),
-    ]);
-    assert_snapshot!(told, @r#"
-    BAD ledger: /var/lib/devicedrop/ledger.db doesn't open: it is newer: schema 9
-      not: a ledger of a schema that this version knows, as it was left
-      so: the daemon doesn't start
-      do: do what it says; what to do after damage: docs/operating.md, "It ended with 4"
-    unseen ledger: /var/lib/devicedrop/ledger.db may not be read: Permission denied
-      do: sudo devicedrop doctor
-    care ledger: /var/lib/devicedrop/ledger.db is of schema 1, and this version writes 2
-      not: schema 2
-      so: older versions won't open it once it is brought up to date; a copy is kept beside it
-      do: devicedrop backup DIR with the old version, then start the new one
-    BAD ledger's folder: /var/lib/devicedrop lies in memory (tmpfs)
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: all of it is gone when the machine stops
-      do: stop the daemon, move the folder to a local disk, and name it in the configuration
-    BAD ledger's folder: /var/lib/devicedrop lies on NFS
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: SQLite's locks and log don't work there; the daemon refuses to start
-      do: stop the daemon, move the folder to a local disk, and name it in the configuration
-    care originals: /var/lib/devicedrop/originals lies on FUSE
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: what is said to be on the disk may be lost with the server; while it is away, nothing is taken
-      do: stop the daemon, move the folder to a local disk, and name it in the configuration
-    BAD ledger's folder: /var/lib/devicedrop is mounted for reading only
-      not: a disk that can be written to
-      so: the daemon doesn't start, or stops at its next write
-      do: mount -o remount,rw /var/lib/devicedrop; look into `dmesg` first
-    BAD ledger's folder: devicedrop can't write in /var/lib/devicedrop: Permission denied
-      not: a folder of the daemon's user
-      so: the daemon doesn't start, or stops at its next write
-      do: chown -R devicedrop: /var/lib/devicedrop
-    BAD ledger's folder: /var/lib/devicedrop has the mode 0777: everybody may write there
-      not: 0750
-      so: anybody on this machine may replace the record, or keep the daemon from starting
-      do: chmod 750 /var/lib/devicedrop
-    care ledger's folder: /var/lib/devicedrop has the mode 0770: its group may write there
-      not: 0750
-      so: readers of its group, auditors for instance, may replace the record
-      do: chmod 750 /var/lib/devicedrop
-    care ledger's folder: /var/lib/devicedrop has the mode 0755: everybody may enter it
-      not: 0750
-      so: only the modes of the files in it keep others out
-      do: chmod 750 /var/lib/devicedrop
-    care originals: /var/lib/devicedrop/originals isn't there yet
-      not: a folder
-      so: nothing, if this is a new place: the daemon makes it; else its disk isn't mounted
-      do: findmnt --target /var/lib/devicedrop/originals
-    BAD ledger's folder: /var/lib/devicedrop doesn't answer
-      so: the daemon waits for it and does nothing else
-      do: look after its disk or share
-    BAD space: the disk of /var/lib/devicedrop has 512 MiB free
-      not: drop.reserve (1 GiB) or more
-      so: nothing new is taken or sent until there is room
-      do: df -h /var/lib/devicedrop; make room, or give it a larger disk
-    care space: the disk of /var/lib/devicedrop has 1 GiB free; drop.reserve is 1 GiB
-      not: twice the reserve, and room for the largest file that is allowed
-      so: a customer may bring up to drop.per_customer_bytes_per_day; soon nothing is taken
-      do: df -h /var/lib/devicedrop; make room, or give it a larger disk
-    care space: the disk of /var/lib/devicedrop has 12 inodes free
-      not: 10000 or more: each original is a file
-      so: without one no file can be taken, however much space is left
-      do: df -i /var/lib/devicedrop
-    BAD space: the disk of /var/lib/devicedrop has 0 inodes free
-      not: 10000 or more: each original is a file
-      so: without one no file can be taken, however much space is left
-      do: df -i /var/lib/devicedrop
-    "#);
-}
-
-#[test]
-fn files_of_our_own() {
-    fn file(seen: &mut Seen, number: usize) -> &mut Mode {
-        seen.files[number].found.as_mut().unwrap()
-    }
-    let told = each(&[
-        &|seen| file(seen, 0).mode = 0o644,
-        &|seen| file(seen, 0).mode = 0o660,
-        &|seen| file(seen, 0).link = true,
-        &|seen| file(seen, 0).owner = 0,
-        &|seen| file(seen, 2).mode = 0o666,
-        &|seen| file(seen, 3).mode = 0o640,
-        &|seen| seen.files[3].found = Err(Trouble::Missing("/etc/devicedrop/signing.key".into())),
-        &|seen| seen.files[3].found = Err(Trouble::Denied),
-        &|seen| seen.files[3].unusable = Some("it holds no signing key".into()),
-    ]);
-    assert_snapshot!(told, @"
-    care ledger: /var/lib/devicedrop/ledger.db has the mode 0644
-      not: 0640
-      so: others on this machine read all devices and customers
-      do: chmod 640 /var/lib/devicedrop/ledger.db
-    BAD ledger: /var/lib/devicedrop/ledger.db has the mode 0660
-      not: 0640
-      so: others on this machine may change what is on record or ask for changes
-      do: chmod 640 /var/lib/devicedrop/ledger.db
-    BAD ledger: /var/lib/devicedrop/ledger.db is a link
-      not: the file itself
-      so: SQLite keeps its log beside the name that it is given: two names are two logs, and a lost record
-      do: name the file that it leads to in the configuration
-    unseen user: looked as devicedrop, and the ledger belongs to the user 0
-      not: a look as the ledger's owner
-      so: what that user may do in the folders wasn't tried
-      do: sudo devicedrop doctor
-    BAD ledger: /var/lib/devicedrop/ledger.db belongs to another user (0)
-      not: devicedrop
-      so: the daemon can't use it, or others can
-      do: chown devicedrop /var/lib/devicedrop/ledger.db
-    BAD control socket: /var/lib/devicedrop/control.sock has the mode 0666
-      not: 0660
-      so: others on this machine may change what is on record or ask for changes
-      do: chmod 660 /var/lib/devicedrop/control.sock
-    BAD signing key: /etc/devicedrop/signing.key has the mode 0640
-      not: 0600
-      so: others on this machine can use it as their own; get a new one if somebody may have
-      do: chmod 600 /etc/devicedrop/signing.key
-    BAD signing key: /etc/devicedrop/signing.key isn't there
-      not: the file that the configuration names
-      so: what needs it isn't done
-      do: devicedrop ledger keygen FILE, and name it as ledger.signing_key_file
-    unseen signing key: /etc/devicedrop/signing.key may not be looked at
-      do: sudo devicedrop doctor
-    BAD signing key: /etc/devicedrop/signing.key can't be used: it holds no signing key
-      so: what needs it isn't done
-      do: devicedrop ledger keygen FILE, and name it as ledger.signing_key_file
     ");
 }
 
@@ -481,162 +318,6 @@ fn times() {
       not: the same time on both machines
       so: the times of deliveries on record don't fit together; nothing is decided by them
       do: set the file server's clock right: timedatectl set-ntp true
-    ");
-}
-
-#[test]
-fn drop_folders() {
-    fn folder(seen: &mut Seen) -> &mut Found {
-        seen.customers[0].place.found.as_mut().unwrap()
-    }
-    fn away(seen: &mut Seen, trouble: Trouble) {
-        seen.customers[0].place.found = Err(trouble);
-        seen.customers[0].tried = None;
-    }
-    let told = each(&[
-        &|seen| away(seen, Trouble::Missing("/srv/devicedrop/contoso".into())),
-        &|seen| away(seen, Trouble::NotAFolder("/srv/devicedrop".into())),
-        &|seen| away(seen, Trouble::Denied),
-        &|seen| away(seen, Trouble::Hangs),
-        &|seen| away(seen, Trouble::Other("Input/output error".into())),
-        &|seen| folder(seen).read_only = true,
-        &|seen| seen.customers[0].tried.as_mut().unwrap().write = Err("Permission denied".into()),
-        &|seen| {
-            folder(seen).free = 0;
-            seen.customers[0].tried.as_mut().unwrap().write = Err("No space left on device".into());
-        },
-        &|seen| seen.customers[0].tried.as_mut().unwrap().lease = Some(Err("the system doesn't tell".into())),
-        &|seen| folder(seen).file_system = FileSystem::Network("SMB"),
-        &|seen| folder(seen).file_system = FileSystem::Fuse,
-        &|seen| folder(seen).file_system = FileSystem::Memory("tmpfs"),
-        &|seen| folder(seen).file_system = FileSystem::Other,
-        &|seen| folder(seen).mode = 0o777,
-        &|seen| folder(seen).mode = 0o770,
-    ]);
-    assert_snapshot!(told, @"
-    BAD drop folder of contoso: /srv/devicedrop/contoso isn't there
-      not: a folder of that path, without links
-      so: the customer's files aren't taken
-      do: mount its share, or mkdir /srv/devicedrop/contoso
-    BAD drop folder of contoso: on the way to /srv/devicedrop/contoso, /srv/devicedrop is a link or no folder
-      not: a folder of that path, without links
-      so: the customer's files aren't taken
-      do: name where it leads in customers.KEY.folder: readlink -f /srv/devicedrop
-    BAD drop folder of contoso: /srv/devicedrop/contoso may not be looked into
-      not: a folder of that path, without links
-      so: the customer's files aren't taken
-      do: let the daemon's user enter and list it: ls -ld /srv/devicedrop/contoso
-    BAD drop folder of contoso: /srv/devicedrop/contoso doesn't answer
-      not: an answer within five seconds
-      so: the customer's files wait; the others' don't
-      do: look after its share, or unmount it: umount -l
-    BAD drop folder of contoso: /srv/devicedrop/contoso can't be looked at: Input/output error
-      not: a folder of that path, without links
-      so: the customer's files aren't taken
-      do: mount its share, or mkdir /srv/devicedrop/contoso
-    BAD drop folder of contoso: /srv/devicedrop/contoso is mounted for reading only
-      not: a folder in which result files can be written
-      so: senders get no answer; results stay owed
-      do: mount -o remount,rw /srv/devicedrop/contoso
-    BAD drop folder of contoso: devicedrop can't make, rename and remove a file in /srv/devicedrop/contoso: Permission denied
-      not: result files are written aside and renamed into their place
-      so: senders get no answer; results stay owed
-      do: put devicedrop into the folder's group, and: chmod g+rwxs /srv/devicedrop/contoso
-    BAD drop folder of contoso: devicedrop can't make, rename and remove a file in /srv/devicedrop/contoso: No space left on device
-      not: result files are written aside and renamed into their place
-      so: senders get no answer; results stay owed
-      do: df -h /srv/devicedrop/contoso; df -i /srv/devicedrop/contoso
-    care drop folder of contoso: no lease is given in /srv/devicedrop/contoso: the system doesn't tell
-      not: a read lease, as local disks give it
-      so: whether a sender still has a file open can't be known: it is taken only 10 s after its last change
-      do: cat /proc/sys/fs/leases-enable; in a sandbox, allow fcntl's F_SETLEASE
-    care drop folder of contoso: /srv/devicedrop/contoso lies on another machine (SMB)
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: other machines' changes ring no bell and are found by the walk, every 10 s; whether a sender still has a file open can't be known: it is taken only 10 s after its last change
-    care drop folder of contoso: /srv/devicedrop/contoso lies on FUSE
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: changes underneath ring no bell and are found by the walk, every 10 s; whether a sender still has a file open can't be known: it is taken only 10 s after its last change
-    care drop folder of contoso: /srv/devicedrop/contoso lies in memory (tmpfs)
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: what wasn't taken yet, and every result file, is gone when the machine stops
-    care drop folder of contoso: /srv/devicedrop/contoso lies on a file system that isn't known to us
-      not: a disk of this machine (ext4, xfs, btrfs)
-      so: whether a sender still has a file open can't be known: it is taken only 10 s after its last change
-    care drop folder of contoso: /srv/devicedrop/contoso has the mode 0777: everybody may write there
-      not: 2770, and a group for the customer's senders
-      so: anybody on this machine may drop files for this customer and change his results
-      do: chmod 2770 /srv/devicedrop/contoso
-    care drop folder of contoso: /srv/devicedrop/contoso has the mode 0770: its group may write, and files in it don't get that group
-      not: 2770: the set-group-ID bit
-      so: what one member of the group drops, the others and the daemon may not be able to read
-      do: chmod g+s /srv/devicedrop/contoso
-    ");
-}
-
-#[test]
-fn the_root_and_who_is_a_customer() {
-    fn root(seen: &mut Seen) -> &mut Found {
-        seen.root.found.as_mut().unwrap()
-    }
-    let told = each(&[
-        &|seen| root(seen).mode = 0o777,
-        &|seen| root(seen).mode = 0o1777,
-        &|seen| seen.root.found = Err(Trouble::Missing("/srv".into())),
-        &|seen| seen.customers.clear(),
-        &|seen| seen.strangers.extend([("old stuff".to_owned(), "it belongs to no customer".to_owned())]),
-    ]);
-    assert_snapshot!(told, @"
-    BAD root: /srv/devicedrop has the mode 0777: everybody may write there
-      not: 0755
-      so: anybody on this machine may put his folder in the place of a customer's
-      do: chmod 755 /srv/devicedrop
-    care root: /srv/devicedrop has the mode 1777: everybody may write there
-      not: 0755
-      so: anybody on this machine may put folders there that are left alone and reported
-      do: chmod 755 /srv/devicedrop
-    care root: /srv/devicedrop isn't there: /srv is missing
-      not: the folder in which most customers' folders lie
-      so: customers without a folder of their own elsewhere have none
-      do: mount its share, or mkdir /srv/devicedrop
-    care customers: there are none yet
-      not: a customer
-      so: there is no folder to drop a file into
-      do: devicedrop customer add KEY
-    care stranger: the folder old stuff in the root is left alone: it belongs to no customer
-      not: customers' folders and nothing else
-      so: files in it are never looked at, and nobody is told
-    ");
-}
-
-#[test]
-fn where_folders_are_customers_the_root_decides() {
-    let text = "[drop]\nroot = \"/srv/devicedrop\"\ncustomers = \"folders\"\n[ledger]\npath = \"/var/lib/d/l.db\"\n";
-    let config = parse(Path::new("/etc/d.toml"), text.as_bytes(), &Places::of_the_system()).expect("valid");
-    let told = [
-        after(&config, |seen| seen.root.found = Err(Trouble::Hangs)),
-        after(&config, |seen| seen.root.found.as_mut().unwrap().mode = 0o1777),
-        after(&config, |seen| {
-            seen.customers.clear();
-            seen.unlisted = Some("it can't be listed".into());
-        }),
-        after(&config, |seen| seen.customers.clear()),
-    ];
-    assert_snapshot!(told.join("\n"), @"
-    BAD root: /srv/devicedrop doesn't answer
-      not: the folder in which the customers' folders lie
-      so: nobody can be told to be a customer, and nothing new is taken
-      do: mount its share, or mkdir /srv/devicedrop
-    BAD root: /srv/devicedrop has the mode 1777: everybody may write there
-      not: 0755
-      so: anybody on this machine makes himself a customer by making a folder
-      do: chmod 755 /srv/devicedrop
-    BAD root: /srv/devicedrop can't be listed: it can't be listed
-      so: nobody can be told to be a customer, and nothing new is taken
-      do: chmod 755 /srv/devicedrop
-    care customers: there are none yet
-      not: a customer
-      so: there is no folder to drop a file into
-      do: mkdir /srv/devicedrop/KEY
     ");
 }
 
