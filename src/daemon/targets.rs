@@ -32,7 +32,7 @@ pub(super) fn of(scene: &Scene<'_>, customers: &[CustomerStatus]) -> Vec<TargetS
     whose
         .into_iter()
         .map(|(target, customers)| {
-            let RegistrarHealth { health, since, why } = met(&target);
+            let RegistrarHealth { health, since, why, .. } = met(&target);
             TargetStatus { target, customers, health, since, why }
         })
         .collect()

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod guard;
 mod listen;
+mod monitor;
 mod pages;
 mod record;
 mod server;

@@ -11,7 +11,7 @@ use devicedrop_core::locale::Locale;
 use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::time::Timestamp;
 
-use crate::control::protocol::Status;
+use crate::control::protocol::{DaemonHealth, Status};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -290,6 +290,12 @@ pub trait Record: Send + Sync + 'static {
 
     /// How things stand, as `status` tells it.
     fn standing(&self) -> Result<Status, Unanswered>;
+
+    /// Whether the daemon can do its job. Answered at once, whatever hangs.
+    fn health(&self) -> DaemonHealth;
+
+    /// All figures, as Prometheus takes them.
+    fn metrics(&self) -> Result<String, Unanswered>;
 
     /// What tells this moment from others.
     fn sign(&self) -> Result<Sign, Unanswered>;

@@ -161,6 +161,8 @@ fn routes(site: Arc<Site>) -> Router {
         .route("/script.js", get(|headers: HeaderMap| async move { files::SCRIPT.answer(&headers) }))
         .route("/icon.svg", get(|headers: HeaderMap| async move { files::ICON.answer(&headers) }))
         .route("/api/v1/events", get(super::events::stream))
+        .route("/healthz", get(super::monitor::health))
+        .route("/metrics", get(super::monitor::metrics))
         .fallback(pages::missing)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&site), admit))
         .with_state(site)

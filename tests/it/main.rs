@@ -46,6 +46,8 @@ mod keys;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod monitored;
+#[cfg(test)]
 mod operation;
 #[cfg(test)]
 mod packets;

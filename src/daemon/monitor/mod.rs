@@ -29,7 +29,7 @@ const CUSTOMERS: usize = 1_000;
 pub fn health(shared: &Shared) -> DaemonHealth {
     let failure = shared.writer.failure().map(|failure| failure.0.to_string());
     let config = shared.config();
-    health::judge(&shared.board.read(), failure.as_deref(), config.drop.rescan, shared.clock.elapsed())
+    health::judge(&shared.board.lock(), failure.as_deref(), config.drop.rescan, shared.clock.elapsed())
 }
 
 /// All figures, as Prometheus takes them. Blocks while the ledger is read.

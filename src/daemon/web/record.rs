@@ -14,7 +14,7 @@ use devicedrop_core::message::{self, Details};
 use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::time::Timestamp;
 
-use crate::control::protocol::Status;
+use crate::control::protocol::{DaemonHealth, Status};
 use crate::ledger::reader::browse::{self, Wanted};
 use crate::ledger::reader::limit::Limit;
 use crate::ledger::rows::Row;
@@ -25,6 +25,7 @@ use crate::web::{
     Unanswered, Which,
 };
 
+use super::super::monitor;
 use super::super::scene::Scene;
 use super::super::shared::{AskError, Shared};
 use super::super::status;
@@ -217,6 +218,17 @@ impl Record for LedgerRecord {
 
     fn standing(&self) -> Result<Status, Unanswered> {
         status::status(&Scene::of(&self.shared)).map_err(|error| match error {
+            AskError::Read(error) => self.unread(&error),
+            AskError::Open(error) => unopened(&error),
+        })
+    }
+
+    fn health(&self) -> DaemonHealth {
+        monitor::health(&self.shared)
+    }
+
+    fn metrics(&self) -> Result<String, Unanswered> {
+        monitor::metrics(&self.shared).map_err(|error| match error {
             AskError::Read(error) => self.unread(&error),
             AskError::Open(error) => unopened(&error),
         })
