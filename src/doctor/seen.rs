@@ -214,6 +214,8 @@ pub enum Kind {
     Secret,
     /// The socket for commands.
     Socket,
+    /// What lets into the web page.
+    Token,
 }
 
 /// A file of ours.

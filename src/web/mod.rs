@@ -23,4 +23,4 @@ pub use record::{
     Unanswered, Which,
 };
 pub use server::{Site, serve};
-pub use token::{Token, TokenError};
+pub use token::{FILE as TOKEN_FILE, Token, TokenError};

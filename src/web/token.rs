@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::durable;
 
 /// Its file's name in the state folder.
-const FILE: &str = "web.token";
+pub const FILE: &str = "web.token";
 
 /// What it is made of: more than anybody guesses.
 const RANDOM_BYTES: usize = 32;

@@ -10,9 +10,6 @@ use crate::config::Config;
 /// Fewer free inodes than this don't last long: each original is a file.
 const FEW_INODES: u64 = 10_000;
 
-/// A reserve that is met by no more than this much is soon not met.
-const NARROW: u64 = 2;
-
 pub(super) fn judge(config: &Config, seen: &Seen) -> Vec<Finding> {
     let mut found = vec![ledger(config, seen)];
     for kept in &seen.state {
@@ -197,6 +194,7 @@ fn rights(kept: &Kept, found: &Found) -> Option<Finding> {
 fn space(config: &Config, seen: &Seen) -> Vec<Finding> {
     let subject = "space";
     let reserve = config.drop.reserve;
+    let day = config.drop.per_customer_bytes_per_day.max(config.drop.max_file_size);
     let mut devices = Vec::new();
     let mut all = Vec::new();
     for (place, found) in seen.state.iter().filter_map(|kept| Some((&kept.place, kept.place.found.as_ref().ok()?))) {
@@ -214,11 +212,11 @@ fn space(config: &Config, seen: &Seen) -> Vec<Finding> {
                     .hurts("nothing new is taken or sent until there is room")
                     .remedy(remedy.clone()),
             );
-        } else if found.free < reserve.saturating_mul(NARROW).max(config.drop.max_file_size) {
+        } else if found.free < reserve.saturating_add(day) {
             all.push(
                 Finding::care(subject, format!("{has}; drop.reserve is {}", bytes(reserve)))
-                    .expected("twice the reserve, and room for the largest file that is allowed")
-                    .hurts("a customer may bring up to drop.per_customer_bytes_per_day; soon nothing is taken")
+                    .expected(format!("room beyond it for what one customer may bring in a day ({})", bytes(day)))
+                    .hurts("a day of one customer can bring it below the reserve: then nothing is taken of anybody")
                     .remedy(remedy.clone()),
             );
         } else {
@@ -249,6 +247,7 @@ impl Kind {
             Self::SigningKey => "signing key",
             Self::Secret => "secret",
             Self::Socket => "control socket",
+            Self::Token => "page's token",
         }
     }
 
@@ -256,7 +255,7 @@ impl Kind {
     fn mode(self) -> (u32, u32) {
         match self {
             Self::Ledger | Self::Registry => (0o640, 0o027),
-            Self::SigningKey | Self::Secret => (0o600, 0o077),
+            Self::SigningKey | Self::Secret | Self::Token => (0o600, 0o077),
             Self::Socket => (0o660, 0o007),
         }
     }
@@ -339,7 +338,7 @@ fn own_mode(seen: &Seen, file: &OwnFile, found: Mode) -> Option<Finding> {
     if mode & forbidden == 0 {
         return None;
     }
-    let secret = matches!(file.kind, Kind::SigningKey | Kind::Secret);
+    let secret = matches!(file.kind, Kind::SigningKey | Kind::Secret | Kind::Token);
     let writable = mode & forbidden & 0o022 != 0;
     let finding = if secret || writable { Finding::bad } else { Finding::care };
     let hurts = match (secret, writable) {

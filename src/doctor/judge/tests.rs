@@ -186,7 +186,40 @@ fn users_and_daemons() {
         &|seen| seen.daemon = Daemon::Untold("its control socket may not be used by this user".into()),
         &|seen| daemon(seen).unhealthy = vec!["the ledger's disk doesn't answer".into()],
     ]);
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"
+    unseen user: looked as ada, and the daemon runs as devicedrop
+      not: a look as the daemon's user
+      so: what that user may do in the folders wasn't tried
+      do: sudo -u devicedrop devicedrop doctor
+    care user: looked as root, who may do anything
+      not: a user of its own, who owns the ledger
+      so: whoever finds a fault in devicedrop by a file that he drops is root, too
+      do: stop it, then chown -R devicedrop: /var/lib/devicedrop; run it as that user
+    care user: looked as root, who may do anything
+      not: a look as the user that is to run devicedrop
+      so: what that user may do in the folders wasn't tried
+      do: sudo -u USER devicedrop doctor
+    care daemon: it doesn't run
+      not: a running daemon
+      so: nothing is taken or registered until it does
+      do: devicedrop run, or systemctl start devicedrop
+    care ledger: there is none yet at /var/lib/devicedrop/ledger.db
+      not: a ledger, or a configuration for a new one
+      so: nothing, if this is a new place; else this is the wrong configuration
+      do: devicedrop -v status tells which configuration is used; devicedrop run makes a ledger
+    care daemon: version 0.0.1 runs as devicedrop (process 4711); this command is 0.1.0
+      not: one version
+      so: the daemon may not know what newer commands ask
+      do: systemctl restart devicedrop
+    BAD daemon: process 7 has the ledger, and can't be asked: no answer within 5 s
+      not: an answer on the control socket
+      so: no command that asks or changes something works
+      do: wait if it has just been started; else restart it: systemctl restart devicedrop
+    unseen daemon: it can't be told whether it runs: its control socket may not be used by this user
+      do: sudo devicedrop doctor
+    BAD health: the daemon can't do its job: the ledger's disk doesn't answer
+      do: devicedrop status --problems
+    ");
 }
 
 #[test]
@@ -203,7 +236,18 @@ fn a_stranger_is_told_what_he_cannot_see() {
             paused: false,
         });
     }]);
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"
+    unseen user: looked as ada, who isn't the owner of the ledger's folder
+      not: a look as that owner
+      so: what that user may do in the folders wasn't tried
+      do: sudo devicedrop doctor
+    care daemon: it doesn't run
+      not: a running daemon
+      so: nothing is taken or registered until it does
+      do: devicedrop run, or systemctl start devicedrop
+    unseen drop folder of fabrikam: /srv/devicedrop/fabrikam may not be looked into by ada
+      do: sudo devicedrop doctor
+    ");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod folders;
 mod process;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use devicedrop_core::time::Timestamp;
 use super::seen::{Clock, Customer, End, Kept, Kind, Ledger, OwnFile, Place, Role, Seen, Sqlite, Trouble, User};
 use crate::actor::user_name;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{AppProof, Config, CredentialSettings, RegistrarKind, SecretPlace, ServiceSettings};
+use crate::config::{
+    AppProof, Config, CredentialSettings, CustomerSettings, RegistrarKind, SecretPlace, ServiceSettings,
+};
 use crate::daemon;
 use crate::ledger::{self, OpenError, Reader};
 use crate::registrar::credentials::certificate_end;
@@ -33,16 +35,46 @@ const NOTICE: Duration = Duration::from_hours(30 * 24);
 /// A sign-in that was used within these days is renewed by use; one that nobody used has so many left to act in.
 const NOTICE_TOKEN: Duration = Duration::from_hours(14 * 24);
 
-/// Does something that may hang; none if it took longer than `patience`.
-fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// So many places are looked at at a time.
+const AT_ONCE: usize = 16;
+
+/// Begins something that may hang.
+fn begin<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<Receiver<T>> {
     let (sender, receiver) = sync_channel(1);
     // Nobody joins it: a thread that hangs in the file system can't be ended.
     let begun = thread::Builder::new().name("doctor".to_owned()).spawn(move || {
-        // Nobody waits for it any more.
+        // Perhaps nobody waits for it any more.
         drop(sender.send(work()));
     });
-    begun.ok()?;
-    receiver.recv_timeout(patience).ok()
+    begun.ok().map(|_| receiver)
+}
+
+/// Does something that may hang; none if it took longer than `patience`.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    begin(work)?.recv_timeout(patience).ok()
+}
+
+/// Looks at the customers' drop folders, some at a time: many that hang take no longer than one.
+fn drop_folders(customers: Vec<CustomerSettings>, patience: Duration) -> Vec<Customer> {
+    let mut looked = Vec::with_capacity(customers.len());
+    for some in customers.chunks(AT_ONCE) {
+        let until = SystemClock.elapsed().saturating_add(patience);
+        let begun: Vec<_> = some
+            .iter()
+            .map(|customer| {
+                let path = customer.folder.clone();
+                begin(move || folders::drop_folder(&path))
+            })
+            .collect();
+        for (customer, receiver) in some.iter().zip(begun) {
+            let left = until.saturating_sub(SystemClock.elapsed());
+            let found = receiver.and_then(|receiver| receiver.recv_timeout(left).ok());
+            let (found, tried) = found.unwrap_or((Err(Trouble::Hangs), None));
+            let place = Place { path: customer.folder.clone(), found };
+            looked.push(Customer { key: customer.key.to_string(), place, tried, paused: customer.paused });
+        }
+    }
+    looked
 }
 
 /// Looks at everything that there is to look at without asking another machine.
@@ -58,16 +90,7 @@ pub fn look(config: &Config) -> Seen {
         None => (None, Some("it doesn't answer".to_owned()), std::collections::BTreeMap::new()),
     };
     let customers = customers.unwrap_or_else(|| config.customers.values().cloned().collect());
-    let customers: Vec<Customer> = customers
-        .into_iter()
-        .map(|customer| {
-            let path = customer.folder.clone();
-            let looked = within(PATIENCE, move || folders::drop_folder(&path));
-            let (found, tried) = looked.unwrap_or((Err(Trouble::Hangs), None));
-            let place = Place { path: customer.folder, found };
-            Customer { key: customer.key.to_string(), place, tried, paused: customer.paused }
-        })
-        .collect();
+    let customers = drop_folders(customers, PATIENCE);
     let folders: u64 =
         customers.iter().filter_map(|customer| customer.tried.as_ref()).map(|tried| tried.folders).sum();
     let to_watch = folders.saturating_add(u64::try_from(customers.len()).unwrap_or(u64::MAX)).saturating_add(1);
@@ -129,6 +152,7 @@ fn files(config: &Config) -> Vec<OwnFile> {
         files.push((Kind::Registry, config.registrar.embedded.path.clone()));
     }
     files.push((Kind::Socket, config.control_socket()));
+    files.push((Kind::Token, config.state_folder().join(crate::web::TOKEN_FILE)));
     files.extend(config.ledger.signing_key_file.clone().map(|file| (Kind::SigningKey, file)));
     for credentials in services(config).map(|service| &service.credentials) {
         files.extend(secrets(credentials).into_iter().map(|file| (Kind::Secret, file)));
@@ -240,4 +264,38 @@ fn token_end(file: &Path) -> Result<Timestamp, String> {
     let found = rustix::fs::stat(file).map_err(|errno| errno.to_string())?;
     let used = Timestamp::from_unix_ms(i64::from(found.st_mtime).saturating_mul(1_000));
     Ok(used.plus(UNUSED_TOKEN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hangs_is_left_behind() {
+        let short = Duration::from_millis(20);
+        let hangs = || loop {
+            thread::park();
+        };
+        assert_eq!(within::<()>(short, hangs), None);
+        assert_eq!(within(PATIENCE, || 1), Some(1));
+    }
+
+    #[test]
+    fn each_customers_folder_is_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let text = format!("[drop]\nroot = {root:?}\n");
+        let config =
+            crate::config::parse(Path::new("/d.toml"), text.as_bytes(), &crate::config::Places::of_the_system());
+        let config = config.unwrap();
+        let customers: Vec<_> = (0..AT_ONCE * 2 + 1)
+            .map(|number| config.customer_defaults(&format!("c{number}").parse().unwrap()))
+            .collect();
+        for customer in customers.iter().skip(1) {
+            std::fs::create_dir(&customer.folder).unwrap();
+        }
+        let looked = drop_folders(customers, PATIENCE);
+        let there: Vec<bool> = looked.iter().map(|customer| customer.place.found.is_ok()).collect();
+        assert!(!there[0] && there[1..].iter().all(|there| *there) && there.len() == AT_ONCE * 2 + 1, "{there:?}");
+    }
 }

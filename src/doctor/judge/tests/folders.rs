@@ -30,7 +30,40 @@ fn drop_folders_that_cannot_be_used() {
             seen.customers[0].tried.as_mut().unwrap().write = Err("No space left on device".into());
         },
     ]);
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"
+    BAD drop folder of contoso: /srv/devicedrop/contoso isn't there
+      not: a folder of that path, without links
+      so: the customer's files aren't taken
+      do: mount its share, or mkdir /srv/devicedrop/contoso
+    BAD drop folder of contoso: on the way to /srv/devicedrop/contoso, /srv/devicedrop is a link or no folder
+      not: a folder of that path, without links
+      so: the customer's files aren't taken
+      do: name where it leads in customers.KEY.folder: readlink -f /srv/devicedrop
+    BAD drop folder of contoso: /srv/devicedrop/contoso may not be looked into
+      not: a folder of that path, without links
+      so: the customer's files aren't taken
+      do: let the daemon's user enter and list it: ls -ld /srv/devicedrop/contoso
+    BAD drop folder of contoso: /srv/devicedrop/contoso doesn't answer
+      not: an answer within five seconds
+      so: the customer's files wait; the others' don't
+      do: look after its share, or unmount it: umount -l
+    BAD drop folder of contoso: /srv/devicedrop/contoso can't be looked at: Input/output error
+      not: a folder of that path, without links
+      so: the customer's files aren't taken
+      do: mount its share, or mkdir /srv/devicedrop/contoso
+    BAD drop folder of contoso: /srv/devicedrop/contoso is mounted for reading only
+      not: a folder in which result files can be written
+      so: senders get no answer; results stay owed
+      do: mount -o remount,rw /srv/devicedrop/contoso
+    BAD drop folder of contoso: devicedrop can't make, rename and remove a file in /srv/devicedrop/contoso: Permission denied
+      not: result files are written aside and renamed into their place
+      so: senders get no answer; results stay owed
+      do: put devicedrop into the folder's group, and: chmod g+rwxs /srv/devicedrop/contoso
+    BAD drop folder of contoso: devicedrop can't make, rename and remove a file in /srv/devicedrop/contoso: No space left on device
+      not: result files are written aside and renamed into their place
+      so: senders get no answer; results stay owed
+      do: df -h /srv/devicedrop/contoso; df -i /srv/devicedrop/contoso
+    ");
 }
 
 #[test]
@@ -47,7 +80,32 @@ fn drop_folders_in_odd_places_or_with_odd_rights() {
         &|seen| folder(seen).mode = 0o777,
         &|seen| folder(seen).mode = 0o770,
     ]);
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"
+    care drop folder of contoso: no lease is given in /srv/devicedrop/contoso: the system doesn't tell
+      not: a read lease, as local disks give it
+      so: whether a sender still has a file open can't be known: it is taken only 10 s after its last change
+      do: cat /proc/sys/fs/leases-enable; in a sandbox, allow fcntl's F_SETLEASE
+    care drop folder of contoso: /srv/devicedrop/contoso lies on another machine (SMB)
+      not: a disk of this machine (ext4, xfs, btrfs)
+      so: other machines' changes ring no bell and are found by the walk, every 10 s; whether a sender still has a file open can't be known: it is taken only 10 s after its last change
+    care drop folder of contoso: /srv/devicedrop/contoso lies on FUSE
+      not: a disk of this machine (ext4, xfs, btrfs)
+      so: changes underneath ring no bell and are found by the walk, every 10 s; whether a sender still has a file open can't be known: it is taken only 10 s after its last change
+    care drop folder of contoso: /srv/devicedrop/contoso lies in memory (tmpfs)
+      not: a disk of this machine (ext4, xfs, btrfs)
+      so: what wasn't taken yet, and every result file, is gone when the machine stops
+    care drop folder of contoso: /srv/devicedrop/contoso lies on a file system that isn't known to us
+      not: a disk of this machine (ext4, xfs, btrfs)
+      so: whether a sender still has a file open can't be known: it is taken only 10 s after its last change
+    care drop folder of contoso: /srv/devicedrop/contoso has the mode 0777: everybody may write there
+      not: 2770, and a group for the customer's senders
+      so: anybody on this machine may drop files for this customer and change his results
+      do: chmod 2770 /srv/devicedrop/contoso
+    care drop folder of contoso: /srv/devicedrop/contoso has the mode 0770: its group may write, and files in it don't get that group
+      not: 2770: the set-group-ID bit
+      so: what one member of the group drops, the others and the daemon may not be able to read
+      do: chmod g+s /srv/devicedrop/contoso
+    ");
 }
 
 #[test]
