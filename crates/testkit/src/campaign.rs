@@ -23,6 +23,9 @@ const KILLS_OF_ONE: u64 = 15;
 /// The longest that a daemon lives.
 const LIFE_MS: u64 = 700;
 
+/// Far beyond any real wait: a registrar that throttles again and again is come to more and more slowly.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 const CUSTOMERS: [&str; 3] = ["adatum", "contoso", "fabrikam"];
 
 /// What to do.
@@ -180,7 +183,7 @@ impl Trial {
 
     /// Lets everything come to its end, and looks whether it is what was asked for.
     fn end(&self, daemon: &UnderTest) -> Result<()> {
-        let mut running = daemon.scripted(&self.env, &self.script, None)?;
+        let mut running = daemon.scripted(&self.env, &self.script, None)?.with_watchdog(PATIENCE);
         running.wait_for_message("ready")?;
         let sql = "SELECT count(*) FROM audit_submissions s WHERE s.pending = 0 AND EXISTS
                      (SELECT 1 FROM audit_results r WHERE r.submission_id = s.submission_id AND r.final = 1)";
