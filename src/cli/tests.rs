@@ -338,7 +338,7 @@ fn what_is_in_the_way_of_registering_is_told_and_decides_the_exit() {
     graph      clock              BAD   900 s behind
 
     What to do:
-      set the clock right
+      graph clock: set the clock right
 
     1 thing in the way of registering
     ");
