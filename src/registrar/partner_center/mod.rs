@@ -51,6 +51,12 @@ const LONGEST_LOOK: Duration = Duration::from_mins(1);
 /// Pages of a list that are read at most: a hundred thousand batches, or devices of one batch.
 const PAGES: usize = 1_000;
 
+/// After this time a list that was broken off is read anew: how long a continuation token holds isn't documented.
+const PAGES_HOLD: Duration = Duration::from_mins(10);
+
+/// So many lists that were broken off are remembered.
+const LISTS_KEPT: usize = 20;
+
 /// So many uploads are asked about in one go, and the rest later.
 const UPLOADS_AT_ONCE: usize = 100;
 
@@ -95,6 +101,19 @@ struct Memory {
     making: HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>,
     /// How often each upload was asked about.
     looks: HashMap<String, u32>,
+    /// Lists that the service asked us to wait in the middle of, by their addresses.
+    pages: HashMap<String, Pages>,
+}
+
+/// What was read of a list.
+#[derive(Debug, Default)]
+struct Pages {
+    items: Vec<serde_json::Value>,
+    count: usize,
+    /// What the next page is asked for by.
+    next: Option<String>,
+    /// When the last of them was read.
+    read_at: Duration,
 }
 
 impl std::fmt::Debug for PartnerCenter {
@@ -121,36 +140,66 @@ impl PartnerCenter {
         headers(&clock.new_guid(), &clock.new_guid())
     }
 
-    /// All of a list, page by page; none where there is no such list. Ends at the first item that `enough` takes.
+    /// All of a list, page by page; none where there is no such list. Ends at the first item that `enough` takes. Where
+    /// the service asks for a wait in the middle, the list goes on from there the next time: else a long one would never
+    /// come to its end.
     async fn list<T: for<'de> serde::Deserialize<'de>>(
         &self,
         url: Url,
         mut enough: impl FnMut(T) -> bool,
     ) -> Result<Option<()>, Trouble> {
-        let mut token: Option<String> = None;
+        let mut read = self.broke_off(&url);
+        if wire::each(read.items.clone()).into_iter().any(&mut enough) {
+            return Ok(Some(()));
+        }
         let mut tokens = HashSet::new();
-        for _ in 0..PAGES {
+        while read.count < PAGES {
             let mut headers = self.headers();
-            if let Some(token) = &token {
+            if let Some(token) = &read.next {
                 let value = HeaderValue::from_str(token)
                     .map_err(|_| Trouble::Unavailable("Partner Center gave an odd continuation token".to_owned()))?;
                 headers.insert("ms-continuationtoken", value);
             }
-            let Some(received) = self.service.get(&self.tenant_id, url.clone(), headers).await? else {
-                return Ok(None);
+            let received = match self.service.get(&self.tenant_id, url.clone(), headers).await {
+                Ok(Some(received)) => received,
+                Ok(None) => return Ok(None),
+                Err(trouble) => {
+                    if matches!(trouble, Trouble::Throttled { .. }) && read.next.is_some() {
+                        self.keep_pages(&url, read);
+                    }
+                    return Err(trouble);
+                }
             };
             let page: wire::Page = self.service.read(&received)?;
+            read.count = read.count.saturating_add(1);
+            read.items.extend(page.items.iter().cloned());
             if wire::each(page.items).into_iter().any(&mut enough) {
                 return Ok(Some(()));
             }
-            token = page.continuation_token;
-            match &token {
+            read.next = page.continuation_token;
+            match &read.next {
                 None => return Ok(Some(())),
                 Some(next) if tokens.insert(next.clone()) => {}
                 Some(_) => break,
             }
         }
         Err(Trouble::Unavailable("Partner Center's list has no end".to_owned()))
+    }
+
+    /// The pages of a list that were read before the service asked for a wait, if that isn't long ago.
+    fn broke_off(&self, url: &Url) -> Pages {
+        let pages = self.memory().pages.remove(url.as_str());
+        let now = self.service.clock.elapsed();
+        pages.filter(|pages| now < pages.read_at.saturating_add(PAGES_HOLD)).unwrap_or_default()
+    }
+
+    fn keep_pages(&self, url: &Url, pages: Pages) {
+        let read_at = self.service.clock.elapsed();
+        let mut memory = self.memory();
+        if memory.pages.len() >= LISTS_KEPT {
+            memory.pages.clear();
+        }
+        memory.pages.insert(url.to_string(), Pages { read_at, ..pages });
     }
 }
 

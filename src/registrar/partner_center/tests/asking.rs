@@ -96,6 +96,28 @@ async fn a_device_that_a_finished_upload_does_not_name_is_looked_for_in_the_list
 }
 
 #[tokio::test]
+async fn a_list_that_is_throttled_in_the_middle_goes_on_from_there() {
+    let page = |serial: &str, next: &str| {
+        Reply::json(200, &json!({ "items": listed(&[serial]), "continuationToken": next }))
+    };
+    let throttled = || Reply::empty(429).with("Retry-After", "0");
+    let last = Reply::json(200, &json!({ "items": listed(&["c"]) }));
+    let (script, client) =
+        of_list([batches(&["PO-4711"]), page("a", "2"), throttled(), page("b", "3"), throttled(), last]);
+    let questions: Vec<_> = requests(&["a", "b", "c"]).into_iter().map(|one| question(one, None)).collect();
+    for _ in 0..2 {
+        let told = client.inquire(&questions).await;
+        assert!(matches!(told, Err(Trouble::Throttled { .. })), "{told:?}");
+    }
+    let told = client.inquire(&questions).await.expect("knowledge");
+    assert_eq!(ends(&told), ["already", "already", "already"]);
+    let pages: Vec<Option<String>> =
+        script.seen()[1..].iter().map(|seen| seen.header("MS-ContinuationToken").map(str::to_owned)).collect();
+    let pages: Vec<&str> = pages.iter().map(|page| page.as_deref().unwrap_or("1")).collect();
+    assert_eq!(pages, ["1", "2", "2", "3", "3"]);
+}
+
+#[tokio::test]
 async fn an_upload_that_is_forgotten_and_one_that_was_lost_are_looked_for_in_the_list() {
     let list = || Reply::json(200, &json!({ "items": listed(&["a"]) }));
     let (_script, client) = of_list([Reply::empty(404), batches(&["PO-4711"]), list(), list()]);
