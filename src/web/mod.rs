@@ -5,6 +5,7 @@
 //! here can change anything.
 
 mod address;
+mod api;
 mod events;
 mod files;
 mod guard;
@@ -19,8 +20,8 @@ mod words;
 
 pub use listen::{ListenError, Listening, Place, open};
 pub use record::{
-    Attempt, Change, Counts, Device, Page, Record, Registration, RowFilter, Sign, Submission, SubmissionFilter,
-    Unanswered, Which,
+    Ask, Attempt, Change, Counts, Device, Page, Record, Registration, RowFilter, Rows, Sign, Submission,
+    SubmissionFilter, Table, Unanswered, Which,
 };
 pub use server::{Site, serve};
 pub use token::{FILE as TOKEN_FILE, Token, TokenError};

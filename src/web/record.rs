@@ -19,6 +19,9 @@ pub enum Unanswered {
     /// It would have taken too long, and was given up.
     #[error("the answer would have taken longer than {} s", .0.as_secs())]
     TooLong(Duration),
+    /// It can't be asked so.
+    #[error("{0}")]
+    Refused(String),
     /// The record can't be read.
     #[error("the record can't be read: {0}")]
     Failed(String),
@@ -236,6 +239,45 @@ impl Counts {
     }
 }
 
+/// One of the contract's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Submissions.
+    Submissions,
+    /// Registrations.
+    Registrations,
+    /// Attempts.
+    Attempts,
+    /// Transitions.
+    Transitions,
+    /// Devices.
+    Devices,
+}
+
+/// A look-up in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Which.
+    pub table: Table,
+    /// Columns and what must stand in them; where nothing is given, nothing must.
+    pub filters: Vec<(String, String)>,
+    /// Only rows behind this key.
+    pub after: Option<String>,
+    /// How many rows at most.
+    pub limit: usize,
+}
+
+/// Rows of a table, in the order of their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// The table's columns.
+    pub columns: &'static [&'static str],
+    /// The rows: a value for each column.
+    pub rows: Vec<Vec<serde_json::Value>>,
+    /// The key behind which the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
 /// What tells one moment of the record from another: unequal if anything changed that the page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sign {
@@ -287,6 +329,9 @@ pub trait Record: Send + Sync + 'static {
         limit: usize,
         locale: Locale,
     ) -> Result<Vec<Registration>, Unanswered>;
+
+    /// Rows of one of the contract's tables, the oldest first.
+    fn table(&self, ask: &Ask) -> Result<Rows, Unanswered>;
 
     /// How things stand, as `status` tells it.
     fn standing(&self) -> Result<Status, Unanswered>;

@@ -163,6 +163,7 @@ fn routes(site: Arc<Site>) -> Router {
         .route("/api/v1/events", get(super::events::stream))
         .route("/healthz", get(super::monitor::health))
         .route("/metrics", get(super::monitor::metrics))
+        .route("/api/v1/{table}", get(super::api::table))
         .fallback(pages::missing)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&site), admit))
         .with_state(site)

@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::{TestEnv, WATCHDOG};
 use devicedrop_testkit::process::Daemon;
+use serde_json::Value;
 
 use crate::scene::{CONTOSO, csv, env, fence, start, stop, wait_for_verdict};
 
@@ -434,4 +435,47 @@ fn a_page_that_cannot_be_reached_ends_the_start_and_says_what_to_do() -> Result<
     assert_eq!(run.code, Some(2), "{run:?}");
     ensure!(run.stderr.contains("0600"), "{}", run.stderr);
     Ok(())
+}
+
+#[test]
+fn programs_get_the_views_as_json_page_by_page() -> Result<()> {
+    let mut page = Page::open(&[])?;
+    page.env.drop_file(CONTOSO, "a.csv", csv(&["1", "2", "3"]))?;
+    fence(&page.env, &mut page.daemon, "fabrikam", "4")?;
+    let ask = |path: &str| -> Result<(u16, Value)> {
+        let answer = page.get(path)?;
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
+        Ok((answer.status, serde_json::from_str(&answer.body)?))
+    };
+    for table in ["submissions", "registrations", "attempts", "transitions", "devices"] {
+        let (mut path, mut seen) = (format!("/api/v1/{table}?limit=1"), Vec::new());
+        loop {
+            let (status, answer) = ask(&path)?;
+            assert_eq!(status, 200, "{answer}");
+            seen.extend(answer["rows"].as_array().context("rows")?.clone());
+            let Some(next) = answer["next"].as_str() else { break };
+            path = format!("/api/v1/{table}?limit=1&after={next}");
+        }
+        let (_, whole) = ask(&format!("/api/v1/{table}"))?;
+        assert_eq!(whole, serde_json::json!({ "rows": seen, "next": null }), "{table}");
+        let view = page.env.query(&format!("SELECT count(*) FROM audit_{table}"))?;
+        assert_eq!(view[0][0].as_u64(), u64::try_from(seen.len()).ok(), "{table}");
+    }
+    let (_, one) = ask("/api/v1/registrations?customer=contoso&line=3&error=")?;
+    assert_eq!(one["rows"][0]["serial_number"], "2");
+    assert_eq!(one["rows"].as_array().map(Vec::len), Some(1));
+    for (path, status, why) in [
+        ("/api/v1/devices?colour=red", 400, "no column"),
+        ("/api/v1/devices?limit=0", 400, "limit is a number"),
+        ("/api/v1/devices?limit=100000", 400, "limit is a number"),
+        ("/api/v1/devices?after=x", 400, "holds numbers"),
+        ("/api/v1/customers", 404, "there is no table"),
+    ] {
+        let (found, answer) = ask(path)?;
+        ensure!(
+            found == status && answer["error"].as_str().is_some_and(|text| text.contains(why)),
+            "{path}: {answer}"
+        );
+    }
+    stop(page.daemon)
 }

@@ -4,6 +4,7 @@
 //! for it.
 
 mod record;
+mod tables;
 
 use std::sync::Arc;
 

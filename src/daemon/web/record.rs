@@ -21,14 +21,15 @@ use crate::ledger::rows::Row;
 use crate::ledger::views::{Cell, Lookup, Test, View, ViewRow};
 use crate::ledger::{OpenError, ReadError, Reader};
 use crate::web::{
-    Attempt, Change, Counts, Device, Page, Record, Registration, RowFilter, Sign, Submission, SubmissionFilter,
-    Unanswered, Which,
+    Ask, Attempt, Change, Counts, Device, Page, Record, Registration, RowFilter, Rows, Sign, Submission,
+    SubmissionFilter, Unanswered, Which,
 };
 
 use super::super::monitor;
 use super::super::scene::Scene;
 use super::super::shared::{AskError, Shared};
 use super::super::status;
+use super::tables;
 
 /// No question of the page may cost more.
 const COST: Duration = Duration::from_secs(2);
@@ -214,6 +215,11 @@ impl Record for LedgerRecord {
             };
             rows_of(reader, &found, locale, support.as_deref())
         })
+    }
+
+    fn table(&self, ask: &Ask) -> Result<Rows, Unanswered> {
+        let lookup = tables::lookup(ask)?;
+        self.ask(|reader| Ok(tables::rows(&lookup, reader.lookup(&lookup)?)))
     }
 
     fn standing(&self) -> Result<Status, Unanswered> {

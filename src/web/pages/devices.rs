@@ -49,7 +49,8 @@ pub(in crate::web) async fn page(Given(site): Given<Arc<Site>>, Extension(visit)
             let counts = record.counts(asked.customer.as_ref())?;
             let customers = record.customers()?;
             // Where the first file goes, for whoever has none yet.
-            let folder = if rows.is_empty() && customers.is_empty() { Some(record.drop_root()) } else { None };
+            let none = rows.is_empty() && before.is_none() && asked == RowFilter::default();
+            let folder = none.then(|| record.drop_root());
             Ok::<_, Unanswered>(Shown { counts, rows, customers, folder })
         })
         .await;

@@ -55,6 +55,7 @@ fn unanswered(visit: &Visit, why: &Unanswered) -> Response {
             "This question takes too long to answer. Narrow it down: by customer, by a longer part of the serial number, or by date.",
             "Het antwoord op deze vraag duurt te lang. Maak de vraag kleiner: per klant, met een langer deel van het serienummer, of op datum.",
         ),
+        Unanswered::Refused(_) => say(l, "This can't be asked so.", "Dit kan zo niet worden gevraagd."),
         Unanswered::Failed(error) => {
             tracing::warn!(error = %error, "the web page can't read the record");
             say(
