@@ -269,27 +269,23 @@ mod tests {
         }
     }
 
+    fn daemon() -> DaemonStatus {
+        let reasons = ["the ledger's disk doesn't answer\u{1b}", "nothing can be registered"];
+        DaemonStatus {
+            pid: 4711,
+            version: "0.1.0".into(),
+            user: "devicedrop".into(),
+            started_at: at(0),
+            recovery: vec!["the run before this one didn't stop in order".into(), "2 files\u{1b} were ended".into()],
+            health: Some(DaemonHealth { ok: false, reasons: reasons.map(str::to_owned).to_vec() }),
+            clock_held: None,
+        }
+    }
+
     fn troubled() -> Status {
         Status {
             at: at(60),
-            daemon: Some(DaemonStatus {
-                pid: 4711,
-                version: "0.1.0".into(),
-                user: "devicedrop".into(),
-                started_at: at(0),
-                recovery: vec![
-                    "the run before this one didn't stop in order".into(),
-                    "2 files\u{1b} were ended".into(),
-                ],
-                health: Some(DaemonHealth {
-                    ok: false,
-                    reasons: vec![
-                        "the ledger's disk doesn't answer\u{1b}".into(),
-                        "nothing can be registered".into(),
-                    ],
-                }),
-                clock_held: None,
-            }),
+            daemon: Some(daemon()),
             ledger: "/var/lib/devicedrop/ledger.db".into(),
             configuration: ConfigurationStatus {
                 path: Some("/etc/devicedrop/devicedrop.toml".into()),

@@ -266,7 +266,9 @@ pub(super) async fn record(
     if !finished.is_empty() {
         let outcomes: Vec<Outcome> = finished.iter().map(|one| one.outcome).collect();
         shared.writer.finish_attempts(finished).await?;
-        outcomes.into_iter().for_each(|outcome| shared.meters.attempt(outcome));
+        for outcome in outcomes {
+            shared.meters.attempt(outcome);
+        }
     }
     for (registration, detail) in out_of_time {
         shared.writer.gave_up(registration, shared.clock.now(), detail).await?;

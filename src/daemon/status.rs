@@ -65,15 +65,7 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
     }
     Ok(Status {
         at: now,
-        daemon: shared.daemon.then(|| DaemonStatus {
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            user: actor::user_name(rustix::process::getuid().as_raw()),
-            started_at: board.started_at,
-            recovery: board.recovery.iter().cloned().chain(board.doubts.told()).collect(),
-            health: shared.health.clone(),
-            clock_held: board.clock_held.clone(),
-        }),
+        daemon: shared.daemon.then(|| daemon(shared)),
         ledger: config.ledger.path.clone(),
         configuration: ConfigurationStatus {
             path: match &config.source {
@@ -102,6 +94,20 @@ pub(super) fn status(shared: &Scene<'_>) -> Result<Status, AskError> {
         oldest_unfinished: oldest(board, &owed),
         problems,
     })
+}
+
+/// The daemon that this process is.
+fn daemon(shared: &Scene<'_>) -> DaemonStatus {
+    let board = &shared.board;
+    DaemonStatus {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        user: actor::user_name(rustix::process::getuid().as_raw()),
+        started_at: board.started_at,
+        recovery: board.recovery.iter().cloned().chain(board.doubts.told()).collect(),
+        health: shared.health.clone(),
+        clock_held: board.clock_held.clone(),
+    }
 }
 
 /// Files that wait, the longest first, up to a number that a person may want to read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use devicedrop_core::time::Timestamp;
 
 use super::meters::Meters;
-use super::process::Process;
+use crate::metrics::process::Process;
 use crate::metrics::text::{Family, Kind, Text, Value};
 
 /// A registrar that is left alone until a person acts is told as left alone for so long.
@@ -128,7 +128,7 @@ pub(super) fn rendered(figures: &Figures, meters: &Meters) -> String {
     text.finish()
 }
 
-fn counts<'a, const N: usize>(words: [&'a str; N], counts: [u64; N]) -> impl Iterator<Item = (&'a str, Value)> {
+fn counts<const N: usize>(words: [&str; N], counts: [u64; N]) -> impl Iterator<Item = (&str, Value)> {
     words.into_iter().zip(counts.map(Value::Count))
 }
 
@@ -223,15 +223,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_monitor_reads_all_figures() {
+    fn meters() -> Meters {
         let meters = Meters::default();
         meters.accepted(10, 1);
         meters.file(Fate::Refused);
         meters.attempt(Outcome::Registered);
         meters.checkpointed(Timestamp::from_unix_ms(1_795_356_000_500));
         meters.write.observe(Duration::from_millis(3));
-        let text = rendered(&figures(), &meters);
+        meters
+    }
+
+    #[test]
+    fn a_monitor_reads_all_figures() {
+        let text = rendered(&figures(), &meters());
         let without_buckets: Vec<&str> =
             text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{")).collect();
         assert_snapshot!(without_buckets.join("\n"), @r#"

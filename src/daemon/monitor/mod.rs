@@ -5,7 +5,6 @@
 mod figures;
 mod health;
 pub mod meters;
-mod process;
 
 use devicedrop_core::ids::CustomerKey;
 use devicedrop_core::time::Timestamp;
@@ -14,6 +13,7 @@ use std::collections::BTreeMap;
 use crate::control::protocol::{DaemonHealth, Health};
 use crate::ledger::Reader;
 use crate::ledger::log;
+use crate::ledger::rows::Owed;
 
 use super::shared::{AskError, Shared};
 use super::{lifecycle, space};
@@ -50,11 +50,7 @@ fn figures_of(shared: &Shared) -> Result<Figures, AskError> {
         let attempt = one.request.attempt;
         !board.under_way.contains(&attempt) && !followed.contains(&attempt)
     });
-    let mut oldest: BTreeMap<&CustomerKey, Timestamp> = BTreeMap::new();
-    for one in owed.iter().filter(|one| one.submission.tally.as_ref().is_some_and(|tally| tally.pending > 0)) {
-        let since = oldest.entry(&one.submission.customer).or_insert(one.submission.at);
-        *since = (*since).min(one.submission.at);
-    }
+    let oldest = oldest_unfinished(&owed);
     let mut customers: Vec<CustomerFigures> = board
         .customers
         .iter()
@@ -105,8 +101,18 @@ fn figures_of(shared: &Shared) -> Result<Figures, AskError> {
         reserve_bytes: config.drop.reserve,
         last_scan: board.customers.values().filter_map(|lane| lane.scanned.map(|(at, _)| at)).max(),
         started_at: board.started_at,
-        process: process::look(),
+        process: crate::metrics::process::look(),
     })
+}
+
+/// When each customer's oldest row came that isn't finished; nothing of those whose rows all are.
+fn oldest_unfinished(owed: &[Owed]) -> BTreeMap<&CustomerKey, Timestamp> {
+    let mut oldest = BTreeMap::new();
+    for one in owed.iter().filter(|one| one.submission.tally.as_ref().is_some_and(|tally| tally.pending > 0)) {
+        let since: &mut Timestamp = oldest.entry(&one.submission.customer).or_insert(one.submission.at);
+        *since = (*since).min(one.submission.at);
+    }
+    oldest
 }
 
 /// How much room there is on each disk of our own.

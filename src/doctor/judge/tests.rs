@@ -108,17 +108,13 @@ fn told_of(finding: &Finding) -> String {
         (true, Rank::Care) => "care",
         (true, Rank::Bad) => "BAD",
     };
-    let mut text = format!("{word} {}", finding.subject);
-    if let Some(customer) = &finding.customer {
-        text.push_str(&format!(" of {customer}"));
-    }
-    text.push_str(&format!(": {}", shown(&finding.found)));
-    for (name, detail) in [("not", &finding.expected), ("so", &finding.hurts), ("do", &finding.remedy)] {
-        if let Some(detail) = detail {
-            text.push_str(&format!("\n  {name}: {}", shown(detail)));
-        }
-    }
-    text
+    let of = finding.customer.iter().map(|customer| format!(" of {customer}"));
+    let details = [("not", &finding.expected), ("so", &finding.hurts), ("do", &finding.remedy)];
+    let details = details.into_iter().filter_map(|(name, detail)| Some((name, detail.as_ref()?)));
+    let head = [format!("{word} {}", finding.subject)].into_iter().chain(of);
+    let found = [format!(": {}", shown(&finding.found))];
+    let rest = details.map(|(name, detail)| format!("\n  {name}: {}", shown(detail)));
+    head.chain(found).chain(rest).collect()
 }
 
 /// What isn't good after this was changed.

@@ -55,7 +55,7 @@ fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send
 }
 
 /// Looks at the customers' drop folders, some at a time: many that hang take no longer than one.
-fn drop_folders(customers: Vec<CustomerSettings>, patience: Duration) -> Vec<Customer> {
+fn drop_folders(customers: &[CustomerSettings], patience: Duration) -> Vec<Customer> {
     let mut looked = Vec::with_capacity(customers.len());
     for some in customers.chunks(AT_ONCE) {
         let until = SystemClock.elapsed().saturating_add(patience);
@@ -90,7 +90,7 @@ pub fn look(config: &Config) -> Seen {
         None => (None, Some("it doesn't answer".to_owned()), std::collections::BTreeMap::new()),
     };
     let customers = customers.unwrap_or_else(|| config.customers.values().cloned().collect());
-    let customers = drop_folders(customers, PATIENCE);
+    let customers = drop_folders(&customers, PATIENCE);
     let folders: u64 =
         customers.iter().filter_map(|customer| customer.tried.as_ref()).map(|tried| tried.folders).sum();
     let to_watch = folders.saturating_add(u64::try_from(customers.len()).unwrap_or(u64::MAX)).saturating_add(1);
@@ -262,7 +262,7 @@ fn name_of(place: &SecretPlace) -> String {
 /// When a sign-in ends that nobody uses: each use puts a new token into the file.
 fn token_end(file: &Path) -> Result<Timestamp, String> {
     let found = rustix::fs::stat(file).map_err(|errno| errno.to_string())?;
-    let used = Timestamp::from_unix_ms(i64::from(found.st_mtime).saturating_mul(1_000));
+    let used = Timestamp::from_unix_ms(found.st_mtime.saturating_mul(1_000));
     Ok(used.plus(UNUSED_TOKEN))
 }
 
@@ -288,13 +288,13 @@ mod tests {
         let config =
             crate::config::parse(Path::new("/d.toml"), text.as_bytes(), &crate::config::Places::of_the_system());
         let config = config.unwrap();
-        let customers: Vec<_> = (0..AT_ONCE * 2 + 1)
+        let customers: Vec<_> = (0..=AT_ONCE * 2)
             .map(|number| config.customer_defaults(&format!("c{number}").parse().unwrap()))
             .collect();
         for customer in customers.iter().skip(1) {
             std::fs::create_dir(&customer.folder).unwrap();
         }
-        let looked = drop_folders(customers, PATIENCE);
+        let looked = drop_folders(&customers, PATIENCE);
         let there: Vec<bool> = looked.iter().map(|customer| customer.place.found.is_ok()).collect();
         assert!(!there[0] && there[1..].iter().all(|there| *there) && there.len() == AT_ONCE * 2 + 1, "{there:?}");
     }

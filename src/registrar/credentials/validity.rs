@@ -51,14 +51,14 @@ fn element(kind: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The time that stands first, and what stands behind it.
 fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
-    let (digits, rest) = match bytes.first()? {
-        &SHORT_TIME => element(SHORT_TIME, bytes).and_then(|(text, rest)| {
+    let (digits, rest) = match *bytes.first()? {
+        SHORT_TIME => element(SHORT_TIME, bytes).and_then(|(text, rest)| {
             let text = std::str::from_utf8(text).ok()?;
             // Years from 50 on are of the last century.
             let century = if text.get(..2)? < "50" { "20" } else { "19" };
             Some((format!("{century}{text}"), rest))
         })?,
-        &LONG_TIME => element(LONG_TIME, bytes)
+        LONG_TIME => element(LONG_TIME, bytes)
             .and_then(|(text, rest)| Some((std::str::from_utf8(text).ok()?.to_owned(), rest)))?,
         _ => return None,
     };

@@ -7,16 +7,23 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What this process takes; none where the system doesn't tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Process {
-    pub(super) cpu: Duration,
-    pub(super) resident_bytes: Option<u64>,
-    pub(super) virtual_bytes: Option<u64>,
-    pub(super) open_fds: Option<u64>,
-    pub(super) max_fds: Option<u64>,
-    pub(super) threads: Option<u64>,
+pub struct Process {
+    /// Processor time.
+    pub cpu: Duration,
+    /// Memory in use.
+    pub resident_bytes: Option<u64>,
+    /// Memory that could be used.
+    pub virtual_bytes: Option<u64>,
+    /// Open files.
+    pub open_fds: Option<u64>,
+    /// Files that may be open.
+    pub max_fds: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
 }
 
-pub(super) fn look() -> Process {
+/// Looks.
+pub fn look() -> Process {
     let used = clock_gettime(ClockId::ProcessCPUTime);
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = |name| figure(&status, name).map(|kilobytes| kilobytes.saturating_mul(1_024));
