@@ -183,8 +183,8 @@ Example:
 
     /// Tells what in this environment would hurt, and the remedy
     #[command(after_help = "\
-Ends with 0 if nothing would hurt, with 1 if something would, with 2 if not everything could be looked at. Root looks as
-the ledger's owner. In each drop folder a hidden file is made, renamed and taken away.
+Ends with 0 if nothing would hurt, 1 if something would, 2 if not everything could be looked at.
+Root looks as the ledger's owner. In each drop folder a hidden file is made, renamed and removed.
 
 Examples:
   devicedrop doctor
