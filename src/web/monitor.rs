@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use devicedrop_core::shown::shown;
 
+use super::record::Record;
 use super::server::Site;
 
 /// The form in which Prometheus takes figures.
@@ -31,7 +32,7 @@ pub(super) async fn health(Given(site): Given<Arc<Site>>) -> Response {
 
 /// `/metrics`: all figures.
 pub(super) async fn metrics(Given(site): Given<Arc<Site>>) -> Response {
-    match site.ask(|record| record.metrics()).await {
+    match site.ask(Record::metrics).await {
         Ok(text) => ([(CONTENT_TYPE, FIGURES)], text).into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", shown(&why.to_string()))).into_response(),
     }
