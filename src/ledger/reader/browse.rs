@@ -8,6 +8,7 @@
 use devicedrop_core::ids::{CustomerKey, RegistrationId, SubmissionEntry};
 use devicedrop_core::state::{ErrorCode, State};
 use devicedrop_core::time::Timestamp;
+use rusqlite::types::Value;
 use rusqlite::{params, params_from_iter};
 
 use super::lookup::{behind, cell};
@@ -69,7 +70,7 @@ const BY_STATE: &str = "SELECT p.registration FROM present p INDEXED BY present_
 const BY_ERROR: &str = "SELECT p.registration FROM present p INDEXED BY present_error
    WHERE p.error = ? AND p.registration >= ? AND p.registration < ? ORDER BY p.registration DESC LIMIT ?";
 const BY_SERIAL: &str = "SELECT r.id FROM registration r INDEXED BY registration_serial
-   WHERE r.id >> 18 = ?1 AND r.serial_number >= ?2 AND (?3 IS NULL OR r.serial_number < ?3)
+   WHERE r.id >> 18 = ?1 AND r.serial_number >= ?2 AND r.serial_number < ?3
      AND r.id >= ?4 AND r.id < ?5 ORDER BY r.id DESC LIMIT ?6";
 const OWN_ORDER: &str = "SELECT r.id FROM registration r INDEXED BY registration_order
    WHERE r.order_id = ? AND r.id >= ? AND r.id < ? ORDER BY r.id DESC LIMIT ?";
@@ -101,6 +102,11 @@ const CHECKED: [&str; 2] = [
        AND (?9 OR p.state IS NOT 2 OR y.superseded_by IS NULL)
      ORDER BY r.id DESC LIMIT ?10",
 ];
+
+/// What is greater than all that begins so, and bounds the search in the index; where no text is, a blob is.
+fn end_of(serial: &str) -> Value {
+    behind(serial).map_or(Value::Blob(Vec::new()), Value::Text)
+}
 
 fn number(row: &rusqlite::Row<'_>) -> rusqlite::Result<i64> {
     row.get(0)
@@ -199,8 +205,8 @@ impl Reader {
     fn is_narrow(&self, serial: &str) -> Result<bool, ReadError> {
         let newest: Option<i64> = one(&self.db, "SELECT max(id) FROM registration", [], |row| row.get(0))?.flatten();
         let sql = "SELECT count(*) FROM (SELECT 1 FROM registration r INDEXED BY registration_serial
-            WHERE r.id >> 18 = ?1 AND r.serial_number >= ?2 AND (?3 IS NULL OR r.serial_number < ?3) LIMIT ?4)";
-        let end = behind(serial);
+            WHERE r.id >> 18 = ?1 AND r.serial_number >= ?2 AND r.serial_number < ?3 LIMIT ?4)";
+        let end = end_of(serial);
         let mut there = 0;
         for segment in 0..=newest.unwrap_or(0) >> 18 {
             there += one(&self.db, sql, params![segment, serial, end, limited(NARROW)], |row| row.get::<_, i64>(0))?
@@ -294,7 +300,7 @@ impl Reader {
 
     /// Rows whose serial number begins so, segment by segment.
     fn with_serial(&self, serial: &str, Bounds { from, to }: Bounds, limit: usize) -> Result<Vec<i64>, ReadError> {
-        let end = behind(serial);
+        let end = end_of(serial);
         let mut found = Vec::new();
         for segment in (from >> 18..=to.saturating_sub(1) >> 18).rev() {
             let values = params![segment, serial, end, from, to, limited(limit)];
