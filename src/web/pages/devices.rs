@@ -279,7 +279,7 @@ fn line(l: Locale, row: &Registration, customers: bool) -> Markup {
             td data-label=(say(l, "State", "Status")) { (standing(l, row)) }
             td.time data-label=(say(l, "Since", "Sinds")) { (time(row.since)) }
             td.id data-label=(say(l, "Order ID", "Order-id")) { (text(row.order_id.as_deref())) }
-            td data-label=(say(l, "File and line", "Bestand en regel")) {
+            td data-label=(say(l, "File", "Bestand")) {
                 a.file href={ "/submissions/" (row.submission.to_string()) } { (shown(&row.file).to_string()) }
                 span.second { ":" (row.line) }
             }
