@@ -12,6 +12,7 @@ use std::time::Duration;
 use devicedrop_core::ids::RegistrationId;
 use devicedrop_core::registrar::{Answer, Knowledge, Question, Trouble, Verdict};
 use devicedrop_core::state::{ErrorCode, Outcome};
+use tokio::task::JoinSet;
 
 use crate::ledger::command::Finished;
 use crate::ledger::rows::InDoubt;
@@ -33,41 +34,117 @@ const AT_LEAST: Duration = Duration::from_millis(100);
 /// brought is on record then, whatever becomes of the next.
 const BATCH: usize = 1_000;
 
+/// So many targets are asked at the same time.
+const AT_ONCE: usize = 64;
+
 /// Wakes whoever asks about attempts in doubt.
 pub(super) fn ask_again(shared: &Shared) {
     shared.bells.doubts.notify_one();
 }
 
-/// Runs until the daemon stops: asks at the start, and whenever an answer was lost.
+/// Who is being asked, and who isn't to be asked yet.
+#[derive(Default)]
+struct Round {
+    asking: JoinSet<Asked>,
+    /// The targets that are being asked now.
+    busy: BTreeSet<String>,
+    /// When those are asked again that gave no answer, by the monotonic clock.
+    again: BTreeMap<String, Duration>,
+    /// The target that was asked last: the others come before it.
+    last: Option<String>,
+    /// Of the targets of the first look those that haven't had their turn.
+    first: Option<BTreeSet<String>>,
+}
+
+/// A target that was asked about all that was due there.
+struct Asked {
+    target: String,
+    /// Some must be asked about again, after this time.
+    again: Option<Duration>,
+}
+
+/// Runs until the daemon stops: asks at the start, and whenever an answer was lost. Each target is asked by itself: one
+/// that keeps silent holds up no other.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let mut round = Round::default();
     while !shared.stop.is_cancelled() {
-        let left = ask(&shared).await;
-        let elapsed = shared.clock.elapsed();
-        shared.board.lock().doubts_asked = true;
+        let wait = begin(&shared, &mut round).await;
+        if round.first.as_ref().is_some_and(BTreeSet::is_empty) {
+            shared.board.lock().doubts_asked = true;
+        }
         shared.bells.changed.notify_waiters();
-        let wait = next_look(left, shared.followed.next(), elapsed);
         tokio::select! {
-            () = shared.bells.doubts.notified() => {}
+            () = shared.bells.doubts.notified() => round.again.clear(),
             () = pause(wait.unwrap_or_default()), if wait.is_some() => {}
+            Some(asked) = round.asking.join_next(), if !round.asking.is_empty() => match asked {
+                Ok(asked) => round.had(asked, shared.clock.elapsed()),
+                Err(error) => std::panic::resume_unwind(Box::new(format!("a question failed: {error}"))),
+            },
             () = shared.stop.cancelled() => {}
         }
     }
+    while round.asking.join_next().await.is_some() {}
 }
 
-/// How long until the registrar is asked again, if it is to be: what it didn't answer now isn't asked sooner because it is
-/// followed, and was due.
-fn next_look(left: Option<Duration>, followed: Option<Duration>, elapsed: Duration) -> Option<Duration> {
-    left.or_else(|| followed.map(|next| next.saturating_sub(elapsed).max(AT_LEAST)))
+impl Round {
+    fn had(&mut self, asked: Asked, elapsed: Duration) {
+        self.busy.remove(&asked.target);
+        if let Some(first) = &mut self.first {
+            first.remove(&asked.target);
+        }
+        if let Some(wait) = asked.again {
+            self.again.insert(asked.target, elapsed.saturating_add(wait));
+        }
+    }
+
+    /// Whether this target may be asked now.
+    fn is_free(&self, target: &str, elapsed: Duration) -> bool {
+        !self.busy.contains(target) && self.again.get(target).is_none_or(|at| *at <= elapsed)
+    }
 }
 
-/// Asks about all attempts in doubt. Returns when some must be asked about again.
-async fn ask(shared: &Arc<Shared>) -> Option<Duration> {
+/// How long until there is somebody to ask: at the time that a target was given, or when what is followed is due. What is
+/// due already waits for a target that is being asked, or has its time in `again`.
+fn next_look(again: Option<Duration>, followed: Option<Duration>, elapsed: Duration) -> Option<Duration> {
+    again.into_iter().chain(followed).min().map(|next| next.saturating_sub(elapsed).max(AT_LEAST))
+}
+
+/// Begins to ask each target that is free about all that is due there. Returns when to look again, if that is known.
+async fn begin(shared: &Arc<Shared>, round: &mut Round) -> Option<Duration> {
+    let Ok(targets) = due(shared, round).await else { return Some(ASK_AGAIN) };
+    let names = || targets.keys().cloned();
+    if round.first.is_none() {
+        round.first = Some(names().collect());
+    }
+    let last = round.last.clone();
+    let (behind, before): (Vec<_>, Vec<_>) =
+        targets.into_iter().partition(|(target, _)| last.as_ref().is_none_or(|last| target > last));
+    for (target, doubts) in behind.into_iter().chain(before) {
+        if round.asking.len() >= AT_ONCE {
+            break;
+        }
+        round.again.remove(&target);
+        round.busy.insert(target.clone());
+        round.last = Some(target.clone());
+        round.asking.spawn(ask(Arc::clone(shared), target, doubts));
+    }
+    let elapsed = shared.clock.elapsed();
+    round.again.retain(|_, at| *at > elapsed); // nothing is left to ask there
+    let again = round.again.values().min().copied();
+    next_look(again, shared.followed.next_after(elapsed), elapsed)
+}
+
+/// What is in doubt, and due to be asked about, at each target that is free.
+async fn due(shared: &Arc<Shared>, round: &Round) -> Result<BTreeMap<String, Vec<InDoubt>>, AskError> {
     // Of the attempts without an outcome, those of this process are under way until their call says that they are
     // lost. Taken before the ledger is read: what is lost after that rings the bell.
     let lost = shared.turns.in_doubt();
     shared.followed.keep(&lost);
-    if lost.is_empty() {
-        return None;
+    let now = shared.clock.elapsed();
+    let is_due = |attempt| lost.contains(&attempt) && shared.followed.is_due(attempt, now);
+    let mut targets: BTreeMap<String, Vec<InDoubt>> = BTreeMap::new();
+    if !lost.iter().any(|attempt| is_due(*attempt)) {
+        return Ok(targets);
     }
     let asked = Arc::clone(shared);
     let read = crate::blocking::run(move || asked.readers.ask(crate::ledger::Reader::in_doubt)).await;
@@ -75,29 +152,32 @@ async fn ask(shared: &Arc<Shared>) -> Option<Duration> {
         Ok(Ok(doubts)) => doubts,
         Ok(Err(error)) => {
             tracing::error!(error = %error, "attempts in doubt can't be read");
-            return Some(ASK_AGAIN);
+            return Err(error);
         }
         Err(error) => std::panic::resume_unwind(Box::new(format!("reading attempts in doubt failed: {error}"))),
     };
-    let now = shared.clock.elapsed();
-    let is_due = |attempt| lost.contains(&attempt) && shared.followed.is_due(attempt, now);
-    let mut targets: BTreeMap<String, Vec<InDoubt>> = BTreeMap::new();
     for doubt in doubts.into_iter().filter(|doubt| is_due(doubt.request.attempt)) {
-        targets.entry(shared.registrar.target_of(&doubt.request.customer)).or_default().push(doubt);
-    }
-    let at_once = BATCH.min(shared.registrar.capacity().batch);
-    let mut left: Option<Duration> = None;
-    for (target, doubts) in targets {
-        for batch in whole_calls(&doubts, at_once) {
-            let again = match shared.gates.of(&target).closed_for(shared.clock.elapsed()) {
-                // It is to be left alone by these questions, too. Who mends it rings.
-                Some(closed) => Some(closed.clamp(AT_LEAST, ASK_AGAIN)),
-                None => ask_about(shared, &target, batch).await.then_some(ASK_AGAIN),
-            };
-            left = left.into_iter().chain(again).min();
+        let target = shared.registrar.target_of(&doubt.request.customer);
+        if round.is_free(&target, now) {
+            targets.entry(target).or_default().push(doubt);
         }
     }
-    left
+    Ok(targets)
+}
+
+/// Asks one target about all of these.
+async fn ask(shared: Arc<Shared>, target: String, doubts: Vec<InDoubt>) -> Asked {
+    let at_once = BATCH.min(shared.registrar.capacity().batch);
+    let mut again: Option<Duration> = None;
+    for batch in whole_calls(&doubts, at_once) {
+        let one = match shared.gates.of(&target).closed_for(shared.clock.elapsed()) {
+            // It is to be left alone by these questions, too. Who mends it rings.
+            Some(closed) => Some(closed.clamp(AT_LEAST, ASK_AGAIN)),
+            None => ask_about(&shared, &target, batch).await.then_some(ASK_AGAIN),
+        };
+        again = again.into_iter().chain(one).min();
+    }
+    Asked { target, again }
 }
 
 /// Batches of attempts in doubt of this size, in which each call has all of its own, as far as that leaves a batch its
@@ -233,13 +313,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registrar_that_does_not_answer_is_not_asked_more_often_for_what_is_followed() {
+    fn a_target_that_is_asked_or_gave_no_answer_is_left_alone_for_its_time() {
         let seconds = Duration::from_secs;
-        let again = Some(ASK_AGAIN);
+        let mut round = Round { busy: BTreeSet::from(["one".to_owned()]), ..Round::default() };
+        assert!(!round.is_free("one", seconds(9)) && round.is_free("other", seconds(9)));
+        round.had(Asked { target: "one".to_owned(), again: Some(ASK_AGAIN) }, seconds(9));
+        assert!(!round.is_free("one", seconds(13)) && round.is_free("one", seconds(14)));
+    }
+
+    #[test]
+    fn the_next_look_is_when_there_is_somebody_to_ask() {
+        let seconds = Duration::from_secs;
         assert_eq!(next_look(None, None, seconds(9)), None);
-        assert_eq!(next_look(again, None, seconds(9)), again);
+        assert_eq!(next_look(Some(seconds(14)), None, seconds(9)), Some(seconds(5)));
         assert_eq!(next_look(None, Some(seconds(12)), seconds(9)), Some(seconds(3)));
-        assert_eq!(next_look(None, Some(seconds(9)), seconds(9)), Some(AT_LEAST));
-        assert_eq!(next_look(again, Some(seconds(2)), seconds(9)), again, "it was due, and not answered");
+        assert_eq!(next_look(Some(seconds(14)), Some(seconds(12)), seconds(9)), Some(seconds(3)));
+        assert_eq!(next_look(Some(seconds(9)), None, seconds(9)), Some(AT_LEAST));
     }
 }

@@ -41,9 +41,9 @@ impl Followed {
         self.lock().get(&attempt).is_none_or(|next| *next <= elapsed)
     }
 
-    /// When the next one is due, if any is followed.
-    pub fn next(&self) -> Option<Duration> {
-        self.lock().values().min().copied()
+    /// When the next one becomes due that isn't yet.
+    pub fn next_after(&self, elapsed: Duration) -> Option<Duration> {
+        self.lock().values().filter(|next| **next > elapsed).min().copied()
     }
 
     /// All of them.
@@ -66,15 +66,16 @@ mod tests {
         let followed = Followed::default();
         let [one, other] = [1, 2].map(|number| AttemptId::new(number).unwrap());
         let at = Duration::from_secs;
-        assert!(followed.is_empty() && followed.next().is_none() && followed.is_due(one, at(0)));
+        assert!(followed.is_empty() && followed.next_after(at(0)).is_none() && followed.is_due(one, at(0)));
         followed.follow(one, at(9));
         followed.follow(other, at(5));
-        assert_eq!(followed.next(), Some(at(5)));
+        assert_eq!(followed.next_after(at(0)), Some(at(5)));
+        assert_eq!(followed.next_after(at(5)), Some(at(9)), "what is due needs no look");
         assert!(!followed.is_due(one, at(8)) && followed.is_due(one, at(9)));
         followed.leave(other);
         followed.follow(other, at(1));
         followed.keep(&HashSet::from([one]));
         assert!(followed.all() == HashSet::from([one]) && !followed.is_empty());
-        assert_eq!(followed.next(), Some(at(9)));
+        assert_eq!(followed.next_after(at(0)), Some(at(9)));
     }
 }

@@ -167,6 +167,7 @@ fn a_device_that_is_held_names_its_holder() -> Result<()> {
 fn rows_stay_pending_while_credentials_are_refused_and_go_on_once_a_person_says_so() -> Result<()> {
     let mut env = crate::scene::env()?;
     env.set("registrar.retry.give_up_after", "\"1ms\"")?;
+    env.set("registrar.retry.longest", "\"1h\"")?; // until when nothing is tried by itself
     let script = Script { concurrency: one(), ..Script::of([Rule::always(Reply::Broken).times(2)]) };
     env.drop_file("contoso", "devices.csv", rows(&["A", "B"]))?;
     let mut daemon = start(&env, &script)?;

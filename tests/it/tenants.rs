@@ -71,6 +71,27 @@ fn one_tenants_trouble_and_waits_hold_up_no_other() -> Result<()> {
 }
 
 #[test]
+fn one_tenants_silence_about_what_it_took_holds_up_no_other() -> Result<()> {
+    let env = place()?;
+    let script = Script { inquiries_unanswered: Some(CONTOSO.parse()?), ..Script::default() };
+    let mut daemon = start(&env, script.later(2))?;
+    env.drop_file(CONTOSO, "a.csv", csv(&["1"]))?;
+    let asked = "SELECT count(*) FROM audit_attempts WHERE customer = 'contoso' AND tracking_id IS NOT NULL";
+    wait_for_rows(&env, &mut daemon, asked, &["1"])?;
+    for file in ["a", "b"] {
+        env.drop_file(FABRIKAM, &format!("{file}.csv"), csv(&[file]))?;
+        let ready = format!("SELECT state FROM audit_registrations WHERE serial_number = '{file}'");
+        wait_for_rows(&env, &mut daemon, &ready, &["ready_for_user"])?;
+    }
+    let states = "SELECT customer, state FROM audit_registrations ORDER BY registration_id";
+    assert_eq!(
+        rows(&env, states)?,
+        ["contoso|registration_pending", "fabrikam|ready_for_user", "fabrikam|ready_for_user"]
+    );
+    stop(daemon)
+}
+
+#[test]
 fn what_goes_in_one_call_is_of_one_batch_and_has_each_serial_number_once() -> Result<()> {
     let env = place()?;
     let twice = "Manufacturer,Model,Serial Number\nContoso,A,1\nContoso,B,1\nContoso,A,2\n";

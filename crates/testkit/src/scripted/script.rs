@@ -140,6 +140,8 @@ pub struct Script {
     pub rules: Vec<Rule>,
     /// How many inquiries fail before the first is answered; these count in each process anew.
     pub inquiries_refused: u64,
+    /// Inquiries about rows of this customer are never answered.
+    pub inquiries_unanswered: Option<CustomerKey>,
     /// Uses of devices.
     pub uses: Vec<Use>,
 }
@@ -156,6 +158,7 @@ impl Default for Script {
             service: false,
             rules: Vec::new(),
             inquiries_refused: 0,
+            inquiries_unanswered: None,
             uses: Vec::new(),
         }
     }
