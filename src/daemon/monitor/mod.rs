@@ -1,4 +1,4 @@
-//! What a monitor is told: whether the daemon can do its job ([`health`]), and figures ([`metrics`]).
+//! What a monitor is told: whether the daemon can do its job ([`health()`]), and figures ([`metrics`]).
 //!
 //! What is counted while it works is in [`meters`]; everything else is asked when somebody wants it.
 
