@@ -307,8 +307,8 @@ fn ready(env: &TestEnv) -> Result<Daemon> {
     Ok(daemon)
 }
 
-#[test]
-fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time() -> Result<()> {
+/// A daemon registered a device, learned that it is in use, and was stopped.
+fn with_a_device_in_use() -> Result<TestEnv> {
     let env = crate::scene::env()?;
     let mut daemon = ready(&env)?;
     fence(&env, &mut daemon, CONTOSO, "used")?;
@@ -316,6 +316,12 @@ fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time()
     ensure!(env.run(&[["registry", "check-in"].as_slice(), &device].concat())?.code == Some(0), "used");
     wait_for_rows(&env, &mut daemon, STATES, &["used|active"])?;
     stop(daemon)?;
+    Ok(env)
+}
+
+#[test]
+fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time() -> Result<()> {
+    let env = with_a_device_in_use()?;
     let mut names = vec!["used"];
     for (name, by) in [("past", -YEARS), ("right", 0), ("future", YEARS)] {
         set_wall(&env, by)?;
@@ -344,13 +350,7 @@ fn a_clock_that_is_years_off_at_a_start_stops_no_file_and_ends_nothing_by_time()
 
 #[test]
 fn a_clock_that_does_not_fit_the_record_is_believed_once_a_person_accepts_it() -> Result<()> {
-    let env = crate::scene::env()?;
-    let mut daemon = ready(&env)?;
-    fence(&env, &mut daemon, CONTOSO, "used")?;
-    let device = ["--manufacturer", "SpiralOrbit", "--model", "ContosoABC", "--serial-number", "used"];
-    ensure!(env.run(&[["registry", "check-in"].as_slice(), &device].concat())?.code == Some(0), "used");
-    wait_for_rows(&env, &mut daemon, STATES, &["used|active"])?;
-    stop(daemon)?;
+    let env = with_a_device_in_use()?;
     set_wall(&env, YEARS)?;
     let mut daemon = ready(&env)?;
     daemon.wait_until("the clock told of", || {

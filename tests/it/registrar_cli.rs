@@ -319,9 +319,9 @@ fn proxies_are_found_in_the_usual_variables() -> Result<()> {
     nothing_tells_a_secret(&env, &[&checked, &direct])
 }
 
-#[test]
-fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
-    let script = HttpScript::by(|seen| {
+/// A sign-in service at which the user's code is entered at once, and a registrar that knows of no batch.
+fn who_signs_in_may_register() -> Result<HttpScript> {
+    HttpScript::by(|seen| {
         if seen.target.ends_with("/devicecode") {
             return code();
         }
@@ -329,7 +329,12 @@ fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
             return tokens(&json!({"scp": "user_impersonation"}));
         }
         Reply::json(200, &json!({"items": []}))
-    })?;
+    })
+}
+
+#[test]
+fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
+    let script = who_signs_in_may_register()?;
     let env = place("partner-center", &script.url())?;
     let before = env.run(&["registrar", "check", "--json"])?;
     assert_eq!(before.code, Some(1));
@@ -347,15 +352,7 @@ fn a_user_signs_in_and_the_registrar_can_be_looked_at() -> Result<()> {
 
 #[test]
 fn a_running_daemon_goes_on_by_a_sign_in_at_once() -> Result<()> {
-    let script = HttpScript::by(|seen| {
-        if seen.target.ends_with("/devicecode") {
-            return code();
-        }
-        if is_token(seen) {
-            return tokens(&json!({"scp": "user_impersonation"}));
-        }
-        Reply::json(200, &json!({"items": []}))
-    })?;
+    let script = who_signs_in_may_register()?;
     let env = place("partner-center", &script.url())?;
     let mut daemon = start(&env)?;
     env.drop_file("contoso", "a.csv", csv(&["1"]))?;
