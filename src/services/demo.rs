@@ -84,6 +84,7 @@ pub fn run(program: &Program, keep: bool, output: &mut Output) -> Result<Exit, F
             print(output, format_args!("The web page: {page}"))?;
         }
         print(output, "The daemon goes on running. Drop files, and stop it with Ctrl+C.")?;
+        output.flush().map_err(|error| unprinted(&error))?;
     } else {
         stop.cancel();
     }

@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 
 use anyhow::{Context, Result, ensure};
 use devicedrop_testkit::env::{TestEnv, WATCHDOG};
@@ -478,4 +480,24 @@ fn programs_get_the_views_as_json_page_by_page() -> Result<()> {
         );
     }
     stop(page.daemon)
+}
+
+#[test]
+fn a_demonstration_that_goes_on_tells_its_address_while_it_runs() -> Result<()> {
+    let env = env()?;
+    let mut child = env.command().args(["demo", "--keep"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let lines = BufReader::new(child.stdout.take().context("its output")?).lines();
+    let (heard, told) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| heard.send(line)));
+    let mut page = Err(RecvTimeoutError::Timeout);
+    while let Ok(line) = told.recv_timeout(WATCHDOG) {
+        if line.starts_with("The web page: http://127.0.0.1:") {
+            page = Ok(line);
+            break;
+        }
+    }
+    child.kill()?;
+    child.wait()?;
+    page.context("the address isn't told while it runs")?;
+    Ok(())
 }
